@@ -1,0 +1,192 @@
+"""The index convention and the legends: which number is which land cover, in which color.
+
+The convention holds for every label, prediction and output: ``0`` unchanged, ``1..K`` the classes
+of a legend, ``255`` nodata. A transition is one number, ``from * 100 + to``; ``0`` unchanged,
+``65535`` nodata.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scdcli.errors import DatasetError, UnknownName
+
+UNCHANGED = 0
+NODATA = 255
+TRANSITION_NODATA = 65535
+TRANSITION_BASE = 100
+MAX_CLASSES = TRANSITION_BASE - 1
+
+Color = tuple[int, int, int]
+UNCHANGED_COLOR: Color = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class LandCover:
+    """One class: its name and its color (red, green, blue, 0-255)."""
+
+    name: str
+    color: Color
+
+
+@dataclass(frozen=True)
+class Legend:
+    """The classes of a model or a labelled set, in index order; index 1 is ``classes[0]``."""
+
+    name: str
+    classes: tuple[LandCover, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be written as a transition or told apart by color."""
+        if not 1 <= len(self.classes) <= MAX_CLASSES:
+            raise DatasetError(
+                f"legend {self.name!r} has {len(self.classes)} classes; "
+                f"1 to {MAX_CLASSES} are possible."
+            )
+        colors = [cover.color for cover in self.classes]
+        if len({UNCHANGED_COLOR, *colors}) != len(colors) + 1:
+            raise DatasetError(
+                f"legend {self.name!r} uses a color twice (white is taken by 'unchanged'); "
+                "give every class a color of its own."
+            )
+
+    def __len__(self) -> int:
+        """Number of classes K."""
+        return len(self.classes)
+
+    def __getitem__(self, index: int) -> LandCover:
+        """The class with this index, 1..K."""
+        return self.classes[index - 1]
+
+    def indices(self) -> range:
+        """The class indices, 1..K."""
+        return range(1, len(self.classes) + 1)
+
+    def transitions(self) -> Iterator[tuple[int, int]]:
+        """All (from, to) pairs in code order, the same class twice included."""
+        return ((a, b) for a in self.indices() for b in self.indices())
+
+    def transition_name(self, from_class: int, to_class: int) -> str:
+        """For example ``low vegetation → building``."""
+        return f"{self[from_class].name} → {self[to_class].name}"
+
+    def decode(self, colors: NDArray[np.uint8], source: str) -> NDArray[np.uint8]:
+        """Class indices of a color label.
+
+        Args:
+            colors: Label colors, (3, H, W) uint8; white is unchanged.
+            source: File named in the error.
+
+        Returns:
+            Class index, (H, W) uint8, 0 unchanged.
+
+        Raises:
+            DatasetError: A color is not in the legend.
+        """
+        packed = _pack(colors.astype(np.uint32))
+        known = {_pack_color(UNCHANGED_COLOR): UNCHANGED}
+        known |= {_pack_color(self[index].color): index for index in self.indices()}
+        keys = np.array(sorted(known), dtype=np.uint32)
+        values = np.array([known[int(key)] for key in keys], dtype=np.uint8)
+        slot = np.searchsorted(keys, packed).clip(max=len(keys) - 1)
+        strange = keys[slot] != packed
+        if strange.any():
+            row, col = (int(axis[0]) for axis in np.nonzero(strange))
+            color = "#" + "".join(f"{int(value):02X}" for value in colors[:, row, col])
+            raise DatasetError(
+                f"{source} holds the color {color} (row {row}, column {col}), which legend "
+                f"{self.name!r} does not know; it has {self._color_list()}. "
+                "Give the legend that belongs to these labels with --legend."
+            )
+        return values[slot]
+
+    def encode(self, index: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Colors of a class map: (H, W) uint8 to (3, H, W) uint8; nodata becomes black."""
+        table = np.zeros((256, 3), dtype=np.uint8)
+        table[UNCHANGED] = UNCHANGED_COLOR
+        for value in self.indices():
+            table[value] = self[value].color
+        return np.moveaxis(table[index], -1, 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready description; `from_dict` reads it back."""
+        covers = [{"name": c.name, "color": _hex(c.color)} for c in self.classes]
+        return {"name": self.name, "classes": covers}
+
+    @classmethod
+    def from_dict(cls, description: dict[str, Any]) -> "Legend":
+        """A legend from what `to_dict` wrote."""
+        covers = tuple(LandCover(c["name"], _color(c["color"])) for c in description["classes"])
+        return cls(description["name"], covers)
+
+    def dumps(self) -> str:
+        """The legend as one line of JSON, for tags and model headers."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    def _color_list(self) -> str:
+        return ", ".join(f"{_hex(c.color)} {c.name}" for c in self.classes)
+
+
+def transition_code(
+    from_class: NDArray[np.uint8], to_class: NDArray[np.uint8]
+) -> NDArray[np.uint16]:
+    """``from * 100 + to`` of two class maps of equal shape; nodata at either date is nodata."""
+    code = from_class.astype(np.uint16) * np.uint16(TRANSITION_BASE) + to_class
+    code[(from_class == NODATA) | (to_class == NODATA)] = TRANSITION_NODATA
+    return code
+
+
+def split_transition(code: NDArray[np.uint16]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """From and to class maps of a transition map: the inverse of `transition_code`."""
+    from_class = (code // TRANSITION_BASE).astype(np.uint8)
+    to_class = (code % TRANSITION_BASE).astype(np.uint8)
+    nodata = code == TRANSITION_NODATA
+    from_class[nodata] = to_class[nodata] = NODATA
+    return from_class, to_class
+
+
+def find_legend(name: str) -> Legend:
+    """A built-in legend by name.
+
+    Raises:
+        UnknownName: No such legend.
+    """
+    if name not in LEGENDS:
+        raise UnknownName("legend", name, LEGENDS)
+    return LEGENDS[name]
+
+
+def _pack(colors: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    return (colors[0] << 16) | (colors[1] << 8) | colors[2]
+
+
+def _pack_color(color: Color) -> int:
+    return (color[0] << 16) | (color[1] << 8) | color[2]
+
+
+def _hex(color: Color) -> str:
+    return "#{:02X}{:02X}{:02X}".format(*color)
+
+
+def _color(text: str) -> Color:
+    red, green, blue = bytes.fromhex(text.removeprefix("#"))
+    return red, green, blue
+
+
+SECOND = Legend(
+    "second",
+    (
+        LandCover("water", (0, 0, 255)),
+        LandCover("n.v.g. surface", (128, 128, 128)),
+        LandCover("low vegetation", (0, 128, 0)),
+        LandCover("tree", (0, 255, 0)),
+        LandCover("building", (128, 0, 0)),
+        LandCover("playground", (255, 0, 0)),
+    ),
+)
+
+LEGENDS = {legend.name: legend for legend in (SECOND,)}
