@@ -1,0 +1,187 @@
+"""How AFTER lies on the BEFORE grid: pixel on pixel, shifted by whole pixels, or to be warped."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.errors import RasterioError
+from rasterio.warp import transform as transform_points
+from rasterio.windows import Window
+from shapely.geometry.base import BaseGeometry
+
+from scdcli.errors import PairError
+from scdcli.grid import Grid
+from scdcli.naming import crs_name
+
+Points = NDArray[np.float64]
+"""x and y, or col and row, of N points, (2, N)."""
+
+TOLERANCE = 1e-3  # pixels; two grids that agree this well anywhere in AFTER are one grid
+EDGE_POINTS = 33  # per side, so that a side that bends in the other CRS is followed
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Where AFTER lies.
+
+    Attributes:
+        offset: (row, col) of AFTER's first pixel on the BEFORE grid; None when it must be warped.
+        share: Share of the BEFORE grid that AFTER covers, above 0 to 1.
+        window: The part of AFTER, in its own pixels, that lies on the BEFORE grid.
+        differences: How the grids differ, one phrase with both values each; empty when equal.
+    """
+
+    offset: tuple[int, int] | None
+    share: float
+    window: Window
+    differences: tuple[str, ...]
+
+
+def align(before: Grid, after: Grid, names: tuple[str, str]) -> Alignment:
+    """How the second grid lies on the first.
+
+    Args:
+        before: Grid of the earlier scene, which rules.
+        after: Grid of the later scene.
+        names: Both files, for the errors.
+
+    Raises:
+        PairError: Only one has a CRS, neither has one and the sizes differ, or they do not overlap.
+    """
+    if before.crs is None or after.crs is None:
+        return _align_pixels(before, after, names)
+    onto = ~before.transform @ after.transform
+    offset = _whole_offset(onto, after) if before.crs == after.crs else None
+    covered, share = _overlap(before, after, names)
+    left, top, right, bottom = covered
+    window = Window.from_slices(
+        (int(top), min(int(np.ceil(bottom)), after.height)),
+        (int(left), min(int(np.ceil(right)), after.width)),
+    )
+    return Alignment(offset, share, window, tuple(_differences(before, after, onto)))
+
+
+def _align_pixels(before: Grid, after: Grid, names: tuple[str, str]) -> Alignment:
+    if (before.crs is None) != (after.crs is None):
+        first, second = (crs_name(grid.crs) or "no CRS" for grid in (before, after))
+        raise PairError(
+            f"{names[0]} has {first} and {names[1]} has {second}; give the other one a CRS, "
+            f"for example with gdal_edit.py -a_srs, or remove it from both."
+        )
+    if before.shape != after.shape:
+        raise PairError(
+            f"neither {names[0]} nor {names[1]} has a CRS, and their sizes differ: "
+            f"{_size(before)} and {_size(after)} pixels. Give both a CRS, or crop them alike."
+        )
+    whole = Window(0, 0, after.width, after.height)
+    return Alignment((0, 0), 1.0, whole, ())
+
+
+def _whole_offset(onto: Affine, after: Grid) -> tuple[int, int] | None:
+    """(row, col) of AFTER's origin if all its corners fall on whole BEFORE pixels."""
+    col, row = round(onto.c), round(onto.f)
+    corners = [(0, 0), (after.width, 0), (0, after.height), (after.width, after.height)]
+    for x, y in corners:
+        found = onto @ (x, y)
+        if abs(found[0] - x - col) > TOLERANCE or abs(found[1] - y - row) > TOLERANCE:
+            return None
+    return row, col
+
+
+def _overlap(
+    before: Grid, after: Grid, names: tuple[str, str]
+) -> tuple[tuple[float, float, float, float], float]:
+    """Bounds of the overlap in AFTER's pixels (left, top, right, bottom), and its share."""
+    try:
+        outline = _outline(before, after)
+        inside = shapely.box(0, 0, after.width, after.height)
+        if outline is None:
+            # BEFORE reaches beyond what AFTER's CRS can express: AFTER is the small one.
+            outline = inside
+            own = _outline(after, before)
+            whole = shapely.box(0, 0, before.width, before.height)
+            share = 0.0 if own is None else own.intersection(whole).area / whole.area
+        else:
+            share = outline.intersection(inside).area / outline.area
+    except RasterioError as error:
+        raise PairError(
+            f"{names[1]} cannot be brought from {crs_name(after.crs)} to {crs_name(before.crs)} "
+            f"of {names[0]}: {error}. Reproject it with gdalwarp."
+        ) from error
+    if share * before.height * before.width < 1:
+        raise PairError(
+            f"{names[0]} and {names[1]} do not overlap: they cover {_bounds(before, before)} and "
+            f"{_bounds(after, before)} (left, bottom, right, top in {crs_name(before.crs)}). "
+            "Check that both show the same place and that their CRS is right."
+        )
+    # Rounding in the CRS must not turn full cover into 99.99999 %.
+    return outline.intersection(inside).bounds, 1.0 if share > 1 - 1e-6 else share
+
+
+def _outline(grid: Grid, onto: Grid) -> BaseGeometry | None:
+    """Outline of a grid in pixels (col, row) of another; None where the CRS cannot express it."""
+    points = _moved(~onto.transform, _edge_points(grid, onto.crs))
+    if not np.isfinite(points).all():
+        return None
+    outline: BaseGeometry = shapely.make_valid(shapely.Polygon(points.T))
+    return outline if outline.area > 0 else None
+
+
+def _edge_points(grid: Grid, crs: CRS) -> Points:
+    """Coordinates in a CRS of points around a grid, in order; infinite where there are none."""
+    up = np.linspace(0.0, 1.0, EDGE_POINTS)[:-1]
+    low, high = np.zeros_like(up), np.ones_like(up)
+    cols = np.concatenate([up, high, 1 - up, low]) * grid.width
+    rows = np.concatenate([low, up, high, 1 - up]) * grid.height
+    points = _moved(grid.transform, np.stack([cols, rows]))
+    if grid.crs != crs:
+        points = np.array(transform_points(grid.crs, crs, *points))
+    return points
+
+
+def _moved(transform: Affine, points: Points) -> Points:
+    matrix = np.array(tuple(transform)[:6]).reshape(2, 3)
+    return matrix[:, :2] @ points + matrix[:, 2:]
+
+
+def _differences(before: Grid, after: Grid, onto: Affine) -> Iterator[str]:
+    if before.crs != after.crs:
+        yield f"CRS is {crs_name(before.crs)} and {crs_name(after.crs)}"
+    if not np.allclose(before.pixel_size, after.pixel_size, rtol=1e-6, atol=0):
+        yield f"pixel size is {_pixel(before)} and {_pixel(after)}"
+    elif before.crs == after.crs:
+        yield from _placement(before, after, onto)
+    if before.shape != after.shape:
+        yield f"extent is {_size(before)} and {_size(after)} pixels"
+
+
+def _placement(before: Grid, after: Grid, onto: Affine) -> Iterator[str]:
+    straight = np.allclose([onto.a, onto.b, onto.d, onto.e], [1, 0, 0, 1], rtol=0, atol=1e-6)
+    if not straight:
+        axes = [tuple(round(value, 6) for value in tuple(g.transform)[:6]) for g in (before, after)]
+        yield f"direction of the axes differs, the transform is {axes[0]} and {axes[1]}"
+    elif max(abs(onto.c), abs(onto.f)) > TOLERANCE:
+        first, second = (f"({g.transform.c:.10g}, {g.transform.f:.10g})" for g in (before, after))
+        shift = f"{onto.c:.4g} columns and {onto.f:.4g} rows"
+        yield f"offset: the first corner is at {first} and {second}, {shift} apart"
+
+
+def _bounds(grid: Grid, onto: Grid) -> str:
+    """Bounds in the CRS of the other grid, or in its own where they cannot be expressed."""
+    points = _edge_points(grid, onto.crs)
+    if not np.isfinite(points).all():
+        return f"{_bounds(grid, grid)} in {crs_name(grid.crs)}"
+    corners = [*points.min(axis=1), *points.max(axis=1)]
+    return f"({', '.join(f'{value:.8g}' for value in corners)})"
+
+
+def _pixel(grid: Grid) -> str:
+    return " x ".join(f"{size:.6g}" for size in grid.pixel_size)
+
+
+def _size(grid: Grid) -> str:
+    return f"{grid.width} x {grid.height}"

@@ -1,0 +1,229 @@
+"""Opening scenes and reading windows of them; every failure names the file and the place in it."""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from scdcli.errors import InputError
+from scdcli.grid import Grid
+from scdcli.naming import crs_name, is_remote, shown
+
+# Tried one by one: a VRT, also one renamed .tif, can make GDAL read any other file.
+# rasterio 1.4 takes no list of drivers.
+DRIVERS = (
+    "GTiff",
+    "JP2OpenJPEG",
+    "PNG",
+    "JPEG",
+    "WEBP",
+    "BMP",
+    "HFA",
+    "ENVI",
+    "NITF",
+    "PCIDSK",
+)
+
+Reader = Callable[[Window], NDArray[np.float32]]
+"""Window of a grid to (C, h, w) float32, NaN in every band of a pixel without a measurement."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One open file, where it came from and where it lies."""
+
+    path: str | Path
+    dataset: DatasetReader
+    grid: Grid
+
+    @property
+    def name(self) -> str:
+        """The path as it may be printed."""
+        return shown(self.path)
+
+
+@contextmanager
+def open_scene(path: str | Path, *, allow_vrt: bool = False) -> Iterator[DatasetReader]:
+    """The scene, open for reading, closed at the end.
+
+    Args:
+        path: File, or a GDAL path or address (``/vsizip/...``, ``s3://...``, ``https://...``).
+        allow_vrt: Also open VRT files, which may refer to any other file.
+
+    Raises:
+        InputError: The file is missing, is a folder, or is not an image of a known format.
+    """
+    if not is_remote(path):
+        _require_image_file(path, allow_vrt)
+    with _open(path, (*DRIVERS, "VRT") if allow_vrt else DRIVERS) as dataset:
+        yield dataset
+
+
+@contextmanager
+def reading(path: str | Path, window: Window, grid_name: str = "") -> Iterator[None]:
+    """Turn a failed read inside the block into an `InputError` with file, window and cause."""
+    try:
+        yield
+    except (RasterioError, MemoryError) as error:
+        (top, bottom), (left, right) = window.toranges()
+        place = f"rows {top}-{bottom - 1}, columns {left}-{right - 1}{grid_name}"
+        raise InputError(
+            f"{shown(path)} ({place}) cannot be read: {_cause(error, path)} "
+            "Copy the file again, or repair it."
+        ) from error
+
+
+def read_window(
+    dataset: DatasetReader, window: Window, bands: Sequence[int], path: str | Path
+) -> NDArray[Any]:
+    """Pixels of one window, (C, h, w) in the type of the file.
+
+    Raises:
+        InputError: The window cannot be read, for example because the file is cut off.
+    """
+    with reading(path, window):
+        return np.asarray(dataset.read(indexes=list(bands), window=window))
+
+
+def valid_window(dataset: DatasetReader, window: Window, path: str | Path) -> NDArray[np.bool_]:
+    """Where one window holds measurements, (h, w): nodata, alpha and masks taken together."""
+    with reading(path, window):
+        return np.asarray(dataset.dataset_mask(window=window)) > 0
+
+
+def measured_window(
+    dataset: DatasetReader, window: Window, bands: Sequence[int], path: str | Path
+) -> NDArray[np.float32]:
+    """Pixels of one window, (C, h, w) float32, NaN in all bands where any has no measurement."""
+    pixels = read_window(dataset, window, bands, path).astype(np.float32)
+    valid = valid_window(dataset, window, path) & np.isfinite(pixels).all(axis=0)
+    pixels[:, ~valid] = np.nan
+    return pixels
+
+
+def scene_reader(
+    dataset: DatasetReader, bands: Sequence[int], path: str | Path, offset: tuple[int, int] = (0, 0)
+) -> Reader:
+    """Reads windows of a grid on which the scene's first pixel lies at ``offset`` (row, col).
+
+    What lies outside the scene is NaN.
+    """
+
+    def read(window: Window) -> NDArray[np.float32]:
+        pixels = np.full((len(bands), window.height, window.width), np.nan, dtype=np.float32)
+        top, left = window.row_off - offset[0], window.col_off - offset[1]
+        first_row, last_row = max(top, 0), min(top + window.height, dataset.height)
+        first_col, last_col = max(left, 0), min(left + window.width, dataset.width)
+        if first_row < last_row and first_col < last_col:
+            inside = Window.from_slices((first_row, last_row), (first_col, last_col))
+            rows = slice(first_row - top, last_row - top)
+            cols = slice(first_col - left, last_col - left)
+            pixels[:, rows, cols] = measured_window(dataset, inside, bands, path)
+        return pixels
+
+    return read
+
+
+def scene_grid(dataset: DatasetReader, path: str | Path) -> Grid:
+    """The grid the scene lies on.
+
+    Raises:
+        InputError: The scene is placed by ground control points or a sensor model, not by a grid.
+    """
+    points, _ = dataset.gcps
+    if dataset.crs is None and (points or dataset.rpcs is not None):
+        placed, option = (f"{len(points)} ground control points", "-tps")
+        if not points:
+            placed, option = "a sensor model (RPC)", "-rpc"
+        raise InputError(
+            f"{shown(path)} is placed by {placed}, not by a grid. Put it on one first: "
+            f"gdalwarp {option} {shown(path)} on-a-grid.tif"
+        )
+    return Grid(dataset.height, dataset.width, dataset.transform, dataset.crs)
+
+
+def spectral_bands(dataset: DatasetReader) -> tuple[int, ...]:
+    """Numbers (from 1) of all bands but alpha, which is a mask."""
+    kinds = enumerate(dataset.colorinterp, start=1)
+    return tuple(band for band, kind in kinds if kind != ColorInterp.alpha)
+
+
+def describe(dataset: DatasetReader, path: str | Path) -> dict[str, Any]:
+    """What a result says of its input: name, size, CRS, type, and a hash of the metadata.
+
+    Folders, user names and the query of an address (which may hold a signature) are left out.
+    """
+    facts: dict[str, Any] = {
+        "name": Path(shown(path)).name,
+        "driver": dataset.driver,
+        "width": dataset.width,
+        "height": dataset.height,
+        "count": dataset.count,
+        "dtype": dataset.dtypes[0],
+        "crs": crs_name(dataset.crs),
+        "transform": list(dataset.transform)[:6],
+        "nodata": None if dataset.nodata is None else str(dataset.nodata),
+    }
+    status = None if is_remote(path) else Path(path).stat()
+    facts["bytes"] = None if status is None else status.st_size
+    wkt = dataset.crs.to_wkt() if dataset.crs else None
+    stable = json.dumps([facts, wkt], sort_keys=True).encode()
+    facts["metadata_sha256"] = hashlib.sha256(stable).hexdigest()
+    modified = None if status is None else datetime.fromtimestamp(int(status.st_mtime), UTC)
+    facts["modified"] = None if modified is None else modified.isoformat()
+    return facts
+
+
+def _require_image_file(path: str | Path, allow_vrt: bool) -> None:
+    file = Path(path)
+    if file.is_dir():
+        raise InputError(f"{path} is a folder; name one image file in it.")
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(4096)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; check the name.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened: {error.strerror}.") from error
+    if b"<VRTDataset" in head and not allow_vrt:
+        raise InputError(
+            f"{path} is a VRT, which can read any file it names; if you trust it, use --allow-vrt."
+        )
+
+
+def _open(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
+    for driver in drivers:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                return rasterio.open(path, driver=driver)
+        except RasterioError as error:
+            if "not recognized" not in str(error):
+                raise InputError(
+                    f"{shown(path)} cannot be opened: {_cause(error, path)}"
+                ) from error
+    raise InputError(
+        f"{shown(path)} is not an image that can be read here ({', '.join(drivers)}); "
+        "convert it, for example with gdal_translate -of COG."
+    )
+
+
+def _cause(error: BaseException, path: str | Path) -> str:
+    """The innermost message, ended by a full stop, without what `shown` hides."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = str(getattr(error, "errmsg", "") or error).strip() or type(error).__name__
+    return text.replace(str(path), shown(path)).rstrip(".") + "."
