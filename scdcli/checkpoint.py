@@ -1,0 +1,164 @@
+"""Model files: safetensors with a JSON header that says all needed to use the model again.
+
+No pickle anywhere: a foreign or damaged file is an error, never code that runs.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from scdcli import __version__
+from scdcli.errors import ModelError, OutputError, UnknownName
+from scdcli.legend import Legend
+from scdcli.networks import NetworkSettings, build
+from scdcli.networks.model import ChangeModel
+
+FORMAT = 1
+HEADER_KEY = "scd"
+DEFAULT_MODEL = "second"
+
+
+@dataclass(frozen=True)
+class ModelHeader:
+    """What a model file says of itself beside its tensors."""
+
+    network: NetworkSettings
+    legend: Legend
+    threshold: float = 0.5  # τ of Eq. 12
+    chip: int = 512  # the size it was trained on; the global feature depends on it
+    land_cover: bool = False  # trained on the class of every pixel, not only of changed ones
+    training: dict[str, Any] = field(default_factory=dict)  # data, seed, settings
+    scores: dict[str, Any] = field(default_factory=dict)
+    version: str = __version__
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model ready to run, its header, and the SHA-256 of its file."""
+
+    name: str
+    model: ChangeModel
+    header: ModelHeader
+    sha256: str
+
+
+def save_model(path: Path, model: ChangeModel, header: ModelHeader, *, half: bool = False) -> None:
+    """Write a model file, whole or not at all; ``half`` stores float tensors in 16 bits.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    tensors = {
+        name: tensor.half() if half and tensor.is_floating_point() else tensor
+        for name, tensor in model.state_dict().items()
+    }
+    description = asdict(header) | {"legend": header.legend.to_dict(), "format": FORMAT}
+    write_tensors(path, tensors, description)
+
+
+def load_model(name: str, device: torch.device | None = None) -> LoadedModel:
+    """A bundled model by name, or a model file by path, in float32 and evaluation mode.
+
+    Raises:
+        UnknownName: Neither a bundled model nor a file.
+        ModelError: The file is not a model of ours, is damaged, or is of a later format.
+    """
+    path = find_model(name)
+    tensors, description = read_tensors(path)
+    header = _header(path, description)
+    classes, bands = len(header.legend), header.network.bands
+    if header.network.classes != classes:
+        raise ModelError(
+            f"{path.name}: the network has {header.network.classes} classes and the legend "
+            f"{classes}; the file is damaged, train or fetch it again."
+        )
+    model = ChangeModel(build(header.network), [0.0] * bands, [1.0] * bands)
+    _fill(model, tensors, path)
+    digest = sha256(path.read_bytes()).hexdigest()
+    return LoadedModel(name, model.to(device).eval(), header, digest)
+
+
+def find_model(name: str) -> Path:
+    """The file of a bundled model, or ``name`` itself when it is a file."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    bundled = bundled_models()
+    if name in bundled:
+        return bundled[name]
+    raise UnknownName("model (and no such file)", name, bundled)
+
+
+def bundled_models() -> dict[str, Path]:
+    """The models that come with the package, by name."""
+    folder = Path(str(files("scdcli"))) / "models"
+    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], description: dict[str, Any]) -> None:
+    """A safetensors file with a JSON header, written beside and renamed."""
+    partial = path.with_name(f".{path.name}.partial")
+    ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    try:
+        partial.write_bytes(save(ready, {HEADER_KEY: json.dumps(description, ensure_ascii=False)}))
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and JSON header of a file `write_tensors` wrote.
+
+    Raises:
+        ModelError: It is not such a file, or it is truncated.
+    """
+    remedy = "give a file written by scd train, or the name of a bundled model"
+    try:
+        with safe_open(path, framework="pt") as stored:  # type: ignore[no-untyped-call]
+            description = (stored.metadata() or {}).get(HEADER_KEY)
+            if description is None:
+                raise ModelError(f"{path} holds tensors but no scd header; {remedy}.")
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        header = json.loads(description)
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise ModelError(f"{path} is not an scd model file ({error}); {remedy}.") from error
+    if header.get("format", 0) > FORMAT:
+        raise ModelError(
+            f"{path} has model format {header['format']}, this scd {__version__} reads up to "
+            f"{FORMAT}; upgrade scd."
+        )
+    return tensors, header
+
+
+def _header(path: Path, description: dict[str, Any]) -> ModelHeader:
+    try:
+        known = {key: description[key] for key in ModelHeader.__dataclass_fields__}
+        known["network"] = NetworkSettings(**description["network"])
+        known["legend"] = Legend.from_dict(description["legend"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{path} holds no usable model header ({error!r}); is it a training state instead "
+            "of a model? Give best.safetensors or last.safetensors."
+        ) from error
+    return ModelHeader(**known)
+
+
+def _fill(model: ChangeModel, tensors: dict[str, Tensor], path: Path) -> None:
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise ModelError(f"{path} does not hold the network its header names: {first}") from error
+    for name, tensor in model.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise ModelError(f"{path}: the tensor {name} holds values that are not numbers.")

@@ -1,0 +1,95 @@
+"""The command line: the only place that prints, exits or imports click.
+
+A command's module is imported when the command is needed, and imports torch and rasterio only when
+it runs, so that ``scd --help`` answers at once.
+"""
+
+import tomllib
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scdcli import __version__
+from scdcli.errors import ScdError
+
+# In the order of use; the module scdcli.cli.NAME holds the command NAME.
+COMMANDS = ("predict", "evaluate", "train", "simulate", "models")
+ALIASES = {"eval": "evaluate"}
+
+
+class ScdGroup(click.Group):
+    """Imports commands late and turns our errors into one sentence; a bug keeps its traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, by its name or alias."""
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"scdcli.cli.{name}"), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Give an alias its command's own name, so that configuration applies to both."""
+        _, command, rest = super().resolve_command(ctx, args)
+        return command.name if command else None, command, rest
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's own signature
+        """Run the command; exit 1 with one sentence for our errors, 130 when interrupted."""
+        try:
+            return super().invoke(ctx)
+        except ScdError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(130)
+
+
+def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        settings = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{path} is not TOML: {error}") from error
+    ctx.default_map = {
+        ALIASES.get(command, command): {key.replace("-", "_"): v for key, v in values.items()}
+        for command, values in settings.items()
+        if isinstance(values, dict)
+    }
+
+
+@click.group(
+    cls=ScdGroup,
+    context_settings={
+        "auto_envvar_prefix": "SCD",
+        "help_option_names": ["-h", "--help"],
+        "show_default": True,
+    },
+)
+@click.version_option(__version__, "-V", "--version", prog_name="scd")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=_read_config,
+    expose_value=False,
+    is_eager=True,
+    show_default=False,
+    help="TOML file with options: a table per command, for example [predict] tta = 'flip'.",
+)
+def main() -> None:
+    """What changed on the ground, from which land cover to which.
+
+    \b
+    scd simulate demo                                make a scene to try
+    scd predict demo/before.tif demo/after.tif       map its changes
+
+    Options may also come from the environment: SCD_PREDICT_TTA=flip.
+    """

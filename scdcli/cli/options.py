@@ -1,0 +1,60 @@
+"""Options that several commands share, each defined once."""
+
+from pathlib import Path
+
+import click
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
+)
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace the output if it exists."
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no notes.")
+device_option = click.option(
+    "--device",
+    default="auto",
+    metavar="auto|cpu|cuda|cuda:N",
+    help="Where to compute; auto takes a GPU when there is one.",
+)
+tta_option = click.option(
+    "--tta",
+    default="auto",
+    metavar="auto|none|flip|ms|ms+flip",
+    help="Test-time augmentation: average over mirrored copies (flip) and six scales (ms); "
+    "auto is none on a CPU and ms+flip on a GPU.",
+)
+model_option = click.option(
+    "-m",
+    "--model",
+    "model",
+    metavar="NAME|FILE",
+    default=None,
+    help="A bundled model (see scd models) or a file written by scd train; "
+    "the bundled default if not given.",
+)
+legend_option = click.option(
+    "--legend", "legend", metavar="NAME", default=None, help="Legend of the labels."
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Processes that prepare data; 0 does it in this one.",
+)
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, help="Random seed.")
+
+
+def output_option(metavar: str, help: str, *, required: bool = False) -> object:
+    """``-o/--output`` with what it means for this command."""
+    return click.option(
+        "-o",
+        "--output",
+        "output",
+        type=click.Path(path_type=Path),
+        metavar=metavar,
+        required=required,
+        default=None,
+        show_default=False,
+        help=help,
+    )

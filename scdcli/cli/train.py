@@ -1,0 +1,150 @@
+"""``scd train``: a labelled set in, a model file out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scdcli.cli.options import (
+    device_option,
+    legend_option,
+    output_option,
+    quiet_option,
+    seed_option,
+    workers_option,
+)
+from scdcli.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from scdcli.runfolder import EpochLog
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@output_option("RUN", "Folder of the run.", required=True)
+@click.option("--network", default="asn", help="Network by name.")
+@click.option("--blocks", default="residual", help="Basic blocks of the encoders.")
+@click.option("--width", type=float, default=1.0, help="Multiplier of all channel counts.")
+@click.option("--bands", type=click.IntRange(min=1), default=3, help="Bands of the images.")
+@legend_option
+@click.option("--epochs", type=click.IntRange(min=1), default=50)
+@click.option("--batch", type=click.IntRange(min=1), default=4, help="Pairs per step.")
+@click.option("--optimizer", default="sgd", metavar="sgd|adamw")
+@click.option("--lr", type=float, default=0.005, help="Initial learning rate (poly decay).")
+@click.option("--momentum", type=float, default=0.9, help="Of SGD.")
+@click.option("--weight-decay", type=float, default=1e-4)
+@click.option("--chip", type=click.IntRange(min=32), default=512, help="Side in pixels.")
+@click.option("--scale", type=(float, float), default=(0.5, 2.0), help="Random scale, low high.")
+@click.option("--flip/--no-flip", default=True, help="Random mirroring.")
+@click.option("--swap-dates/--no-swap-dates", default=False, help="Randomly swap the dates.")
+@click.option("--jitter", type=click.FloatRange(0, 2), default=0.0, help="Radiometric jitter.")
+@click.option(
+    "--ema",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    help="Decay of the moving average of weights, e.g. 0.999; 0 for none.",
+)
+@click.option(
+    "--cover/--no-cover",
+    default=None,
+    show_default="where the set has cover1/ and cover2/",
+    help="Train the classes on the land cover of every pixel, not only of changed ones.",
+)
+@click.option(
+    "--val-share",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.05,
+    help="Share of the training pairs held out to choose the best epoch, unless there is a val "
+    "folder; 0 for none. The test split is never touched.",
+)
+@click.option("--half", is_flag=True, help="Store the model files in 16 bits: half the size.")
+@click.option("--precision", default="auto", metavar="auto|fp32|bf16|fp16")
+@click.option("--threads", type=click.IntRange(min=1), default=None, help="CPU threads.")
+@click.option("--resume", is_flag=True, help="Continue the run in RUN after its last epoch.")
+@seed_option
+@device_option
+@workers_option
+@quiet_option
+def train(dataset: Path, output: Path, quiet: bool, **options: Any) -> None:  # noqa: ANN401
+    """Train a network on a labelled set.
+
+    DATASET holds im1, im2, label1 and label2, in it or in train/ (and val/). The defaults are the
+    paper's protocol. RUN gets best.safetensors, last.safetensors, log.csv and curves.png.
+
+    \b
+    scd train SECOND -o runs/asn
+    scd train SECOND -o runs/asn --resume
+    """
+    from scdcli.runfolder import EpochLog
+    from scdcli.training import train as run
+
+    terminal = Terminal(quiet)
+    arguments = _arguments(dataset, terminal, options)
+    with terminal.progress("training", None) as bar:
+        for event in run(out=output, resume=options["resume"], half=options["half"], **arguments):
+            if isinstance(event, EpochLog):
+                terminal.note(_epoch_line(event, options["epochs"]))
+            else:
+                label = f"epoch {event.epoch}, loss {event.loss:.3f}"
+                bar.update(event.step, event.steps, label)
+    click.echo(output / "best.safetensors")
+
+
+def _arguments(dataset: Path, terminal: Terminal, options: dict[str, Any]) -> dict[str, Any]:
+    """What `scdcli.training.train` takes, from the options of the command."""
+    import torch
+
+    from scdcli.augment import Augmentation
+    from scdcli.dataset import LAYOUTS, find_split, split_validation
+    from scdcli.device import pick_device, pick_precision
+    from scdcli.errors import DatasetError
+    from scdcli.legend import find_legend
+    from scdcli.networks import NetworkSettings
+    from scdcli.trainer import Hardware, TrainingSettings
+
+    if options["threads"]:
+        torch.set_num_threads(options["threads"])
+    folder = find_split(dataset, "train")
+    if folder is None:
+        raise DatasetError(f"{dataset} has neither a train folder nor im1 in it; see scd train -h.")
+    samples = LAYOUTS["second"](folder)
+    val_folder = find_split(dataset, "val")
+    if val_folder is not None:
+        validation = LAYOUTS["second"](val_folder)
+    else:
+        samples, validation = split_validation(samples, options["val_share"], options["seed"])
+    legend = find_legend(options["legend"] or "second")
+    has_cover = all(sample.from_cover for sample in samples)
+    cover = has_cover if options["cover"] is None else options["cover"]
+    if cover and not has_cover:
+        raise DatasetError(f"{folder} has no cover1 and cover2; leave --cover out.")
+    device = pick_device(options["device"])
+    hardware = Hardware(device, pick_precision(options["precision"], device), options["workers"])
+    terminal.note(
+        f"{len(samples)} training and {len(validation)} validation pairs of {dataset.name}; "
+        f"classes learnt on {'every pixel' if cover else 'changed pixels'}; on {device}."
+    )
+    augmentation = Augmentation(
+        **{key: options[key] for key in ("chip", "scale", "flip", "swap_dates", "jitter")}
+    )
+    protocol = ("epochs", "batch", "optimizer", "lr", "momentum", "weight_decay", "ema", "seed")
+    return {
+        "samples": samples,
+        "validation": validation,
+        "network": NetworkSettings(
+            options["network"], options["blocks"], options["width"], options["bands"], len(legend)
+        ),
+        "legend": legend,
+        "settings": TrainingSettings(
+            **{key: options[key] for key in protocol}, cover=cover, augmentation=augmentation
+        ),
+        "hardware": hardware,
+        "data": dataset.name,
+    }
+
+
+def _epoch_line(log: "EpochLog", epochs: int) -> str:
+    parts = [f"epoch {log.epoch}/{epochs}", f"loss {log.loss:.4f}"]
+    scores = {"val loss": log.val_loss, "mIoU": log.miou, "SeK": log.sek_from_to}
+    parts += [f"{name} {value:.4f}" for name, value in scores.items() if value is not None]
+    return ", ".join([*parts, f"{log.steps_per_second:.2f} steps/s"])

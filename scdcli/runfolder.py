@@ -1,0 +1,132 @@
+"""The folder of a training run: models, resumable state, log and curves.
+
+A run can be killed at any moment: every file is replaced whole, and the state is written last, so
+it never speaks of an epoch whose model is missing.
+"""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from scdcli.checkpoint import FORMAT, read_tensors, write_tensors
+from scdcli.errors import OutputError, TrainingError
+
+BEST = "best.safetensors"
+LAST = "last.safetensors"
+STATE = "state.safetensors"
+LOG = "log.csv"
+CURVES = "curves.png"
+SETTINGS = "settings.json"
+
+
+@dataclass(frozen=True)
+class EpochLog:
+    """One line of ``log.csv``; scores are None without validation or where undefined."""
+
+    epoch: int
+    lr: float
+    loss: float
+    val_loss: float | None
+    miou: float | None
+    sek_from_to: float | None
+    sek_stacked: float | None
+    score_from_to: float | None
+    steps_per_second: float
+    seconds: float
+
+
+def start_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> bool:
+    """Make the folder of a new run, or check that an existing one can be continued.
+
+    Args:
+        folder: The run's folder.
+        settings: All settings as JSON-ready values, kept in ``settings.json``.
+        resume: Continue where the run in ``folder`` stopped.
+
+    Returns:
+        Whether there is a state to continue from.
+
+    Raises:
+        OutputError: The folder holds a run and ``resume`` is off, or cannot be made.
+        TrainingError: The run was made with other settings.
+    """
+    path = folder / SETTINGS
+    if path.exists() and not resume:
+        raise OutputError(
+            f"{folder} holds a training run already; continue it with --resume, or give another "
+            "folder with -o."
+        )
+    if path.exists():
+        _refuse_other_settings(path, settings)
+        return (folder / STATE).exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {error.strerror}.") from error
+    return False
+
+
+def save_state(folder: Path, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
+    """Write what `load_state` needs to go on after this epoch."""
+    write_tensors(folder / STATE, tensors, {"format": FORMAT, "progress": progress})
+
+
+def load_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and progress of the last finished epoch."""
+    tensors, description = read_tensors(folder / STATE)
+    return tensors, description["progress"]
+
+
+def write_log(folder: Path, logs: Sequence[EpochLog]) -> None:
+    """Rewrite ``log.csv`` and ``curves.png``."""
+    partial = folder / f".{LOG}.partial"
+    with partial.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(EpochLog.__dataclass_fields__))
+        writer.writeheader()
+        writer.writerows(asdict(log) for log in logs)
+    partial.replace(folder / LOG)
+    draw_curves(folder / CURVES, logs)
+
+
+def draw_curves(path: Path, logs: Sequence[EpochLog]) -> None:
+    """Loss on the left, scores on the right, over epochs, as a PNG."""
+    with matplotlib.rc_context({"font.size": 9}):
+        figure = Figure(figsize=(9, 3.4), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        epochs = [log.epoch for log in logs]
+        for axis, names in ((left, ("loss", "val_loss")), (right, ("miou", "sek_from_to"))):
+            for name in names:
+                values = [getattr(log, name) for log in logs]
+                known = [float("nan") if value is None else value for value in values]
+                axis.plot(epochs, known, marker=".", label=name)
+            axis.set_xlabel("epoch")
+            axis.grid(alpha=0.3)
+            axis.legend()
+        left.set_title("loss")
+        right.set_title("scores on the validation pairs")
+        partial = path.with_name(f".{path.name}.partial")
+        figure.savefig(partial, format="png", dpi=120)
+    partial.replace(path)
+
+
+def _refuse_other_settings(path: Path, settings: dict[str, Any]) -> None:
+    stored = json.loads(path.read_text())
+    wanted = json.loads(json.dumps(settings))
+    differing = [
+        f"{name} was {stored.get(name)!r} and is {wanted.get(name)!r}"
+        for name in sorted({*stored, *wanted})
+        if stored.get(name) != wanted.get(name)
+    ]
+    if differing:
+        raise TrainingError(
+            f"{path.parent} was trained with other settings: {'; '.join(differing)}. Resume with "
+            "the same settings, or give another folder with -o."
+        )

@@ -1,0 +1,51 @@
+"""Test-time augmentation: the mirrored copies and scales a prediction is averaged over.
+
+The paper tests with scales 0.5 to 1.75 (MS) and with mirrored copies (Flip), Section VI-A.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scdcli.errors import UnknownName
+
+SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
+# Axes to mirror, of (..., H, W); every one of these undoes itself.
+MIRRORS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to look at a chip: resize by ``scale``, then mirror along ``axes``."""
+
+    scale: float = 1.0
+    axes: tuple[int, ...] = ()
+
+
+def _views(scales: tuple[float, ...], mirrors: tuple[tuple[int, ...], ...]) -> tuple[View, ...]:
+    return tuple(View(scale, axes) for scale in scales for axes in mirrors)
+
+
+TTA: dict[str, tuple[View, ...]] = {
+    "none": _views((1.0,), ((),)),
+    "flip": _views((1.0,), MIRRORS),
+    "ms": _views(SCALES, ((),)),
+    "ms+flip": _views(SCALES, MIRRORS),
+}
+
+
+def find_tta(name: str, *, gpu: bool) -> tuple[str, tuple[View, ...]]:
+    """Name and views of a set; ``auto`` is ms+flip on a GPU and none without one.
+
+    Raises:
+        UnknownName: No such set.
+    """
+    if name == "auto":
+        name = "ms+flip" if gpu else "none"
+    if name not in TTA:
+        raise UnknownName("test-time augmentation", name, ("auto", *TTA))
+    return name, TTA[name]
+
+
+def sides(views: tuple[View, ...], chip: int) -> Iterator[int]:
+    """The side in pixels at which each view looks at a chip."""
+    return (max(32, round(chip * view.scale)) for view in views)

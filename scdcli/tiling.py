@@ -1,0 +1,118 @@
+"""Chips over a scene: one lattice, fixed blending weights, supertiles that bound the memory.
+
+The lattice is anchored at the grid's origin and depends on nothing but the scene's size, and every
+pixel sums its chips in the same order, so the result is the same however a scene is split into
+supertiles.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from scdcli.errors import InputError
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Side of a chip, pixels shared by neighboring chips, and the core of a supertile in strides.
+
+    Raises:
+        InputError: The overlap leaves no stride.
+    """
+
+    chip: int = 512
+    overlap: int = 128
+    supertile: int = 6
+
+    def __post_init__(self) -> None:
+        """Refuse an overlap that would never advance."""
+        if not 0 <= self.overlap <= self.chip // 2:
+            raise InputError(
+                f"the overlap is {self.overlap} pixels, the chip {self.chip}; give an overlap "
+                f"from 0 to {self.chip // 2}."
+            )
+
+    @property
+    def stride(self) -> int:
+        """Pixels from one chip to the next."""
+        return self.chip - self.overlap
+
+
+@dataclass(frozen=True)
+class Supertile:
+    """A rectangle of the scene that is finished in one go, and the chips that touch it."""
+
+    core: Window
+    chips: tuple[Window, ...]
+
+
+def lattice(length: int, tiling: Tiling) -> list[int]:
+    """Starts of the chips along one axis; the last ends at the edge, none lies outside.
+
+    Example: ``lattice(1000, Tiling(512, 128)) == [0, 384, 488]``.
+    """
+    last = max(0, length - tiling.chip)
+    return [*range(0, last, tiling.stride), last]
+
+
+def supertiles(height: int, width: int, tiling: Tiling) -> Iterator[Supertile]:
+    """Cores that cover the scene row by row, each with all chips that touch it in lattice order."""
+    rows, cols = lattice(height, tiling), lattice(width, tiling)
+    step = tiling.supertile * tiling.stride
+    for top in range(0, height, step):
+        for left in range(0, width, step):
+            core = Window(left, top, min(step, width - left), min(step, height - top))
+            chips = tuple(
+                Window(col, row, tiling.chip, tiling.chip)
+                for row in rows
+                if row < top + core.height and row + tiling.chip > top
+                for col in cols
+                if col < left + core.width and col + tiling.chip > left
+            )
+            yield Supertile(core, chips)
+
+
+def taper(tiling: Tiling) -> NDArray[np.float32]:
+    """Blending weights of a chip, (chip, chip) float32 in (0, 1]: a cosine across the overlap."""
+    ramp = np.ones(tiling.chip)
+    if tiling.overlap:
+        rise = np.sin(np.pi / 2 * (np.arange(tiling.overlap) + 0.5) / tiling.overlap) ** 2
+        ramp[: tiling.overlap] = rise
+        ramp[-tiling.overlap :] = rise[::-1]
+    return np.outer(ramp, ramp).astype(np.float32)
+
+
+class Blend:
+    """Weighted mean of overlapping chips over one core.
+
+    Chips are added in lattice order; anything that lies outside the core is dropped.
+    """
+
+    def __init__(self, core: Window, channels: int, tiling: Tiling) -> None:
+        """Start with nothing: (channels, core height, core width) float32 zeros."""
+        self._core = core
+        self._weights = taper(tiling)
+        self._sum = np.zeros((channels, core.height, core.width), dtype=np.float32)
+        self._weight = np.zeros((core.height, core.width), dtype=np.float32)
+
+    def add(self, window: Window, values: NDArray[np.float32]) -> None:
+        """Add a chip's (channels, chip, chip) float32 at its window."""
+        rows = _overlap(window.row_off, window.height, self._core.row_off, self._core.height)
+        cols = _overlap(window.col_off, window.width, self._core.col_off, self._core.width)
+        inside, chip = (rows[0], cols[0]), (rows[1], cols[1])
+        weights = self._weights[chip]
+        self._sum[(slice(None), *inside)] += weights * values[(slice(None), *chip)]
+        self._weight[inside] += weights
+
+    def mean(self) -> NDArray[np.float32]:
+        """The blended values, (channels, h, w); 0 where no chip was added."""
+        return self._sum / np.where(self._weight > 0, self._weight, 1)
+
+
+def _overlap(start: int, length: int, core: int, core_length: int) -> tuple[slice, slice]:
+    """The same pixels as slices of the core and of the chip."""
+    low, high = max(start, core), min(start + length, core + core_length)
+    return slice(low - core, high - core), slice(low - start, high - start)

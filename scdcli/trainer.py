@@ -1,0 +1,146 @@
+"""The moving parts of a training run: settings, model, optimizer, average, and their state."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from scdcli.augment import Augmentation
+from scdcli.averaging import WeightAverage
+from scdcli.dataset import Sample, band_statistics
+from scdcli.errors import TrainingError, UnknownName
+from scdcli.networks import NetworkSettings, build, initialize
+from scdcli.networks.model import ChangeModel
+from scdcli.runfolder import EpochLog, load_state, save_state
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The protocol; the defaults are the paper's (Section VI-A)."""
+
+    epochs: int = 50
+    batch: int = 4
+    optimizer: str = "sgd"
+    lr: float = 0.005
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    poly_power: float = 0.9
+    ema: float = 0.0  # decay of the weight average, 0 for none
+    cover: bool = False  # semantic terms on every pixel of known land cover
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where and how to compute; none of it belongs to the protocol."""
+
+    device: torch.device
+    precision: torch.dtype = torch.float32
+    workers: int = 0
+
+
+def _sgd(model: ChangeModel, settings: TrainingSettings) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        model.parameters(),
+        lr=settings.lr,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+    )
+
+
+def _adamw(model: ChangeModel, settings: TrainingSettings) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+
+
+# An optimizer is made from the model and the settings; its state must be tensors and numbers.
+OPTIMIZERS = {"sgd": _sgd, "adamw": _adamw}
+
+
+@dataclass
+class Trainer:
+    """The moving parts of a run: model, optimizer, average, and the history so far."""
+
+    model: ChangeModel
+    optimizer: torch.optim.Optimizer
+    average: WeightAverage | None
+    scaler: torch.amp.GradScaler
+    logs: list[EpochLog] = field(default_factory=list)
+    best: float | None = None
+
+    @property
+    def result(self) -> ChangeModel:
+        """The model to validate and keep: the average when there is one."""
+        if self.average is None:
+            return self.model
+        assert isinstance(self.average.model, ChangeModel)
+        return self.average.model
+
+
+def make_trainer(
+    samples: list[Sample], network: NetworkSettings, settings: TrainingSettings, hardware: Hardware
+) -> Trainer:
+    """A fresh model with the statistics of its data, and what trains it.
+
+    Raises:
+        TrainingError: The images have another number of bands than the network.
+        UnknownName: No such network, blocks or optimizer.
+    """
+    if settings.optimizer not in OPTIMIZERS:
+        raise UnknownName("optimizer", settings.optimizer, OPTIMIZERS)
+    mean, std = band_statistics(samples)
+    if len(mean) != network.bands:
+        raise TrainingError(
+            f"{samples[0].before} has {len(mean)} bands, the network is built for "
+            f"{network.bands}; give --bands {len(mean)}."
+        )
+    built = build(network)
+    initialize(built)
+    model = ChangeModel(built, mean, std).to(hardware.device)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = WeightAverage(model, settings.ema) if settings.ema else None
+    scaling = hardware.precision == torch.float16
+    scaler = torch.amp.GradScaler(hardware.device.type, enabled=scaling)
+    return Trainer(model, OPTIMIZERS[settings.optimizer](model, settings), average, scaler)
+
+
+def store(trainer: Trainer, out: Path) -> None:
+    """Write all that `restore` needs to go on as if the run had never stopped."""
+    tensors = {f"model/{name}": x for name, x in trainer.model.state_dict().items()}
+    if trainer.average is not None:
+        averaged = trainer.average.model.state_dict()
+        tensors |= {f"average/{name}": x for name, x in averaged.items()}
+    for index, entry in trainer.optimizer.state_dict()["state"].items():
+        for key, value in entry.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer/{index}/{key}"] = value
+    progress = {
+        "logs": [asdict(log) for log in trainer.logs],
+        "best": trainer.best,
+        "average_updates": trainer.average.updates if trainer.average else 0,
+        "scaler": trainer.scaler.state_dict(),
+    }
+    save_state(out, tensors, progress)
+
+
+def restore(trainer: Trainer, out: Path) -> None:
+    """Bring a fresh trainer to the last finished epoch of the run in ``out``."""
+    tensors, progress = load_state(out)
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+    trainer.model.load_state_dict(part("model/"))
+    if trainer.average is not None:
+        trainer.average.model.load_state_dict(part("average/"))
+        trainer.average.updates = progress["average_updates"]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in part("optimizer/").items():
+        index, key = name.split("/")
+        state.setdefault(int(index), {})[key] = tensor
+    groups = trainer.optimizer.state_dict()["param_groups"]
+    trainer.optimizer.load_state_dict({"state": state, "param_groups": groups})
+    trainer.scaler.load_state_dict(progress["scaler"])
+    trainer.logs = [EpochLog(**log) for log in progress["logs"]]
+    trainer.best = progress["best"]

@@ -1,0 +1,185 @@
+"""Training: labelled pairs in, a model file out; the paper's protocol is the default.
+
+Everything random depends only on (seed, epoch, sample), so a run continued after a kill goes on as
+if nothing had happened.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from scdcli.checkpoint import ModelHeader, save_model
+from scdcli.dataset import Chips, Sample
+from scdcli.device import autocast
+from scdcli.errors import TrainingError
+from scdcli.legend import Legend
+from scdcli.networks import NetworkSettings
+from scdcli.networks.losses import asn_loss
+from scdcli.runfolder import BEST, LAST, EpochLog, start_run, write_log
+from scdcli.trainer import Hardware, Trainer, TrainingSettings, make_trainer, restore, store
+from scdcli.validation import known, validate
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One optimizer step."""
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+
+
+def train(
+    samples: list[Sample],
+    validation: list[Sample],
+    out: Path,
+    network: NetworkSettings,
+    legend: Legend,
+    settings: TrainingSettings,
+    hardware: Hardware,
+    *,
+    resume: bool = False,
+    half: bool = False,
+    data: str = "",
+) -> Iterator[StepDone | EpochLog]:
+    """Train and write the run's folder; yields every step and every finished epoch.
+
+    Args:
+        samples: Training pairs.
+        validation: Pairs held out for choosing the best epoch; may be empty.
+        out: The run's folder.
+        network: What to build.
+        legend: Classes of the labels.
+        settings: The protocol.
+        hardware: Where to compute.
+        resume: Continue the run in ``out``.
+        half: Store the model files in 16 bits.
+        data: What the data is, for the model's header.
+
+    Raises:
+        OutputError: ``out`` holds a run and ``resume`` is off.
+        TrainingError: The loss is no longer a number, or a resumed run has other settings.
+        UnknownName: No such network, blocks or optimizer.
+    """
+    described = asdict(settings) | {"network": asdict(network), "legend": legend.to_dict()}
+    described |= {"pairs": len(samples), "validation_pairs": len(validation)}
+    torch.manual_seed(settings.seed)
+    trainer = make_trainer(samples, network, settings, hardware)
+    if start_run(out, described, resume=resume):
+        restore(trainer, out)
+    chips = Chips(
+        samples,
+        legend,
+        cover=settings.cover,
+        augmentation=settings.augmentation,
+        seed=settings.seed,
+    )
+    for epoch in range(len(trainer.logs) + 1, settings.epochs + 1):
+        started = time.perf_counter()
+        chips.epoch = epoch
+        loss = 0.0
+        step = None
+        for step in _steps(trainer, chips, epoch, settings, hardware):
+            loss += step.loss / step.steps
+            yield step
+        training_seconds = time.perf_counter() - started
+        assert step is not None
+        found = validate(trainer.result, validation, legend, hardware)
+        log = EpochLog(
+            epoch=epoch,
+            lr=trainer.optimizer.param_groups[0]["lr"],
+            loss=loss,
+            val_loss=found.loss if found else None,
+            miou=known(found.from_to.miou) if found else None,
+            sek_from_to=known(found.from_to.sek) if found else None,
+            sek_stacked=known(found.stacked.sek) if found else None,
+            score_from_to=known(found.from_to.score) if found else None,
+            steps_per_second=step.steps / training_seconds,
+            seconds=time.perf_counter() - started,
+        )
+        header = ModelHeader(
+            network=network,
+            legend=legend,
+            chip=settings.augmentation.chip,
+            land_cover=settings.cover,
+            training=described | {"data": data, "epoch": epoch},
+            scores={name: getattr(log, name) for name in ("miou", "sek_from_to", "sek_stacked")},
+        )
+        _keep(trainer, log, header, out, half=half)
+        yield log
+
+
+def _steps(
+    trainer: Trainer, chips: Chips, epoch: int, settings: TrainingSettings, hardware: Hardware
+) -> Iterator[StepDone]:
+    trainer.model.train()
+    order = torch.Generator().manual_seed(settings.seed * 100_003 + epoch)
+    loader = DataLoader(
+        chips,
+        batch_size=settings.batch,
+        shuffle=True,
+        generator=order,
+        num_workers=hardware.workers,
+        drop_last=len(chips) >= settings.batch,
+        pin_memory=hardware.device.type == "cuda",
+    )
+    steps = len(loader)
+    for step, batch in enumerate(loader, start=1):
+        done = (epoch - 1) * steps + step - 1
+        for group in trainer.optimizer.param_groups:  # poly
+            group["lr"] = (
+                settings.lr * (1 - done / (settings.epochs * steps)) ** settings.poly_power
+            )
+        batch = {name: x.to(hardware.device, non_blocking=True) for name, x in batch.items()}
+        loss = _optimize(trainer, batch, hardware)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss is {float(loss)} at step {step} of epoch {epoch}; the last good models "
+                "are kept in the run's folder. Lower --lr, or train with --precision fp32."
+            )
+        if trainer.average is not None:
+            trainer.average.update(trainer.model)
+        yield StepDone(epoch, step, steps, float(loss))
+
+
+def _optimize(trainer: Trainer, batch: dict[str, Tensor], hardware: Hardware) -> Tensor:
+    trainer.optimizer.zero_grad(set_to_none=True)
+    with autocast(hardware.device, hardware.precision):
+        images = (x.contiguous(memory_format=torch.channels_last) for x in _images(batch))
+        logits = trainer.model(*images)
+    logits = type(logits)(*(x.float() for x in logits))
+    loss = asn_loss(logits, batch["from_label"], batch["to_label"], batch["changed"])
+    if torch.isfinite(loss):
+        trainer.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        trainer.scaler.step(trainer.optimizer)
+        trainer.scaler.update()
+    return loss.detach()
+
+
+def _images(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    return batch["before"], batch["after"]
+
+
+def _keep(trainer: Trainer, log: EpochLog, header: ModelHeader, out: Path, *, half: bool) -> None:
+    trainer.logs.append(log)
+    save_model(out / LAST, trainer.result, header, half=half)
+    # Without validation the last epoch is the result, as in the paper.
+    rank = _rank(log)
+    if rank is None or trainer.best is None or rank > trainer.best:
+        trainer.best = rank
+        save_model(out / BEST, trainer.result, header, half=half)
+    write_log(out, trainer.logs)
+    store(trainer, out)
+
+
+def _rank(log: EpochLog) -> float | None:
+    if log.val_loss is None:
+        return None
+    # SeK is what counts; while it is undefined the loss decides, far below any SeK.
+    return log.sek_from_to if log.sek_from_to is not None else -1e6 - log.val_loss
