@@ -145,7 +145,7 @@ def _edge_points(grid: Grid, crs: CRS) -> Points:
 
 def _moved(transform: Affine, points: Points) -> Points:
     matrix = np.array(tuple(transform)[:6]).reshape(2, 3)
-    return matrix[:, :2] @ points + matrix[:, 2:]
+    return np.asarray(matrix[:, :2] @ points + matrix[:, 2:])
 
 
 def _differences(before: Grid, after: Grid, onto: Affine) -> Iterator[str]:

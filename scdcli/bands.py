@@ -16,7 +16,7 @@ def choose_bands(first: Scene, second: Scene, bands: tuple[int, ...] | None) -> 
 
     Raises:
         PairError: The scenes have different bands, or not those asked for.
-        InputError: A band holds palette or complex numbers.
+        InputError: A band is a palette, an alpha band or complex.
     """
     counts = [len(spectral_bands(scene.dataset)) for scene in (first, second)]
     if bands is None and counts[0] != counts[1]:
@@ -42,13 +42,18 @@ def choose_bands(first: Scene, second: Scene, bands: tuple[int, ...] | None) -> 
 
 
 def _require_measurements(scene: Scene, bands: tuple[int, ...]) -> None:
-    """Refuse palettes and complex numbers, whose values are not brightness."""
+    """Refuse palettes, alpha and complex numbers, whose values are not brightness."""
     for band in bands:
         kind, dtype = scene.dataset.colorinterp[band - 1], scene.dataset.dtypes[band - 1]
         if kind == ColorInterp.palette:
             raise InputError(
                 f"band {band} of {scene.name} holds numbers of palette colors; write the colors "
                 "out with gdal_translate -expand rgb."
+            )
+        if kind == ColorInterp.alpha:
+            raise InputError(
+                f"band {band} of {scene.name} is marked as alpha, a mask; if it holds "
+                f"measurements, mark it so: gdal_edit.py -colorinterp_{band} undefined {scene.name}"
             )
         if dtype.startswith("complex"):
             raise InputError(

@@ -14,7 +14,16 @@ from scdcli.alignment import Alignment, align
 from scdcli.bands import choose_bands
 from scdcli.errors import PairError
 from scdcli.grid import Grid
-from scdcli.raster import Reader, Scene, describe, open_scene, scene_grid, scene_reader
+from scdcli.raster import (
+    Reader,
+    Scene,
+    alpha_bands,
+    describe,
+    open_scene,
+    scene_grid,
+    scene_reader,
+    spectral_bands,
+)
 from scdcli.stretch import Stretch, fixed_stretch, joint_stretch, sample
 from scdcli.warp import warped_reader
 
@@ -175,7 +184,10 @@ def _notes(
         )
     if first.grid.crs is None:
         yield "Neither image has a CRS: they are compared pixel by pixel, areas are in pixels."
-    counts = [scene.dataset.count for scene in (first, second)]
+    for scene in (first, second):
+        for band in alpha_bands(scene.dataset):
+            yield f"Band {band} of {scene.name} is marked as alpha: it masks, and is no data."
+    counts = [len(spectral_bands(scene.dataset)) for scene in (first, second)]
     if counts != [len(bands)] * 2:
         used = ", ".join(str(band) for band in bands)
         yield f"Bands {used} are used of the {counts[0]} and {counts[1]} bands."

@@ -155,19 +155,28 @@ def scene_grid(dataset: DatasetReader, path: str | Path) -> Grid:
     return Grid(dataset.height, dataset.width, dataset.transform, dataset.crs)
 
 
+def alpha_bands(dataset: DatasetReader) -> tuple[int, ...]:
+    """Numbers (from 1) of the bands marked as alpha.
+
+    GDAL marks the fourth of four uint8 bands so unless the writer of a GeoTIFF says otherwise.
+    """
+    kinds = enumerate(dataset.colorinterp, start=1)
+    return tuple(band for band, kind in kinds if kind == ColorInterp.alpha)
+
+
 def spectral_bands(dataset: DatasetReader) -> tuple[int, ...]:
     """Numbers (from 1) of all bands but alpha, which is a mask."""
-    kinds = enumerate(dataset.colorinterp, start=1)
-    return tuple(band for band, kind in kinds if kind != ColorInterp.alpha)
+    masks = alpha_bands(dataset)
+    return tuple(band for band in dataset.indexes if band not in masks)
 
 
 def describe(dataset: DatasetReader, path: str | Path) -> dict[str, Any]:
     """What a result says of its input: name, size, CRS, type, and a hash of the metadata.
 
-    Folders, user names and the query of an address (which may hold a signature) are left out.
+    The hash leaves out the name and the time, so a copy has the same one. Folders, user names and
+    the query of an address (which may hold a signature) are left out altogether.
     """
     facts: dict[str, Any] = {
-        "name": Path(shown(path)).name,
         "driver": dataset.driver,
         "width": dataset.width,
         "height": dataset.height,
@@ -184,7 +193,7 @@ def describe(dataset: DatasetReader, path: str | Path) -> dict[str, Any]:
     facts["metadata_sha256"] = hashlib.sha256(stable).hexdigest()
     modified = None if status is None else datetime.fromtimestamp(int(status.st_mtime), UTC)
     facts["modified"] = None if modified is None else modified.isoformat()
-    return facts
+    return {"name": Path(shown(path)).name, **facts}
 
 
 def _require_image_file(path: str | Path, allow_vrt: bool) -> None:
