@@ -34,17 +34,17 @@ def decode(
     Args:
         from_class: Probabilities of class 1..K before, (K, H, W).
         to_class: The same after.
-        change: Probabilities of unchanged and changed, (2, H, W).
+        change: Probability of change, (1, H, W).
         threshold: τ in [0, 1].
     """
-    changed = change[1] >= threshold
+    changed = change[0] >= threshold
     before = (from_class.argmax(axis=0) + 1).astype(np.uint8)
     after = (to_class.argmax(axis=0) + 1).astype(np.uint8)
     unchanged = np.uint8(UNCHANGED)
     return Decoded(
         np.where(changed, before, unchanged),
         np.where(changed, after, unchanged),
-        np.rint(change[1] * 100).astype(np.uint8),
+        np.rint(change[0] * 100).astype(np.uint8),
         before,
         after,
     )

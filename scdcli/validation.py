@@ -44,7 +44,8 @@ def validate(
             logits = Logits(*(x.float() for x in logits))
             labels = (batch["from_label"], batch["to_label"], batch["changed"])
             losses.append(float(asn_loss(logits, *labels)))
-            decoded = decode(*(x.softmax(dim=1)[0].cpu().numpy() for x in logits), threshold=0.5)
+            likely = [x.softmax(dim=1)[0].cpu().numpy() for x in logits]
+            decoded = decode(likely[0], likely[1], likely[2][1:], threshold=0.5)
             from_label, to_label = (x[0].cpu().numpy().astype(np.uint8) for x in labels[:2])
             maps = (from_label, to_label, decoded.from_class, decoded.to_class)
             counts += count_joint(maps)

@@ -1,0 +1,47 @@
+"""``scd models``: what comes with the package, and what a model file says of itself."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scdcli.cli.options import json_option
+
+if TYPE_CHECKING:
+    from scdcli.checkpoint import LoadedModel
+
+
+@click.command()
+@click.argument("model", metavar="[NAME|FILE]", required=False)
+@json_option
+def models(model: str | None, as_json: bool) -> None:
+    """List the bundled models, or print one model's card.
+
+    \b
+    scd models
+    scd models second
+    scd models runs/asn/best.safetensors --json
+    """
+    from scdcli.checkpoint import DEFAULT_MODEL, bundled_models, load_model
+
+    if model is None:
+        names = bundled_models()
+        if as_json:
+            click.echo(json.dumps({"models": list(names), "default": DEFAULT_MODEL}))
+            return
+        for name in names:
+            click.echo(f"{name}{'  (default)' if name == DEFAULT_MODEL else ''}")
+        return
+    loaded = load_model(model)
+    card = bundled_models().get(model)
+    if as_json or card is None:
+        click.echo(json.dumps(_description(loaded), indent=2, ensure_ascii=False))
+    else:
+        click.echo(card.with_suffix(".md").read_text())
+
+
+def _description(loaded: "LoadedModel") -> dict[str, Any]:
+    header = asdict(loaded.header) | {"legend": loaded.header.legend.to_dict()}
+    parameters = sum(p.numel() for p in loaded.model.parameters())
+    return {"name": loaded.name, "sha256": loaded.sha256, "parameters": parameters} | header

@@ -1,0 +1,73 @@
+"""``scd simulate``: a drawn world that changes, as a demo scene or a labelled set."""
+
+from pathlib import Path
+
+import click
+
+from scdcli.cli.options import overwrite_option, quiet_option, seed_option
+from scdcli.cli.terminal import Terminal
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--pairs",
+    type=click.IntRange(min=1),
+    default=None,
+    show_default=False,
+    help="Write a labelled set of so many pairs; without it, one georeferenced demo scene.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(min=128),
+    default=None,
+    show_default="512, demo scene 1600",
+    help="Side of a pair in pixels.",
+)
+@click.option("--split", default="train", help="Split the pairs belong to: train, val, test.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, help="Processes; the result is the same."
+)
+@seed_option
+@overwrite_option
+@quiet_option
+def simulate(
+    out: Path,
+    pairs: int | None,
+    size: int | None,
+    split: str,
+    workers: int,
+    seed: int,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Draw a plausible aerial world with the six classes of SECOND, at two dates.
+
+    Without --pairs, OUT becomes a demo scene: before.tif, after.tif and the truth. With --pairs,
+    OUT/SPLIT becomes a labelled set that scd train and scd evaluate read; the land cover of every
+    pixel lies in cover1 and cover2. The same seed gives the same pictures.
+
+    \b
+    scd simulate demo
+    scd simulate world --pairs 1000 --workers 2
+    scd simulate world --pairs 200 --split test
+    """
+    from scdcli.simulation import DEMO_SIZE, PAIR_SIZE, write_demo, write_pairs
+
+    if pairs is None:
+        write_demo(out, seed=seed, size=size or DEMO_SIZE, overwrite=overwrite)
+        click.echo(out)
+        return
+    terminal = Terminal(quiet)
+    with terminal.progress("pairs", pairs) as bar:
+        write_pairs(
+            out,
+            pairs,
+            size=size or PAIR_SIZE,
+            seed=seed,
+            split=split,
+            workers=workers,
+            overwrite=overwrite,
+            progress=bar.update,
+        )
+    click.echo(out / split)

@@ -1,0 +1,184 @@
+"""From a pair of scenes to class maps, window by window: read → batch → network → blend → decode.
+
+One chain of generators in bounded memory. Every forward pass has one fixed shape (the last batch
+is padded), so on a CPU the result does not depend on how the scene is split into supertiles.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from rasterio.windows import Window
+from torch import Tensor
+
+from scdcli.checkpoint import LoadedModel
+from scdcli.decode import Decoded, decode
+from scdcli.device import autocast
+from scdcli.errors import ModelError
+from scdcli.pair import Pair
+from scdcli.symmetry import TTA, View, sides
+from scdcli.tiling import Blend, Supertile, Tiling, supertiles
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model and how to run it."""
+
+    loaded: LoadedModel
+    device: torch.device
+    threshold: float
+    precision: torch.dtype = torch.float32
+    views: tuple[View, ...] = TTA["none"]
+    tiling: Tiling = field(default_factory=Tiling)
+    batch: int = 1
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return len(self.loaded.header.legend)
+
+
+@dataclass(frozen=True)
+class Chip:
+    """What both dates show in one window, filled up to the chip's size."""
+
+    window: Window
+    before: NDArray[np.float32]  # (C, chip, chip)
+    after: NDArray[np.float32]
+    valid: NDArray[np.bool_]  # (h, w) of the part inside the scene
+
+
+def require_bands(loaded: LoadedModel, pair: Pair) -> None:
+    """Refuse a pair the model cannot read.
+
+    Raises:
+        ModelError: The model was trained on another number of bands.
+    """
+    bands = loaded.header.network.bands
+    if pair.count != bands:
+        wanted = ",".join(str(band) for band in range(1, bands + 1))
+        raise ModelError(
+            f"the model {loaded.name} was trained on {bands} bands, but the images have "
+            f"{pair.count} in use; choose {bands} of them, for example --bands {wanted}."
+        )
+
+
+def predict_windows(
+    pair: Pair, predictor: Predictor
+) -> Iterator[tuple[Window, Decoded, NDArray[np.bool_]]]:
+    """Class maps of the whole scene, one supertile core after the other.
+
+    Yields:
+        The window, its class maps (255 where a date has no measurement), and where both dates do.
+
+    Raises:
+        InputError: An image cannot be read.
+        ModelError: The network gives values that are not numbers, or wants other bands.
+    """
+    require_bands(predictor.loaded, pair)
+    for tile in supertiles(pair.grid.height, pair.grid.width, predictor.tiling):
+        blend = Blend(tile.core, 2 * predictor.classes + 1, predictor.tiling)
+        valid = np.zeros((tile.core.height, tile.core.width), dtype=bool)
+        for chip, probabilities in _predict_chips(_read_chips(pair, tile, predictor), predictor):
+            blend.add(chip.window, probabilities)
+            _mark(valid, tile.core, chip)
+        yield tile.core, _decoded(blend.mean(), predictor).masked(valid), valid
+
+
+def count_chips(pair: Pair, tiling: Tiling) -> int:
+    """Forward passes `predict_windows` makes at most, for a progress bar."""
+    tiles = supertiles(pair.grid.height, pair.grid.width, tiling)
+    return sum(len(tile.chips) for tile in tiles)
+
+
+@torch.inference_mode()
+def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor:
+    """Class and change probabilities of chips, averaged over the views.
+
+    Args:
+        predictor: Model, views and device.
+        before: (B, C, H, W) float32 in the units of the images.
+        after: The same at the later date.
+
+    Returns:
+        (B, 2K + 1, H, W) float32: classes before, classes after, change.
+    """
+    size = before.shape[-1]
+    total: Tensor | None = None
+    for view, side in zip(predictor.views, sides(predictor.views, size), strict=True):
+        images = (_resize(x, side).flip(view.axes) for x in (before, after))
+        with autocast(predictor.device, predictor.precision):
+            logits = predictor.loaded.model(*images)
+        classes = (x.float().softmax(dim=1) for x in (logits.from_class, logits.to_class))
+        change = logits.change.float().softmax(dim=1)[:, 1:]
+        seen = _resize(torch.cat((*classes, change), dim=1).flip(view.axes), size)
+        total = seen if total is None else total + seen
+    assert total is not None
+    return total / len(predictor.views)
+
+
+def _read_chips(pair: Pair, tile: Supertile, predictor: Predictor) -> Iterator[Chip]:
+    mean = predictor.loaded.model.mean.cpu().numpy()[:, None]
+    for window in tile.chips:
+        height = min(window.height, pair.grid.height - window.row_off)
+        width = min(window.width, pair.grid.width - window.col_off)
+        inside = Window(window.col_off, window.row_off, width, height)
+        before, after, valid = pair.read(inside)
+        before[:, ~valid] = mean
+        after[:, ~valid] = mean
+        # Mirrored, not zero: an edge the network never saw would look like a change of cover.
+        pad = ((0, 0), (0, window.height - height), (0, window.width - width))
+        filled = (np.pad(x, pad, mode="symmetric") for x in (before, after))
+        yield Chip(window, *filled, valid)
+
+
+def _predict_chips(
+    chips: Iterator[Chip], predictor: Predictor
+) -> Iterator[tuple[Chip, NDArray[np.float32]]]:
+    """Chips with their probabilities (2K + 1, chip, chip); all-nodata chips are passed over."""
+    batch: list[Chip] = []
+    for chip in chips:
+        if chip.valid.any():
+            batch.append(chip)
+        if len(batch) == predictor.batch:
+            yield from _run(batch, predictor)
+            batch = []
+    if batch:
+        yield from _run(batch, predictor)
+
+
+def _run(batch: list[Chip], predictor: Predictor) -> Iterator[tuple[Chip, NDArray[np.float32]]]:
+    missing = predictor.batch - len(batch)
+    padded = batch + [batch[0]] * missing  # one fixed shape for every forward pass
+    stacks = (np.stack([getattr(chip, date) for chip in padded]) for date in ("before", "after"))
+    images = (torch.from_numpy(stack).to(predictor.device) for stack in stacks)
+    found = probabilities(predictor, *images).cpu().numpy()
+    if not np.isfinite(found).all():
+        raise ModelError(
+            f"the model {predictor.loaded.name} gives values that are not numbers at "
+            f"{batch[0].window}; use another model, or --precision fp32."
+        )
+    yield from zip(batch, found[: len(batch)], strict=True)
+
+
+def _resize(x: Tensor, side: int) -> Tensor:
+    if x.shape[-1] == side:
+        return x
+    return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+
+
+def _mark(valid: NDArray[np.bool_], core: Window, chip: Chip) -> None:
+    top, left = chip.window.row_off - core.row_off, chip.window.col_off - core.col_off
+    height, width = chip.valid.shape
+    rows = slice(max(top, 0), max(top + height, 0))
+    cols = slice(max(left, 0), max(left + width, 0))
+    part = valid[rows, cols]
+    part[:] = chip.valid[max(-top, 0) :, max(-left, 0) :][: part.shape[0], : part.shape[1]]
+
+
+def _decoded(blended: NDArray[np.float32], predictor: Predictor) -> Decoded:
+    before, after, change = np.split(blended, (predictor.classes, 2 * predictor.classes))
+    return decode(before, after, change, threshold=predictor.threshold)
