@@ -1,0 +1,205 @@
+"""Class maps on disk, in colors or as indices, read as what the legend says they are."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from json import JSONDecodeError
+from json import loads as parse_json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from scdcli.errors import DatasetError
+from scdcli.grid import Grid
+from scdcli.legend import MAX_CLASSES, NODATA, SECOND, UNCHANGED, UNCHANGED_COLOR, Legend
+from scdcli.raster import open_scene, read_window, scene_grid, spectral_bands, valid_window
+
+# Enough rows to make reading cheap, few enough that four maps and their codes stay small.
+WINDOW_PIXELS = 1 << 22
+WIDEST_STRIP_PIXELS = 1 << 24
+WINDOW_COLUMNS = 4096
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """An open map of classes.
+
+    Attributes:
+        path: The file.
+        dataset: The file, open.
+        grid: Where it lies; the identity transform without a CRS when it does not say.
+        legend: What its colors or indices mean; None for indices that nobody declared.
+        carried: The legend in the file's own tags, if any.
+        colored: Whether the file holds colors (3 bands) instead of indices.
+    """
+
+    path: Path
+    dataset: DatasetReader
+    grid: Grid
+    legend: Legend | None
+    carried: Legend | None
+    colored: bool
+
+    def read(self, window: Window) -> NDArray[np.uint8]:
+        """Class indices of a window, (h, w); values above the legend's last come as they are.
+
+        Raises:
+            DatasetError: A color is not in the legend, or a value is outside 0-255.
+            InputError: The window cannot be read.
+        """
+        bands = spectral_bands(self.dataset)
+        pixels = read_window(self.dataset, window, bands, self.path)
+        valid = None
+        if _has_mask(self.dataset, self.colored):
+            valid = valid_window(self.dataset, window, self.path)
+            pixels[:, ~valid] = UNCHANGED_COLOR[0] if self.colored else UNCHANGED
+        index = self._decode(pixels)
+        if valid is not None:
+            index[~valid] = NODATA
+        return index
+
+    def _decode(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
+        if self.colored:
+            return (self.legend or SECOND).decode(pixels, str(self.path))
+        if pixels.dtype != np.uint8:
+            for value in (int(pixels.min()), int(pixels.max())):
+                if not UNCHANGED <= value <= NODATA:
+                    raise DatasetError(
+                        f"{self.path} holds the value {value}, but class indices are "
+                        f"0 to {MAX_CLASSES}, and {NODATA} is nodata."
+                    )
+        index: NDArray[np.uint8] = pixels[0].astype(np.uint8, copy=False)
+        return index
+
+
+@contextmanager
+def open_label(path: Path, legend: Legend | None = None) -> Iterator[LabelMap]:
+    """A class map, open for reading windows.
+
+    Args:
+        path: PNG or GeoTIFF with colors (RGB) or indices (one band, with or without palette).
+        legend: What the map means; without it, the legend in the file's tags, and for colors
+            in the end SECOND's.
+
+    Raises:
+        InputError: The file cannot be opened.
+        DatasetError: The file cannot be a class map, or its own legend has another length.
+    """
+    with open_scene(path) as dataset:
+        colored = _is_colored(dataset, path)
+        _require_usable_nodata(dataset, path, colored)
+        carried = carried_legend(dataset, path)
+        if legend and carried and len(legend) != len(carried):
+            raise DatasetError(
+                f"{path} carries the legend {carried.name!r} with {len(carried)} classes, but "
+                f"legend {legend.name!r} has {len(legend)}; give the legend it was made with."
+            )
+        known = legend or carried or (SECOND if colored else None)
+        yield LabelMap(path, dataset, scene_grid(dataset, path), known, carried, colored)
+
+
+def read_label(path: Path, legend: Legend | None = None) -> NDArray[np.uint8]:
+    """A whole class map, (H, W): 0 unchanged, 1..K, 255 nodata.
+
+    Raises:
+        InputError: The file cannot be read.
+        DatasetError: The file holds a color or an index that the legend does not know.
+    """
+    with open_label(path, legend) as label:
+        index = label.read(Window(0, 0, label.grid.width, label.grid.height))
+        last = len(label.legend) if label.legend else MAX_CLASSES
+        unknown = index[(index > last) & (index != NODATA)]
+        if unknown.size:
+            value = int(unknown[0])
+            count = int((unknown == value).sum())
+            raise unknown_class(str(path), value, count, label.legend)
+        return index
+
+
+def read_image(path: Path) -> NDArray[Any]:
+    """A whole image without its alpha band, (C, H, W) in the type of the file.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    with open_scene(path) as dataset:
+        whole = Window(0, 0, dataset.width, dataset.height)
+        return read_window(dataset, whole, spectral_bands(dataset), path)
+
+
+def unknown_class(source: str, value: int, pixels: int, legend: Legend | None) -> DatasetError:
+    """The error for an index beyond the legend, found in so many pixels of a source."""
+    where = f"{source} holds the value {value} in {pixels} {'pixel' if pixels == 1 else 'pixels'}"
+    if legend is None:
+        return DatasetError(f"{where}, but class indices end at {MAX_CLASSES}; {NODATA} is nodata.")
+    return DatasetError(
+        f"{where}, but legend {legend.name!r} ends at {len(legend)}. "
+        "Give the legend that belongs to these maps with --legend."
+    )
+
+
+def carried_legend(dataset: DatasetReader, path: Path) -> Legend | None:
+    """The legend in a file's tags, which our own outputs carry.
+
+    Raises:
+        DatasetError: The tag does not hold a legend.
+    """
+    text = dataset.tags(ns="SCD").get("LEGEND") or dataset.tags().get("SCD_LEGEND")
+    if text is None:
+        return None
+    try:
+        return Legend.from_dict(parse_json(text))
+    except (JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise DatasetError(
+            f"{path} carries a legend that cannot be read ({error}); remove its tag SCD LEGEND "
+            "and name a legend with --legend."
+        ) from error
+
+
+def label_windows(maps: Sequence[LabelMap]) -> Iterator[Window]:
+    """Windows that together cover maps of one size, aligned with how the files are stored.
+
+    Full-width strips of whole block rows where they fit in memory: then every block of every
+    file is decoded once.
+    """
+    height, width = maps[0].grid.shape
+    rows = max(shape[0] for each in maps for shape in each.dataset.block_shapes)
+    columns = width if rows * width <= WIDEST_STRIP_PIXELS else WINDOW_COLUMNS
+    rows *= max(1, WINDOW_PIXELS // (rows * columns))
+    for top in range(0, height, rows):
+        for left in range(0, width, columns):
+            yield Window(left, top, min(columns, width - left), min(rows, height - top))
+
+
+def _is_colored(dataset: DatasetReader, path: Path) -> bool:
+    bands, kind = len(spectral_bands(dataset)), dataset.dtypes[0]
+    if bands == 3 and kind == "uint8":
+        return True
+    if bands == 1 and np.issubdtype(np.dtype(kind), np.integer):
+        return False
+    raise DatasetError(
+        f"{path} holds {bands} x {kind}; a class map holds one band of whole numbers (indices) "
+        "or three of uint8 (colors)."
+    )
+
+
+def _has_mask(dataset: DatasetReader, colored: bool) -> bool:
+    """Whether pixels can be nodata in another way than by the index 255."""
+    flags = dataset.mask_flag_enums[0]
+    by_value = MaskFlags.nodata in flags and dataset.nodata == NODATA and not colored
+    return not by_value and MaskFlags.all_valid not in flags
+
+
+def _require_usable_nodata(dataset: DatasetReader, path: Path, colored: bool) -> None:
+    """Refuse a nodata value that means unchanged here: the whole unchanged area would vanish."""
+    unchanged = UNCHANGED_COLOR[0] if colored else UNCHANGED
+    if dataset.nodata == unchanged:
+        raise DatasetError(
+            f"{path} declares {unchanged} as nodata, but {unchanged} means unchanged in a class "
+            f"map. Clear it with gdal_edit.py -unsetnodata {path}; for indices, {NODATA} is nodata."
+        )
