@@ -57,7 +57,7 @@ def test_gradients_reach_every_parameter(network, blocks):
 
 
 def test_the_trunk_is_hrscd_str4():
-    """13.71 M parameters and 36.3 GMAC for one 512×512 pair and 7 classes, as published code has."""
+    """13.71 M parameters and 36.3 GMAC for a 512×512 pair and 7 classes, as published."""
     with torch.device("meta"):
         semantic, change = (
             Encoder(3, WIDTHS, BLOCKS["residual"]),

@@ -1,0 +1,88 @@
+"""The index convention, colors and transitions."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from scdcli.errors import DatasetError, UnknownName
+from scdcli.legend import (
+    NODATA,
+    SECOND,
+    TRANSITION_NODATA,
+    LandCover,
+    Legend,
+    find_legend,
+    split_transition,
+    transition_code,
+)
+
+maps = arrays(
+    np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.integers(0, 6)
+)
+
+
+def test_second_holds_the_published_colors_in_our_order():
+    assert [(c.name, c.color) for c in SECOND.classes] == [
+        ("water", (0, 0, 255)),
+        ("n.v.g. surface", (128, 128, 128)),
+        ("low vegetation", (0, 128, 0)),
+        ("tree", (0, 255, 0)),
+        ("building", (128, 0, 0)),
+        ("playground", (255, 0, 0)),
+    ]
+
+
+@given(maps)
+def test_colors_round_trip(index):
+    assert (SECOND.decode(SECOND.encode(index), "label.png") == index).all()
+
+
+def test_an_unknown_color_is_named_with_its_place():
+    colors = SECOND.encode(np.zeros((3, 4), dtype=np.uint8))
+    colors[:, 2, 1] = (1, 2, 255)
+    with pytest.raises(DatasetError, match=r"label\.png.*#0102FF.*row 2, column 1.*#0000FF water"):
+        SECOND.decode(colors, "label.png")
+
+
+@given(maps, st.data())
+def test_transitions_round_trip(from_class, data):
+    to_class = data.draw(arrays(np.uint8, from_class.shape, elements=st.integers(0, 99)))
+    code = transition_code(from_class, to_class)
+    assert code.dtype == np.uint16
+    assert all(
+        (a == b).all() for a, b in zip(split_transition(code), (from_class, to_class), strict=True)
+    )
+
+
+def test_nodata_at_either_date_is_nodata_of_the_transition():
+    code = transition_code(
+        np.array([[NODATA, 3, 5]], np.uint8), np.array([[1, NODATA, 6]], np.uint8)
+    )
+    assert code.tolist() == [[TRANSITION_NODATA, TRANSITION_NODATA, 506]]
+    assert split_transition(code)[0].tolist() == [[NODATA, NODATA, 5]]
+
+
+def test_a_legend_survives_json():
+    assert Legend.from_dict(json.loads(SECOND.dumps())) == SECOND
+
+
+def test_legends_that_cannot_be_told_apart_are_refused():
+    with pytest.raises(DatasetError, match="uses a color twice"):
+        Legend("x", (LandCover("a", (1, 2, 3)), LandCover("b", (1, 2, 3))))
+    with pytest.raises(DatasetError, match="white is taken"):
+        Legend("x", (LandCover("a", (255, 255, 255)),))
+    with pytest.raises(DatasetError, match="has 0 classes; 1 to 99"):
+        Legend("x", ())
+
+
+def test_an_unknown_legend_lists_the_known_ones():
+    with pytest.raises(UnknownName, match="'urbn'; choose one of: .*second"):
+        find_legend("urbn")
+
+
+def test_transition_names_read_from_to():
+    assert SECOND.transition_name(3, 5) == "low vegetation → building"
