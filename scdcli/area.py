@@ -29,6 +29,7 @@ class Ground:
 
     Attributes:
         unit: ``m`` or, for a grid without a CRS, ``px``.
+        origin: Lattice row and column of the first node.
         spacing: Rows and columns between nodes, pixels.
         across: Ground length of one step along a row, (N, M).
         down: Ground length of one step along a column, (N, M).
@@ -38,6 +39,7 @@ class Ground:
     """
 
     unit: str
+    origin: tuple[float, float]
     spacing: tuple[float, float]
     across: Floats
     down: Floats
@@ -69,7 +71,7 @@ class Ground:
         """Bilinear interpolation between the nodes; row and col in lattice units."""
         if nodes.shape == (1, 1):
             return np.broadcast_to(nodes[0, 0], row.shape)
-        y, x = row / self.spacing[0], col / self.spacing[1]
+        y, x = (row - self.origin[0]) / self.spacing[0], (col - self.origin[1]) / self.spacing[1]
         i = np.minimum(y.astype(np.intp), nodes.shape[0] - 2)
         j = np.minimum(x.astype(np.intp), nodes.shape[1] - 2)
         y -= i
@@ -91,7 +93,7 @@ def measure_ground(grid: Grid) -> Ground:
     """
     one = np.ones((1, 1))
     if grid.crs is None:
-        return Ground(PIXELS, (1.0, 1.0), one, one, one, 1.0)
+        return Ground(PIXELS, (0.0, 0.0), (1.0, 1.0), one, one, one, 1.0)
     try:
         crs = CRS.from_wkt(grid.crs.to_wkt())
         if crs.type_name == "Engineering CRS":
@@ -110,6 +112,7 @@ def _flat_ground(grid: Grid, crs: CRS) -> Ground:
     area = abs(grid.transform.determinant) * metres * metres
     return Ground(
         "m",
+        (0.0, 0.0),
         (1.0, 1.0),
         np.full((1, 1), width),
         np.full((1, 1), height),
@@ -119,8 +122,7 @@ def _flat_ground(grid: Grid, crs: CRS) -> Ground:
 
 
 def _curved_ground(grid: Grid, crs: CRS) -> Ground:
-    rows = np.linspace(0, grid.height, min(grid.height, INTERVALS) + 1)
-    cols = np.linspace(0, grid.width, min(grid.width, INTERVALS) + 1)
+    rows, cols = _nodes(grid.height), _nodes(grid.width)
     row, col = np.meshgrid(rows, cols, indexing="ij")
     to_lonlat = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
     geod = crs.get_geod()
@@ -131,12 +133,19 @@ def _curved_ground(grid: Grid, crs: CRS) -> Ground:
     across, down, area = (_fill(nodes) for nodes in (across, down, area))
     return Ground(
         "m",
-        (float(rows[1]), float(cols[1])),
+        (float(rows[0]), float(cols[0])),
+        (float(rows[1] - rows[0]), float(cols[1] - cols[0])),
         across,
         down,
         area,
         _quantum(float(area.max()) * grid.height * grid.width),
     )
+
+
+def _nodes(size: int) -> Floats:
+    """Lattice positions from the center of the first to that of the last of ``size`` pixels."""
+    margin = 0.5 if size > 1 else 0.25  # one pixel still needs two nodes to interpolate between
+    return np.linspace(margin, size - margin, min(size, INTERVALS) + 1)
 
 
 def _step(

@@ -4,6 +4,7 @@ Everything that counts or outlines changes reads the finished rasters through he
 to bottom, with a few million pixels in memory whatever the scene.
 """
 
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
@@ -63,10 +64,7 @@ def read_strips(
         InputError: A raster cannot be read, or the two differ in size.
     """
     try:
-        with (
-            rasterio.open(transition, driver="GTiff") as codes,
-            rasterio.open(probability, driver="GTiff") as chances,
-        ):
+        with _open(transition) as codes, _open(probability) as chances:
             _refuse_unequal(codes, chances)
             for top in range(0, codes.height, codes.block_shapes[0][0]):
                 rows = min(codes.block_shapes[0][0], codes.height - top)
@@ -104,6 +102,12 @@ def find_runs(strips: Iterable[Strip], ground: Ground) -> Iterator[Runs]:
             np.add.reduceat(chance, start, dtype=np.int64),
             ground.run_area(row + strip.row, col, length),
         )
+
+
+def _open(path: Path) -> DatasetReader:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a pixel grid is welcome
+        return rasterio.open(path, driver="GTiff")
 
 
 def _split(strip: Strip, rows: int) -> Iterator[Strip]:
