@@ -23,6 +23,8 @@ from scdcli.world import WorldPair, draw_pair
 
 FOLDERS = ("im1", "im2", "label1", "label2", "cover1", "cover2")
 DEMO_SEED = 7
+DEMO_SIZE = 1600
+PAIR_SIZE = 512
 DEMO_CRS = "EPSG:32632"
 DEMO_ORIGIN = (691_000.0, 5_335_000.0)
 PIXEL_SIZE = 0.5
@@ -57,7 +59,7 @@ def write_pairs(
     out: Path,
     pairs: int,
     *,
-    size: int = 512,
+    size: int = PAIR_SIZE,
     seed: int = 0,
     split: str = "train",
     overwrite: bool = False,
@@ -97,7 +99,7 @@ def write_pairs(
 
 
 def write_demo(
-    out: Path, *, seed: int = DEMO_SEED, size: int = 1600, overwrite: bool = False
+    out: Path, *, seed: int = DEMO_SEED, size: int = DEMO_SIZE, overwrite: bool = False
 ) -> Path:
     """Draw one georeferenced scene: ``before.tif``, ``after.tif``, ``truth/{from,to}.tif``.
 

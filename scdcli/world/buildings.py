@@ -1,8 +1,8 @@
-"""Buildings: houses, slabs, towers, sheds and perimeter blocks, with roofs and what stands on them."""
+"""Buildings: houses, slabs, towers, sheds and winged blocks, with what stands on their roofs."""
 
 import numpy as np
 
-from scdcli.world.draft import ROOF, ROOF_DETAIL, Draft, Relief
+from scdcli.world.draft import ROOF_DETAIL, Draft, Relief
 from scdcli.world.frame import Rect
 
 PITCHED = ("tile roof", "brown roof", "slate roof", "tile roof", "rust metal", "gray metal")

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.features import rasterize
 
-from scdcli.world.draft import BOTH, ROAD, WATERWAY, Draft, Part
+from scdcli.world.draft import ROAD, WATERWAY, Draft, Part
 from scdcli.world.frame import Points
-from scdcli.world.materials import BUILDING, PLAYGROUND, TABLE, TREE, WATER
+from scdcli.world.materials import BUILDING, GROUND, PLAYGROUND, TABLE, TREE, WATER
 from scdcli.world.noise import Field
 
 NO_TREE = -1
@@ -51,12 +51,14 @@ def draw_canvas(draft: Draft, date: int, ragged: Field) -> Canvas:
     height = roof_heights(draft.parts, part)
     cover = covers[part]
     crowns = tree_rows(draft)
-    tree, top = _draw_crowns(crowns, date, cover, ragged)
+    layers = np.array([item.layer for item in draft.parts], dtype=np.uint8)
+    open_ground = ~np.isin(cover, (WATER, PLAYGROUND, BUILDING)) & (layers[part] != ROAD)
+    tree, top = _draw_crowns(crowns, date, open_ground, ragged)
     over = top > height
     tree = np.where(over, tree, np.int32(NO_TREE))
     cover = np.where(over, np.uint8(TREE), cover)
     building = np.where(over, np.int32(0), owners[part])
-    car = np.where(over | (cover == BUILDING), np.int32(NO_CAR), _draw_cars(draft, date, shape))
+    car = np.where(cover != GROUND, np.int32(NO_CAR), _draw_cars(draft, date, shape))
     return Canvas(part, tree, car, np.where(over, top, height), cover, building)
 
 
@@ -100,18 +102,17 @@ def local_coordinates(
     cols: NDArray[np.intp],
 ) -> tuple[Field, Field]:
     """Pixel coordinates across and along a part's own direction, from its center."""
-    frame = np.array(
-        [(item.center[0], item.center[1], np.cos(item.angle), np.sin(item.angle)) for item in parts],
-        dtype=np.float32,
-    )[number]  # fmt: skip
-    dx = cols.astype(np.float32) + np.float32(0.5) - frame[..., 0]
-    dy = rows.astype(np.float32) + np.float32(0.5) - frame[..., 1]
-    across = dx * frame[..., 2] + dy * frame[..., 3]
-    along = dy * frame[..., 2] - dx * frame[..., 3]
-    return across, along
+    poses = np.array([item.pose for item in parts])
+    x, y = (poses[:, axis].astype(np.float32)[number] for axis in (0, 1))
+    cos, sin = (wave(poses[:, 2]).astype(np.float32)[number] for wave in (np.cos, np.sin))
+    dx = cols.astype(np.float32) + np.float32(0.5) - x
+    dy = rows.astype(np.float32) + np.float32(0.5) - y
+    return dx * cos + dy * sin, dy * cos - dx * sin
 
 
-def _draw_parts(parts: list[tuple[int, Part]], date: int, shape: tuple[int, int]) -> NDArray[np.int32]:
+def _draw_parts(
+    parts: list[tuple[int, Part]], date: int, shape: tuple[int, int]
+) -> NDArray[np.int32]:
     shown = [(index, item) for index, item in parts if item.dates & date]
     shown.sort(key=lambda entry: entry[1].layer)
     return burn([(item.ring, index) for index, item in shown], shape)
@@ -131,29 +132,32 @@ def _without_drowned(parts: list[Part], shape: tuple[int, int]) -> list[tuple[in
             x, y = item.ring.mean(axis=0).clip(0, (shape[1] - 1, shape[0] - 1)).astype(np.intp)
             if taken[rows, cols].any() or taken[y, x]:
                 hit.add(item.owner)
-    return [(index, item) for index, item in enumerate(parts) if item.owner not in hit or not item.owner]
+    return [
+        (index, item) for index, item in enumerate(parts) if item.owner not in hit or not item.owner
+    ]
 
 
 def _draw_crowns(
-    crowns: NDArray[np.float64], date: int, cover: NDArray[np.uint8], ragged: Field
+    crowns: NDArray[np.float64], date: int, open_ground: NDArray[np.bool_], ragged: Field
 ) -> tuple[NDArray[np.int32], Field]:
-    """Topmost tree and crown height at every pixel; crowns are domes with ragged outlines."""
-    height, width = cover.shape
+    """Topmost tree and crown height at every pixel; a tree needs open ground to stand on."""
+    height, width = open_ground.shape
     top = np.zeros(height * width, dtype=np.float32)
     tree = np.full(height * width, NO_TREE, dtype=np.int32)
     rows, cols = crowns[:, 1].astype(np.intp), crowns[:, 0].astype(np.intp)
     inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
-    ground = cover[rows.clip(0, height - 1), cols.clip(0, width - 1)]
-    rooted = ~np.isin(ground, (WATER, PLAYGROUND, BUILDING)) | ~inside
+    rooted = open_ground[rows.clip(0, height - 1), cols.clip(0, width - 1)] | ~inside
     standing = np.nonzero((crowns[:, 5].astype(np.intp) & date > 0) & rooted)[0]
     sizes = np.ceil(crowns[standing, 2]).astype(np.intp)
-    stamps = [_stamp(crowns, standing[sizes == size], int(size), ragged) for size in np.unique(sizes)]
+    stamps = [
+        _stamp(crowns, standing[sizes == size], int(size), ragged) for size in np.unique(sizes)
+    ]
     for pixel, value, _ in stamps:
         np.maximum.at(top, pixel, value)
     for pixel, value, number in stamps:
         best = value >= top[pixel]
         tree[pixel[best]] = number[best]
-    return tree.reshape(cover.shape), top.reshape(cover.shape)
+    return tree.reshape(open_ground.shape), top.reshape(open_ground.shape)
 
 
 def _stamp(

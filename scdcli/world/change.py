@@ -1,6 +1,6 @@
 """Uses of parcels: how likely each is, what it may turn into, and which parcels change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -41,18 +41,18 @@ USES: dict[str, Draw] = {
 WEIGHTS: dict[str, tuple[float, float, float]] = {
     "fields": (9.0, 1.5, 0.0),
     "meadow": (3.0, 1.5, 0.4),
-    "forest": (4.0, 1.2, 0.2),
+    "forest": (4.5, 1.6, 0.4),
     "orchard": (1.0, 0.3, 0.0),
     "farm": (1.6, 0.3, 0.0),
     "lake": (1.2, 0.8, 0.4),
     "houses": (2.0, 6.0, 1.5),
-    "rows": (0.3, 2.5, 4.5),
+    "rows": (0.4, 3.0, 5.0),
     "old town": (0.8, 1.5, 5.0),
     "industry": (0.6, 2.5, 2.5),
     "park": (0.3, 1.5, 1.3),
-    "sports": (0.5, 2.2, 2.2),
-    "parking": (0.2, 0.9, 1.5),
-    "site": (0.6, 1.4, 1.4),
+    "sports": (0.5, 1.8, 1.8),
+    "parking": (0.1, 0.6, 1.0),
+    "site": (0.6, 1.0, 1.0),
 }
 
 GREEN = ("fields", "meadow", "forest", "orchard", "park")
@@ -60,12 +60,12 @@ BUILT = ("houses", "rows", "old town", "industry", "farm", "parking", "site")
 
 # What a parcel becomes: weights by its old use; the same use means rebuilt or laid out anew.
 _FROM_GREEN = {
-    "houses": 4.0, "rows": 3.0, "industry": 3.0, "site": 3.0, "sports": 2.2, "lake": 1.3,
-    "parking": 1.2, "forest": 1.2, "park": 0.6, "meadow": 0.8, "old town": 0.6,
+    "houses": 4.0, "rows": 4.0, "industry": 3.2, "site": 1.6, "sports": 2.0, "lake": 1.3,
+    "parking": 0.9, "forest": 1.4, "park": 0.6, "meadow": 0.8, "old town": 0.6,
 }  # fmt: skip
 _FROM_BUILT = {
     "rows": 4.0, "industry": 2.5, "site": 2.5, "houses": 2.0, "old town": 1.6, "parking": 1.3,
-    "park": 1.6, "sports": 1.8, "meadow": 1.2, "lake": 0.5, "forest": 0.5,
+    "park": 2.0, "sports": 1.6, "meadow": 1.6, "lake": 0.5, "forest": 0.8,
 }  # fmt: skip
 _FROM_OTHER = {
     "meadow": 2.0, "site": 2.5, "rows": 2.0, "park": 1.0, "industry": 1.5, "parking": 1.2,
@@ -75,7 +75,7 @@ _FROM_OTHER = {
 
 def draw_use(rng: np.random.Generator, urbanity: float) -> str:
     """A use that fits how built-up the place is."""
-    weights = [np.interp(urbanity, (0.15, 0.5, 0.85), row) for row in WEIGHTS.values()]
+    weights = [float(np.interp(urbanity, (0.15, 0.5, 0.85), row)) for row in WEIGHTS.values()]
     return _choose(rng, tuple(WEIGHTS), weights)
 
 
@@ -121,12 +121,14 @@ def _changed_parcels(rng: np.random.Generator, share: float, areas: list[float])
     total = 0.0
     for index in rng.permutation(len(areas)):
         excess = total + areas[index] - goal
-        if excess <= 0 or rng.random() < 1.0 - excess / max(areas[index], 1.0):
-            changed[index] = True
-            total += areas[index]
+        if excess > 0:  # one chance for the last parcel, so that the share is right on average
+            changed[index] = bool(rng.random() * areas[index] > excess)
+            break
+        changed[index] = True
+        total += areas[index]
     return changed
 
 
-def _choose(rng: np.random.Generator, names: tuple[str, ...], weights: list[float]) -> str:
+def _choose(rng: np.random.Generator, names: tuple[str, ...], weights: Sequence[float]) -> str:
     odds = np.array(weights, dtype=np.float64)
     return names[int(rng.choice(len(names), p=odds / odds.sum()))]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from scdcli.world.frame import Frame, Points, Rect
+from scdcli.world.frame import Frame, Points, Pose, Rect
 from scdcli.world.materials import BUILDING, INDEX, TABLE
 
 BEFORE, AFTER, BOTH = 1, 2, 3
@@ -47,11 +47,10 @@ class Part:
         material: Index into `materials.TABLE`.
         layer: Higher layers cover lower ones.
         dates: Bits of the dates at which it exists.
-        owner: Number of the building it belongs to; 0 for none.
+        owner: Number of the building or sports ground it belongs to; 0 for none.
         shade: Brightness factor of this object.
-        hue: Factors on red and blue of this object.
-        center: (x, y) origin of roof and pattern.
-        angle: Direction across ridge or furrows in radians.
+        tint: Factors on red and blue of this object.
+        pose: Origin of roof and pattern, and the direction across ridge or furrows.
         relief: Its form.
     """
 
@@ -61,9 +60,8 @@ class Part:
     dates: int
     owner: int
     shade: float
-    hue: tuple[float, float]
-    center: tuple[float, float]
-    angle: float
+    tint: tuple[float, float]
+    pose: Pose
     relief: Relief
 
 
@@ -81,7 +79,7 @@ class Draft:
     palette: Sequence[str] = ()
 
     def new_building(self) -> int:
-        """A fresh building number."""
+        """A fresh number for a building or a sports ground."""
         self.buildings += 1
         return self.buildings
 
@@ -109,29 +107,30 @@ class Draft:
 
         `across_u` says that furrows or stripes follow each other along u.
         """
-        x, y, angle = self.frame.place(*rect.center)
-        angle += 0.0 if across_u else np.pi / 2
+        pose = self.frame.place(*rect.center).turned(0.0 if across_u else np.pi / 2)
         ring = self.frame.to_canvas(rect.ring(EDGE_STEP))
-        self._add(ring, material, layer, dates, (x, y), angle, relief)
+        self._add(ring, material, layer, dates, pose, relief)
 
-    def patch(self, ring: Points, material: str, layer: int, dates: int) -> None:
+    def patch(self, ring: Points, material: str, layer: int, dates: int, owner: int = 0) -> None:
         """A surface of any outline, (N, 2) of canvas pixels."""
         x, y = ring.mean(axis=0)
-        self._add(ring, material, layer, dates, (float(x), float(y)), 0.0, FLAT)
+        self._add(ring, material, layer, dates, Pose(float(x), float(y), 0.0), FLAT, owner)
 
     def ribbon(self, line: Points, width: float, material: str, layer: int, dates: int) -> None:
         """A band of `width` pixels along a plan line (N, 2)."""
         self.patch(band(self.frame.to_canvas(line), width), material, layer, dates)
 
-    def blob(self, u: float, v: float, size: tuple[float, float], material: str, dates: int) -> None:
+    def blob(
+        self, u: float, v: float, size: tuple[float, float], material: str, dates: int
+    ) -> None:
         """A rounded irregular patch around a plan point, `size` the half axes in pixels."""
-        x, y, angle = self.frame.place(u, v)
+        pose = self.frame.place(u, v)
         turn = np.linspace(0, 2 * np.pi, 28, endpoint=False)
         phases = self.rng.uniform(0, 2 * np.pi, 3)
         swing = sum(0.13 / k * np.sin((k + 1) * turn + phases[k - 1]) for k in (1, 2, 3))
         local = np.stack([size[0] * np.cos(turn), size[1] * np.sin(turn)], axis=1)
-        ring = _turn(local * (1 + np.asarray(swing))[:, None], angle) + (x, y)
-        self._add(ring, material, DETAIL, dates, (x, y), angle, FLAT)
+        ring = _placed(local * (1 + np.asarray(swing))[:, None], pose)
+        self._add(ring, material, DETAIL, dates, pose, FLAT)
 
     def box(
         self,
@@ -149,11 +148,11 @@ class Draft:
 
         `across_u` says that roof slope or ribs vary along u, so that the ridge runs along v.
         """
-        x, y, angle = self.frame.place(*at)
+        pose = self.frame.place(*at)
         du, dv = size[0] / 2, size[1] / 2
-        corners = np.array([[-du, -dv], [du, -dv], [du, dv], [-du, dv]])
-        slope = angle if across_u else angle + np.pi / 2
-        self._add(_turn(corners, angle) + (x, y), material, layer, dates, (x, y), slope, relief, owner)
+        ring = _placed(np.array([[-du, -dv], [du, -dv], [du, dv], [-du, dv]]), pose)
+        slope = pose.turned(0.0 if across_u else np.pi / 2)
+        self._add(ring, material, layer, dates, slope, relief, owner)
 
     def plant(self, rows: NDArray[np.float64]) -> None:
         """Add trees: rows of (u, v, radius, height, species, dates)."""
@@ -175,8 +174,7 @@ class Draft:
         material: str,
         layer: int,
         dates: int,
-        center: tuple[float, float],
-        angle: float,
+        pose: Pose,
         relief: Relief,
         owner: int = 0,
     ) -> None:
@@ -190,17 +188,14 @@ class Draft:
             owner = self.new_building()
         shade = float(np.exp(self.rng.normal(0, surface.spread)))
         red, blue = self.rng.normal(1.0, 0.03, 2)
-        self.parts.append(
-            Part(
-                ring, index, layer, dates, owner, shade,
-                (float(red), float(blue)), center, angle, relief,
-            )
-        )  # fmt: skip
+        tint = (float(red), float(blue))
+        self.parts.append(Part(ring, index, layer, dates, owner, shade, tint, pose, relief))
 
 
-def _turn(points: Points, angle: float) -> Points:
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.asarray(points @ np.array([[cos, sin], [-sin, cos]]))
+def _placed(points: Points, pose: Pose) -> Points:
+    """Points around the origin, turned and moved to a pose."""
+    cos, sin = np.cos(pose.angle), np.sin(pose.angle)
+    return np.asarray(points @ np.array([[cos, sin], [-sin, cos]]) + np.array(pose.position))
 
 
 def band(line: Points, width: float | NDArray[np.float64]) -> Points:

@@ -50,6 +50,23 @@ class Rect(NamedTuple):
         return np.concatenate([top, right, bottom, left])
 
 
+class Pose(NamedTuple):
+    """A position (x, y) on the canvas in pixels and a direction in radians."""
+
+    x: float
+    y: float
+    angle: float
+
+    @property
+    def position(self) -> tuple[float, float]:
+        """(x, y) in pixels."""
+        return self.x, self.y
+
+    def turned(self, angle: float) -> "Pose":
+        """The same position, turned by radians."""
+        return self._replace(angle=self.angle + angle)
+
+
 @dataclass(frozen=True)
 class Frame:
     """Map from the plan to the canvas: a rotation about the middle, then a sine bend.
@@ -85,10 +102,10 @@ class Frame:
         shift_y = self.bend * np.sin(bx * x + by * y + self.phases[1])
         return np.stack([x + shift_x, y + shift_y], axis=1)
 
-    def place(self, u: float, v: float) -> tuple[float, float, float]:
-        """Canvas position (x, y) of a plan point and the local direction of u in radians."""
+    def place(self, u: float, v: float) -> Pose:
+        """Where a plan point lies on the canvas, and the local direction of u."""
         (x, y), (x2, y2) = self.to_canvas(np.array([[u, v], [u + 4.0, v]]))
-        return float(x), float(y), float(np.arctan2(y2 - y, x2 - x))
+        return Pose(float(x), float(y), float(np.arctan2(y2 - y, x2 - x)))
 
     def shows(self, rect: Rect, margin: float) -> bool:
         """Whether any part of a plan rectangle may lie on the canvas."""

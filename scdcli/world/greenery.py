@@ -1,5 +1,7 @@
 """Parcels that grow: fields, meadows, lawns, parks, woods, orchards, and single trees."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,9 @@ from scdcli.world.frame import Rect
 BROADLEAVED, EARLY, CONIFER = range(3)
 
 
-def scatter(draft: Draft, rect: Rect, count: float, radius: tuple[float, float], dates: int) -> None:
+def scatter(
+    draft: Draft, rect: Rect, count: float, radius: tuple[float, float], dates: int
+) -> None:
     """Single trees at random places of a rectangle; some felled or planted in between."""
     rng = draft.rng
     number = int(rng.poisson(max(count, 0.0)))
@@ -39,7 +43,7 @@ def grove(
 ) -> None:
     """Closed wood: crowns on a jittered lattice; `cover` below 1 leaves clearings."""
     rng = draft.rng
-    pitch = (radius[0] + radius[1]) / 2 * 1.45
+    pitch = (radius[0] + radius[1]) / 2 * 1.3
     us = np.arange(rect.u0 + pitch / 2, rect.u1, pitch)
     vs = np.arange(rect.v0 + pitch / 2, rect.v1, pitch)
     if len(us) == 0 or len(vs) == 0:
@@ -87,7 +91,7 @@ def draw_fields(draft: Draft, rect: Rect, dates: int) -> None:
     draft.area(rect, "meadow", FILL, dates)
     gap = float(rng.choice([0.0, 1.0, 2.0]))
     slanted = rng.random() < 0.3
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         if along_u:
             strip = Rect(rect.u0 + low, rect.v0, rect.u0 + high, rect.v1)
         else:
@@ -100,9 +104,7 @@ def draw_fields(draft: Draft, rect: Rect, dates: int) -> None:
 
 def _draw_strip(draft: Draft, strip: Rect, dates: int, across_u: bool) -> None:
     rng = draft.rng
-    relief = Relief(
-        period=float(rng.uniform(2.6, 7.5)), strength=float(rng.uniform(0.02, 0.14))
-    )
+    relief = Relief(period=float(rng.uniform(2.6, 7.5)), strength=float(rng.uniform(0.02, 0.14)))
     draft.area(strip, "crop", DETAIL, dates, relief, across_u=across_u)
 
 
@@ -116,7 +118,7 @@ def draw_meadow(draft: Draft, rect: Rect, dates: int) -> None:
     density = rng.choice([0.0, 2e-4, 6e-4])
     scatter(draft, rect.inset(4), rect.width * rect.height * density, (2.5, 7.0), dates)
     if rng.random() < 0.3:
-        _path(draft, rect, "gravel", dates)
+        path(draft, rect, "gravel", dates)
 
 
 def draw_park(draft: Draft, rect: Rect, dates: int) -> None:
@@ -124,7 +126,7 @@ def draw_park(draft: Draft, rect: Rect, dates: int) -> None:
     rng = draft.rng
     draft.area(rect, "lawn", FILL, dates)
     for _ in range(int(rng.integers(1, 4))):
-        _path(draft, rect, str(rng.choice(["gravel", "paving", "concrete"])), dates)
+        path(draft, rect, str(rng.choice(["gravel", "paving", "concrete"])), dates)
     if rng.random() < 0.35 and min(rect.width, rect.height) > 60:
         size = rng.uniform(0.12, 0.25, 2) * (rect.width, rect.height)
         place = _random_place(draft, rect.inset(float(size.max())))
@@ -137,9 +139,10 @@ def draw_park(draft: Draft, rect: Rect, dates: int) -> None:
 def draw_forest(draft: Draft, rect: Rect, dates: int) -> None:
     """Closed or open wood over scrub; parts of it may be felled or newly grown."""
     rng = draft.rng
-    draft.area(rect, str(rng.choice(["scrub", "meadow"])), FILL, dates)
+    cover = float(rng.choice([1.0, 1.0, 1.0, 0.8, 0.55]))
+    open_floor = str(rng.choice(["scrub", "meadow"]))
+    draft.area(rect, open_floor if cover < 1.0 else "undergrowth", FILL, dates)
     low = float(rng.uniform(3.2, 6.5))
-    cover = float(rng.choice([1.0, 1.0, 0.8, 0.6]))
     grove(draft, rect.inset(2), (low, low * 1.8), dates, cover)
 
 
@@ -165,8 +168,8 @@ def _random_blob(draft: Draft, rect: Rect, material: str, dates: int) -> None:
     draft.blob(*place, (float(size[0]), float(size[1])), material, dates)
 
 
-def _path(draft: Draft, rect: Rect, material: str, dates: int) -> None:
-    """A curved path from one side of the rectangle to the other."""
+def path(draft: Draft, rect: Rect, material: str, dates: int) -> None:
+    """A curved path or track from one side of the rectangle to the other."""
     rng = draft.rng
     steps = np.linspace(0, 1, 14)
     ends = rng.uniform(0.05, 0.95, 2)

@@ -4,9 +4,12 @@ import numpy as np
 from shapely import LineString
 
 from scdcli.world.buildings import house, winged
-from scdcli.world.draft import DETAIL, FILL, MARK, Draft, Relief
+from scdcli.world.draft import DETAIL, FILL, FLAT, Draft, Relief
 from scdcli.world.frame import Points, Rect
 from scdcli.world.greenery import row, scatter
+
+LINE = 1.15  # pixels: the thinnest line without gaps
+COURTS = ("court green", "court blue", "court red", "clay", "court green")
 
 
 def draw_sports(draft: Draft, rect: Rect, dates: int) -> None:
@@ -24,7 +27,8 @@ def draw_sports(draft: Draft, rect: Rect, dates: int) -> None:
         if min(field.width, field.height) > 84 and rng.random() < 0.7:
             _draw_track(draft, field, fate)
         else:
-            _draw_pitch(draft, field.inset(6), str(rng.choice(["turf", "turf", "court green"])), fate)
+            material = str(rng.choice(["turf", "turf", "court green"]))
+            _draw_pitch(draft, field.inset(6), material, fate, draft.new_building())
     if min(rest.width, rest.height) > 34:
         if rng.random() < 0.35:
             for fate in draft.fates(dates):
@@ -45,25 +49,23 @@ def _divide(rect: Rect, length: float) -> tuple[Rect, Rect]:
 
 
 def _draw_track(draft: Draft, rect: Rect, dates: int) -> None:
-    """Nested stadiums: tartan with two lane lines around a pitch."""
+    """Nested stadiums: a track, at times with lane lines, around a pitch."""
     rng = draft.rng
+    owner = draft.new_building()
     radius = min(rect.width, rect.height) / 2 - 2
     lane = min(max(radius * 0.28, 9.0), 20.0)
-    color = str(rng.choice(["tartan", "tartan", "court red", "court blue"]))
-    draft.patch(_stadium(draft, rect, radius), color, DETAIL, dates)
-    for share in (0.35, 0.7):
-        draft.patch(_stadium(draft, rect, radius - lane * share), "line", DETAIL, dates)
-        draft.patch(_stadium(draft, rect, radius - lane * share - 0.7), color, DETAIL, dates)
-    draft.patch(_stadium(draft, rect, radius - lane), "turf", DETAIL, dates)
-    long_u = rect.width >= rect.height
-    margin_long, margin_short = radius * 0.75, lane + radius * 0.16
-    field = (
-        Rect(rect.u0 + margin_long, rect.v0 + margin_short, rect.u1 - margin_long, rect.v1 - margin_short)
-        if long_u
-        else Rect(rect.u0 + margin_short, rect.v0 + margin_long, rect.u1 - margin_short, rect.v1 - margin_long)
-    )  # fmt: skip
+    color = str(rng.choice(["tartan", "tartan", "tartan", "court red", "court blue"]))
+    draft.patch(_stadium(draft, rect, radius), color, DETAIL, dates, owner)
+    for share in (0.35, 0.7) if rng.random() < 0.4 else ():
+        line = radius - lane * share
+        draft.patch(_stadium(draft, rect, line), "line", DETAIL, dates, owner)
+        draft.patch(_stadium(draft, rect, line - LINE), color, DETAIL, dates, owner)
+    draft.patch(_stadium(draft, rect, radius - lane), "turf", DETAIL, dates, owner)
+    ends, sides = radius * 0.75, lane + radius * 0.16
+    trim = (ends, sides) if rect.width >= rect.height else (sides, ends)
+    field = Rect(rect.u0 + trim[0], rect.v0 + trim[1], rect.u1 - trim[0], rect.v1 - trim[1])
     if field.width > 20 and field.height > 20:
-        _draw_pitch(draft, field, "turf", dates)
+        _draw_pitch(draft, field, "turf", dates, owner)
 
 
 def _stadium(draft: Draft, rect: Rect, radius: float) -> Points:
@@ -77,44 +79,50 @@ def _stadium(draft: Draft, rect: Rect, radius: float) -> Points:
     return np.asarray(axis.buffer(max(radius, 2.0), quad_segs=10).exterior.coords[:-1])
 
 
-def _draw_pitch(draft: Draft, rect: Rect, material: str, dates: int) -> None:
+def _draw_pitch(draft: Draft, rect: Rect, material: str, dates: int, owner: int) -> None:
     """A field with lines, a halfway line and mowing stripes."""
-    size = (rect.width, rect.height)
+    at = rect.center
     long_u = rect.width >= rect.height
     stripes = Relief(period=float(draft.rng.uniform(16, 26)), strength=0.06)
-    draft.box(rect.center, size, material, dates, layer=DETAIL, relief=stripes, across_u=long_u)
     outer = (rect.width - 5, rect.height - 5)
-    inner = (outer[0] - 1.6, outer[1] - 1.6)
-    draft.box(rect.center, outer, "line", dates, layer=DETAIL)
-    draft.box(rect.center, inner, material, dates, layer=DETAIL, relief=stripes, across_u=long_u)
-    half = (0.9, inner[1]) if long_u else (inner[0], 0.9)
-    draft.box(rect.center, half, "line", dates, layer=MARK)
+    inner = (outer[0] - 2 * LINE, outer[1] - 2 * LINE)
+    half = (LINE, inner[1]) if long_u else (inner[0], LINE)
+    whole = (rect.width, rect.height)
+    for size, surface, relief in (
+        (whole, material, stripes),
+        (outer, "line", FLAT),
+        (inner, material, stripes),
+        (half, "line", FLAT),
+    ):
+        draft.box(
+            at, size, surface, dates, owner=owner, layer=DETAIL, relief=relief, across_u=long_u
+        )
 
 
 def _draw_courts(draft: Draft, rect: Rect, dates: int) -> None:
     """Tennis or basketball courts side by side."""
     rng = draft.rng
-    colors = ["court green", "court blue", "court red", "clay"]
-    outer = str(rng.choice(colors))
-    inner = str(rng.choice(colors))
+    outer, inner = (str(name) for name in rng.choice(COURTS, 2))
     along_u = rect.width >= rect.height
     size = np.array([34.0, 66.0] if along_u else [66.0, 34.0]) * rng.uniform(0.8, 1.1)
     size = np.minimum(size, (rect.width, rect.height))
-    across, down = max(int(rect.width // size[0]), 1), max(int(rect.height // size[1]), 1)
+    across = min(max(int(rect.width // size[0]), 1), 4)
+    down = min(max(int(rect.height // size[1]), 1), 4)
     whole = (float(across * size[0]), float(down * size[1]))
     at = (rect.u0 + whole[0] / 2, rect.v0 + whole[1] / 2)
+    court = (float(size[0]) * 0.74, float(size[1]) * 0.8)
+    net = (court[0], LINE) if along_u else (LINE, court[1])
     for fate in draft.fates(dates):
-        draft.box(at, whole, outer, fate, layer=DETAIL)
+        owner = draft.new_building()
+        draft.box(at, whole, outer, fate, owner=owner, layer=DETAIL)
         for index in range(across * down):
             place = (
-                rect.u0 + (index % across + 0.5) * size[0],
-                rect.v0 + (index // across + 0.5) * size[1],
+                rect.u0 + float((index % across + 0.5) * size[0]),
+                rect.v0 + float((index // across + 0.5) * size[1]),
             )
-            court = (float(size[0]) * 0.74, float(size[1]) * 0.8)
-            draft.box(place, court, "line", fate, layer=DETAIL)
-            draft.box(place, (court[0] - 1.6, court[1] - 1.6), inner, fate, layer=DETAIL)
-            net = (court[0], 0.8) if along_u else (0.8, court[1])
-            draft.box(place, net, "line", fate, layer=MARK)
+            bare = (court[0] - 2 * LINE, court[1] - 2 * LINE)
+            for extent, surface in ((court, "line"), (bare, inner), (net, "line")):
+                draft.box(place, extent, surface, fate, owner=owner, layer=DETAIL)
 
 
 def draw_lake(draft: Draft, rect: Rect, dates: int) -> None:

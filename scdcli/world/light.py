@@ -23,7 +23,7 @@ def sunlit(height: Field, conditions: Conditions) -> Field:
     edge = height.copy()
     step = 1
     while step <= longest:
-        rows, cols = (int(round(step * part)) for part in direction)
+        rows, cols = (round(step * float(part)) for part in direction)
         moved = shifted(edge, rows, cols) - drop * np.float32(step)
         np.maximum(edge, moved, out=edge)
         step *= 2
@@ -55,13 +55,13 @@ def lean(image: Field, height: Field, wall: Field, conditions: Conditions) -> Fi
         (3, H, W) float32.
     """
     per_meter = float(np.hypot(*conditions.lean))
-    steps = int(round(per_meter * float(height.max())))
+    steps = round(per_meter * float(height.max()))
     if steps < 1:
         return image
     seen = image.copy()
     unit = np.array(conditions.lean[::-1]) / per_meter
     for step in range(1, steps + 1):
-        rows, cols = (int(round(step * part)) for part in unit)
+        rows, cols = (round(step * float(part)) for part in unit)
         level = step / per_meter
         moved = shifted(height, rows, cols)
         roof = np.abs(moved - level) <= 0.5 / per_meter

@@ -35,7 +35,7 @@ class Material:
 
 
 def _paved(dark: Rgb, light: Rgb, spread: float = 0.14) -> Material:
-    return Material(GROUND, ((dark, light),), (0.05, 0.05, 0.07, 0.09), spread)
+    return Material(GROUND, ((dark, light),), (0.06, 0.06, 0.07, 0.06), spread)
 
 
 def _roof(dark: Rgb, light: Rgb, rough: float = 0.05, spread: float = 0.2) -> Material:
@@ -52,9 +52,7 @@ MATERIALS: dict[str, Material] = {
     "concrete": _paved((142, 138, 132), (182, 178, 168)),
     "paving": _paved((138, 118, 108), (172, 156, 144)),
     "gravel": _paved((140, 128, 110), (182, 168, 146)),
-    "soil": Material(
-        GROUND, (((136, 108, 82), (196, 172, 140)),), (0.07, 0.09, 0.12, 0.16), 0.18
-    ),
+    "soil": Material(GROUND, (((136, 108, 82), (196, 172, 140)),), (0.08, 0.1, 0.1, 0.09), 0.18),
     "rubble": Material(
         GROUND, (((112, 104, 96), (178, 168, 154)),), (0.16, 0.18, 0.12, 0.12), 0.14
     ),
@@ -92,6 +90,17 @@ MATERIALS: dict[str, Material] = {
             ((78, 70, 54), (132, 116, 90)),
         ),
         (0.14, 0.22, 0.2, 0.16),
+    ),
+    "undergrowth": Material(
+        TREE,
+        (
+            ((44, 62, 34), (84, 100, 56)),
+            ((30, 48, 28), (60, 80, 44)),
+            ((44, 56, 32), (78, 86, 52)),
+            ((74, 64, 38), (124, 100, 58)),
+            ((70, 62, 54), (104, 94, 82)),
+        ),
+        (0.16, 0.22, 0.15, 0.1),
     ),
     "crop": Material(LOW_VEGETATION, (((90, 90, 60), (130, 130, 90)),), (0.06, 0.07, 0.08, 0.12)),
     "water": Material(WATER, (((34, 52, 56), (62, 80, 72)),), (0.03, 0.04, 0.05, 0.1), 0.25),

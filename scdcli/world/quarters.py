@@ -5,9 +5,10 @@ import numpy as np
 from scdcli.world.buildings import LEVEL, PITCHED, SHED, house, shed, slab, tower, winged
 from scdcli.world.draft import DETAIL, FILL, MARK, Draft
 from scdcli.world.frame import Rect
-from scdcli.world.greenery import row, scatter
+from scdcli.world.greenery import path, row, scatter
 
 SIDEWALK = 4.0
+VILLAGE = (*LEVEL, "blue metal", "rust metal", "tile roof")
 
 
 def draw_houses(draft: Draft, rect: Rect, dates: int) -> None:
@@ -17,13 +18,13 @@ def draw_houses(draft: Draft, rect: Rect, dates: int) -> None:
     draft.area(rect, "concrete", FILL, dates)
     inner = rect.inset(SIDEWALK * rng.choice([0.3, 1.0]))
     draft.area(inner, str(rng.choice(["lawn", "lawn", "meadow"])), FILL, dates)
-    pitch_u, pitch_v = rng.uniform(34, 52), rng.uniform(38, 62)
+    pitch_u, pitch_v = rng.uniform(28, 48), rng.uniform(34, 58)
     for lot in tiles(inner, pitch_u, pitch_v):
         if rng.random() < 0.07:
             continue
         _garden(draft, lot, dates)
         for fate in draft.fates(dates):
-            size = (lot.width * rng.uniform(0.38, 0.62), lot.height * rng.uniform(0.3, 0.5))
+            size = (lot.width * rng.uniform(0.42, 0.7), lot.height * rng.uniform(0.34, 0.55))
             at = _near(draft, lot, 0.1)
             house(draft, at, size, fate)
     scatter(draft, inner, inner.width * inner.height * rng.uniform(3e-4, 2e-3), (2.5, 7), dates)
@@ -51,7 +52,7 @@ def draw_rows(draft: Draft, rect: Rect, dates: int) -> None:
     inner = rect.inset(SIDEWALK)
     draft.area(inner, str(rng.choice(["lawn", "lawn", "paving", "old asphalt"])), FILL, dates)
     along_u = bool(rng.random() < 0.5)
-    depth, gap = rng.uniform(20, 30), rng.uniform(24, 46)
+    depth, gap = rng.uniform(20, 32), rng.uniform(18, 40)
     length = rng.uniform(60, 150)
     towers = rng.random() < 0.2
     pitch = (length + 14, depth + gap) if along_u else (depth + gap, length + 14)
@@ -79,7 +80,7 @@ def _yard(draft: Draft, lot: Rect, dates: int) -> None:
 def draw_old_town(draft: Draft, rect: Rect, dates: int) -> None:
     """Houses wall to wall or winged blocks around yards."""
     rng = draft.rng
-    roofs = PITCHED if rng.random() < 0.5 else LEVEL + ("blue metal", "rust metal", "tile roof")
+    roofs = PITCHED if rng.random() < 0.5 else VILLAGE
     draft.palette = list(rng.choice(roofs, 3))
     draft.area(rect, "paving" if rng.random() < 0.5 else "concrete", FILL, dates)
     inner = rect.inset(SIDEWALK)
@@ -111,7 +112,7 @@ def draw_industry(draft: Draft, rect: Rect, dates: int) -> None:
             park_cars(draft, lot.inset(5), dates)
             continue
         for fate in draft.fates(dates):
-            trim = rng.uniform(0.04, 0.2, 4) * (lot.width, lot.height, lot.width, lot.height)
+            trim = rng.uniform(0.02, 0.15, 4) * (lot.width, lot.height, lot.width, lot.height)
             hall = Rect(lot.u0 + trim[0], lot.v0 + trim[1], lot.u1 - trim[2], lot.v1 - trim[3])
             shed(draft, hall, fate)
     scatter(draft, rect, rect.width * rect.height * 1e-4, (3, 6), dates)
@@ -122,6 +123,10 @@ def draw_parking(draft: Draft, rect: Rect, dates: int) -> None:
     rng = draft.rng
     draft.area(rect, "concrete", FILL, dates)
     inner = rect.inset(3.0)
+    if max(rect.width, rect.height) > 130:
+        hall, inner = halves(inner, float(rng.uniform(0.35, 0.6)))
+        for fate in draft.fates(dates):
+            shed(draft, hall.inset(float(rng.uniform(5, 12))), fate)
     square = rng.random() < 0.3
     surfaces = ["paving", "concrete"] if square else ["asphalt", "old asphalt", "asphalt"]
     draft.area(inner, str(rng.choice(surfaces)), FILL, dates)
@@ -141,6 +146,17 @@ def draw_site(draft: Draft, rect: Rect, dates: int) -> None:
         material = str(rng.choice(["rubble", "soil", "sand", "gravel", "scrub"], p=[0.25, 0.3, 0.2, 0.15, 0.1]))  # fmt: skip  # noqa: E501
         at = _near(draft, rect.inset(float(half.max()) * 1.25), 0.5)
         draft.blob(*at, (float(half[0]), float(half[1])), material, dates)
+    for _ in range(int(rng.integers(1, 4))):
+        path(draft, rect, str(rng.choice(["gravel", "sand", "soil", "concrete"])), dates)
+
+
+def halves(rect: Rect, share: float) -> tuple[Rect, Rect]:
+    """Two parts of a rectangle, cut across its longer side at a share of it."""
+    if rect.width >= rect.height:
+        middle = rect.u0 + share * rect.width
+        return rect._replace(u1=middle), rect._replace(u0=middle)
+    middle = rect.v0 + share * rect.height
+    return rect._replace(v1=middle), rect._replace(v0=middle)
 
 
 def park_cars(draft: Draft, rect: Rect, dates: int) -> None:

@@ -37,7 +37,7 @@ def draw_texture(rng: np.random.Generator, shape: tuple[int, int]) -> Texture:
         [grain(rng, shape), value_noise(rng, shape, 3.0), value_noise(rng, shape, 10.0),
          fractal_noise(rng, shape, 45.0)]
     )  # fmt: skip
-    tone = fractal_noise(rng, shape, 28.0)
+    tone = 0.75 * fractal_noise(rng, shape, 11.0) + 0.6 * fractal_noise(rng, shape, 60.0)
     return Texture(layers, tone, value_noise(rng, shape, 2.2))
 
 
@@ -76,7 +76,7 @@ def render(
 
 
 def linear(color: NDArray[np.float64]) -> NDArray[np.float64]:
-    """sRGB values 0..255 to linear light 0..1 (a square is close enough)."""
+    """Display values 0..255 to linear light 0..1 (a square is close enough)."""
     return np.square(color / 255.0)
 
 
@@ -88,9 +88,9 @@ def _surface_color(
     rng: np.random.Generator,
 ) -> Field:
     tones = np.array([_tones(item, conditions.season, rng) for item in parts], dtype=np.float64)
-    shade = np.array([item.shade for item in parts]) * np.exp(rng.normal(0, 0.05, len(parts)))
-    hue = np.array([(item.hue[0], 1.0, item.hue[1]) for item in parts])
-    ends = (linear(tones) * (shade[:, None] * hue)[:, None, :]).astype(np.float32)
+    shade = np.array([item.shade for item in parts]) * _aging(rng, len(parts))
+    tint = np.array([(item.tint[0], 1.0, item.tint[1]) for item in parts])
+    ends = (linear(tones) * (shade[:, None] * tint)[:, None, :]).astype(np.float32)
     amounts = np.array([TABLE[item.material].texture for item in parts], dtype=np.float32)
     mix = np.clip(0.5 + 0.28 * texture.tone, 0.0, 1.0)
     rough = np.ones(canvas.part.shape, dtype=np.float32)
@@ -108,6 +108,12 @@ def _tones(part: Part, season: int, rng: np.random.Generator) -> tuple[tuple[int
         return TABLE[part.material].season_tones(season)
     odds = np.array([weights[season] for _, weights in CROPS], dtype=np.float64)
     return CROPS[int(rng.choice(len(CROPS), p=odds / odds.sum()))][0]
+
+
+def _aging(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Brightness factors of one date: most objects hardly differ, a few are dirty, wet or fresh."""
+    spread = np.where(rng.random(count) < 0.12, 0.22, 0.06)
+    return np.exp(rng.normal(0.0, 1.0, count) * spread)
 
 
 def _pattern(parts: list[Part], canvas: Canvas) -> Field:
@@ -129,7 +135,7 @@ def _paint_water(color: Field, canvas: Canvas, rng: np.random.Generator) -> None
     if not wet.any():
         return
     shape = wet.shape
-    silt = np.exp(rng.normal(0, 0.22, 3)).astype(np.float32)
+    silt = np.exp(rng.normal(0, 0.15, 3)).astype(np.float32)
     waves = 1 + np.float32(rng.uniform(0.02, 0.09)) * value_noise(rng, shape, 2.0)
     waves += np.float32(rng.uniform(0.02, 0.2)) * fractal_noise(rng, shape, 60.0)
     sky = np.float32(rng.uniform(0, 0.05))

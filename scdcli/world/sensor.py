@@ -62,14 +62,13 @@ def _tone(light: Field, conditions: Conditions) -> Field:
 
 
 def _displaced(picture: Field, conditions: Conditions, rng: np.random.Generator) -> Field:
-    """Shift by a fraction of a pixel that varies slowly across the scene, as registration leaves it."""
+    """Shift by a fraction of a pixel that varies slowly, as registration leaves it."""
     shape = (picture.shape[1], picture.shape[2])
     rows = np.arange(shape[0], dtype=np.float32)[:, None] + np.float32(conditions.shift[0])
     cols = np.arange(shape[1], dtype=np.float32)[None, :] + np.float32(conditions.shift[1])
     wobble = np.float32(0.25)
-    at = np.stack(
-        [rows + wobble * value_noise(rng, shape, 150.0), cols + wobble * value_noise(rng, shape, 150.0)]
-    )  # fmt: skip
+    drift_rows, drift_cols = (value_noise(rng, shape, 150.0) for _ in range(2))
+    at = np.stack([rows + wobble * drift_rows, cols + wobble * drift_cols])
     return np.stack([map_coordinates(band, at, order=1, mode="nearest") for band in picture])
 
 

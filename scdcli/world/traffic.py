@@ -78,7 +78,7 @@ def crossing_line(rng: np.random.Generator, frame: Frame, wiggle: float) -> Poin
     turn = rng.uniform(0, 2 * np.pi)
     reach = np.hypot(frame.height, frame.width) * 0.62
     along = np.linspace(-reach, reach, max(int(reach / 6), 24))
-    off = rng.uniform(-0.35, 0.35) * min(frame.height, frame.width)
+    off = np.full(len(along), rng.uniform(-0.35, 0.35) * min(frame.height, frame.width))
     for length, share in ((420.0, 1.0), (170.0, 0.3)):
         off = off + wiggle * share * np.sin(2 * np.pi * along / length + rng.uniform(0, 6.28))
     cos, sin = np.cos(turn), np.sin(turn)
@@ -96,7 +96,7 @@ def draw_river(draft: Draft) -> None:
     bank = str(rng.choice(["meadow", "scrub", "sand", "concrete"]))
     water = str(rng.choice(["water", "green water", "brown water"]))
     draft.patch(band(line, width * ripple * 1.25 + 10), bank, WATERWAY, BOTH)
-    if rng.random() < 0.75:
+    if draft.churn == 0.0 or rng.random() < 0.75:
         draft.patch(band(line, width * ripple), water, WATERWAY, BOTH)
         return
     grown = float(rng.choice([0.55, 1.5, 1.9]))
@@ -110,6 +110,7 @@ def draw_crossing_road(draft: Draft) -> None:
     line = crossing_line(rng, draft.frame, float(rng.uniform(5, 40)))
     width = float(rng.uniform(13, 34))
     dates = int(rng.choice([BOTH, AFTER, BEFORE], p=[0.72, 0.22, 0.06]))
+    dates = dates if draft.churn else BOTH
     verge = str(rng.choice(["meadow", "lawn", "gravel", "concrete"]))
     draft.patch(band(line, width + rng.uniform(2, 16)), verge, ROAD, dates)
     draft.patch(band(line, width), str(rng.choice(["asphalt", "old asphalt"])), ROAD, dates)

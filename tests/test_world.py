@@ -1,0 +1,125 @@
+"""Laws of the drawn world: truth and images belong together, and nuisance is everywhere."""
+
+import numpy as np
+import pytest
+
+from scdcli.legend import SECOND
+from scdcli.world import draw_pair
+from scdcli.world.conditions import draw_conditions
+from scdcli.world.light import lean, sunlit
+from scdcli.world.noise import value_noise
+
+BUILDING = 5
+FEW = 14
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return [draw_pair(seed, 256, 256) for seed in range(FEW)]
+
+
+def test_same_seed_gives_the_same_pixels(pairs):
+    again = draw_pair(3, 256, 256)
+    for name in ("before", "after", "cover1", "cover2", "from_class", "to_class"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(pairs[3], name))
+
+
+def test_another_seed_is_another_place(pairs):
+    assert (pairs[0].cover1 != pairs[1].cover1).mean() > 0.2
+
+
+@pytest.mark.parametrize(("height", "width"), [(128, 200), (301, 130)])
+def test_any_size_from_128(height, width):
+    pair = draw_pair(1, height, width)
+    assert pair.before.shape == pair.after.shape == (3, height, width)
+    assert pair.cover1.shape == pair.to_class.shape == (height, width)
+    assert {pair.before.dtype, pair.cover2.dtype, pair.from_class.dtype} == {np.dtype(np.uint8)}
+
+
+def test_a_world_below_128_pixels_is_refused():
+    with pytest.raises(ValueError, match="100 x 256"):
+        draw_pair(0, 100, 256)
+
+
+def test_change_and_land_cover_are_consistent(pairs):
+    for pair in pairs:
+        changed = pair.from_class > 0
+        np.testing.assert_array_equal(changed, pair.to_class > 0)
+        np.testing.assert_array_equal(pair.from_class[changed], pair.cover1[changed])
+        np.testing.assert_array_equal(pair.to_class[changed], pair.cover2[changed])
+        np.testing.assert_array_equal(pair.cover1[~changed], pair.cover2[~changed])
+        assert pair.cover1.min() >= 1
+        assert pair.cover2.max() <= len(SECOND)
+
+
+def test_same_class_change_is_a_rebuilt_building(pairs):
+    same = [p.from_class[(p.from_class == p.to_class) & (p.from_class > 0)] for p in pairs]
+    values = np.concatenate(same)
+    assert len(values) > 0
+    assert set(values.tolist()) == {BUILDING}
+
+
+def test_all_classes_come_and_go(pairs):
+    for name in ("from_class", "to_class"):
+        seen = np.unique(np.concatenate([getattr(p, name).ravel() for p in pairs]))
+        assert seen.tolist() == [0, *SECOND.indices()]
+
+
+def test_about_a_fifth_changes():
+    share = np.mean([(draw_pair(seed, 160, 320).from_class > 0).mean() for seed in range(24)])
+    assert 0.15 < share < 0.25
+
+
+def test_without_change_nothing_is_labelled_but_the_images_differ():
+    pair = draw_pair(5, 256, 256, change=0.0)
+    assert not pair.from_class.any()
+    assert np.abs(pair.before.astype(int) - pair.after).mean() > 8
+
+
+def test_unchanged_ground_looks_different_at_the_two_dates(pairs):
+    gaps = [
+        np.abs(p.before[:, p.from_class == 0].astype(int) - p.after[:, p.from_class == 0]).mean()
+        for p in pairs
+    ]
+    assert np.median(gaps) > 15
+
+
+def test_images_are_textured_and_use_the_range(pairs):
+    for image in (p.before for p in pairs):
+        assert image.std() > 8
+        assert (np.abs(np.diff(image[1].astype(int), axis=1)) > 0).mean() > 0.5
+
+
+def test_a_wall_casts_its_shadow_away_from_the_sun():
+    height = np.zeros((60, 60), dtype=np.float32)
+    height[28:32, 28:32] = 6.0
+    conditions = draw_conditions(np.random.default_rng(0))
+    sun = sunlit(height, _with(conditions, azimuth=0.0, elevation=np.deg2rad(45)))
+    # Light travels toward larger x; 6 m at 45 degrees is a shadow of 12 pixels.
+    assert sun[30, 34:42].max() < 0.5
+    assert sun[30, 46:].min() == 1.0
+    assert sun[30, :28].min() == 1.0
+    assert sun[29, 29] == 1.0
+
+
+def test_a_roof_leans_by_its_height():
+    height = np.zeros((40, 40), dtype=np.float32)
+    height[10:20, 10:20] = 20.0
+    image = np.repeat(height[None] / 20, 3, axis=0)
+    wall = np.full_like(image, 0.5)
+    conditions = _with(draw_conditions(np.random.default_rng(0)), lean=(0.2, 0.0))
+    seen = lean(image, height, wall, conditions)
+    np.testing.assert_array_equal(seen[0, 15, 14:24], np.ones(10))
+    assert seen[0, 15, 24:].max() == 0.0
+
+
+def test_noise_has_no_mean_and_about_unit_spread():
+    field = value_noise(np.random.default_rng(0), (400, 300), 5.0)
+    assert abs(field.mean()) < 0.1
+    assert 0.7 < field.std() < 1.3
+
+
+def _with(conditions, **changes):
+    from dataclasses import replace
+
+    return replace(conditions, **changes)
