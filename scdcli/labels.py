@@ -23,6 +23,7 @@ from scdcli.raster import open_scene, read_window, scene_grid, spectral_bands, v
 WINDOW_PIXELS = 1 << 22
 WIDEST_STRIP_PIXELS = 1 << 24
 WINDOW_COLUMNS = 4096
+DECODED_PIXELS = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,24 @@ class LabelMap:
         if _has_mask(self.dataset, self.colored):
             valid = valid_window(self.dataset, window, self.path)
             pixels[:, ~valid] = UNCHANGED_COLOR[0] if self.colored else UNCHANGED
-        index = self._decode(pixels)
+        index = self._decode_colors(pixels, window) if self.colored else self._narrow(pixels)
         if valid is not None:
             index[~valid] = NODATA
         return index
 
-    def _decode(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
-        if self.colored:
-            return (self.legend or SECOND).decode(pixels, str(self.path))
+    def _decode_colors(self, pixels: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
+        """A few rows at a time: decoding takes many bytes per pixel."""
+        legend = self.legend or SECOND
+        index = np.empty(pixels.shape[1:], dtype=np.uint8)
+        step = max(1, DECODED_PIXELS // pixels.shape[2])
+        for row in range(0, pixels.shape[1], step):
+            top, left = window.row_off + row, window.col_off
+            source = f"{self.path}, counted from row {top}, column {left}," if top + left else ""
+            rows = slice(row, row + step)
+            index[rows] = legend.decode(pixels[:, rows], source or str(self.path))
+        return index
+
+    def _narrow(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
         if pixels.dtype != np.uint8:
             for value in (int(pixels.min()), int(pixels.max())):
                 if not UNCHANGED <= value <= NODATA:

@@ -7,6 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
@@ -22,6 +23,10 @@ PredictedWindow = tuple[Window, NDArray[np.uint8], NDArray[np.uint8]]
 
 PredictPair = Callable[[Path, Path], Iterator[PredictedWindow]]
 """Before and after image to windows that together cover the before image once."""
+
+
+# Every block is read once, so GDAL's own cache (5 % of the machine's memory) would only fill up.
+CACHE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ def _predicted_windows(
 def _open_maps(
     paths: tuple[Path, ...], legend: Legend | None, overrule: bool
 ) -> Iterator[list[LabelMap]]:
-    with ExitStack() as stack:
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), ExitStack() as stack:
         maps = [stack.enter_context(open_label(path, legend)) for path in paths]
         for each in maps:
             _require_same_place(maps[0], each)

@@ -65,6 +65,16 @@ def test_an_unknown_color_is_named(tmp_path):
         read_label(path)
 
 
+def test_an_unknown_color_far_down_is_named_with_where_counting_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr("scdcli.labels.DECODED_PIXELS", 3)
+    colors = SECOND.encode(INDEX)
+    colors[:, 1, 2] = (1, 2, 3)
+    path = write_scene(tmp_path / "odd.png", colors, None, None, driver="PNG")
+    message = r"odd\.png, counted from row 1, column 0, holds the color #010203 .row 0, column 2"
+    with pytest.raises(DatasetError, match=message):
+        read_label(path)
+
+
 def test_an_index_beyond_the_legend_is_named_with_its_pixels(tmp_path):
     index = np.array([[0, 7, 7]], np.uint8)
     path = write_png(tmp_path / "odd.png", index)

@@ -142,16 +142,16 @@ def model(tmp_path):
 
 
 def test_a_model_predicts_a_labelled_set_and_is_scored(scd, tmp_path, model):
-    truth = write_second(tmp_path / "t", {"a": draw(1, shape=(64, 96))})
+    truth = write_second(tmp_path / "t", {"a": draw(1, shape=(64, 64))})
     for seed, folder in enumerate(("im1", "im2")):
         (truth / folder).mkdir()
         write_scene(
-            truth / folder / "a.png", noise((3, 64, 96), seed=seed), None, None, driver="PNG"
+            truth / folder / "a.png", noise((3, 64, 64), seed=seed), None, None, driver="PNG"
         )
     result = scd("evaluate", truth, "--model", model, "--device", "cpu", "--json")
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
-    assert document["pixels"] == 64 * 96
+    assert document["pixels"] == 64 * 64
     assert -1 <= document["sek_from_to"] <= 1
 
 
