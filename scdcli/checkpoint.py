@@ -124,7 +124,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     remedy = "give a file written by scd train, or the name of a bundled model"
     try:
-        with safe_open(path, framework="pt") as stored:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as stored:
             description = (stored.metadata() or {}).get(HEADER_KEY)
             if description is None:
                 raise ModelError(f"{path} holds tensors but no scd header; {remedy}.")
@@ -154,11 +154,16 @@ def _header(path: Path, description: dict[str, Any]) -> ModelHeader:
 
 
 def _fill(model: ChangeModel, tensors: dict[str, Tensor], path: Path) -> None:
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        first = str(error).splitlines()[-1].strip()
-        raise ModelError(f"{path} does not hold the network its header names: {first}") from error
-    for name, tensor in model.state_dict().items():
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    stored = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if wanted != stored:
+        name = min(set(wanted.items()) ^ set(stored.items()))[0]
+        raise ModelError(
+            f"{path} does not hold the network its header names: of {len(wanted)} tensors, for "
+            f"example {name} should be {wanted.get(name, 'absent')} and is "
+            f"{stored.get(name, 'absent')}; train it again with this version of scd."
+        )
+    model.load_state_dict(tensors)
+    for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise ModelError(f"{path}: the tensor {name} holds values that are not numbers.")

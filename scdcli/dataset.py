@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -111,7 +112,9 @@ def read_pair(sample: Sample, legend: Legend, *, cover: bool) -> LabelledPair:
     return LabelledPair(*images, *(torch.from_numpy(x) for x in (from_label, to_label, changed)))
 
 
-def change_map(from_label: np.ndarray, to_label: np.ndarray, name: str) -> np.ndarray:  # type: ignore[type-arg]
+def change_map(
+    from_label: NDArray[np.uint8], to_label: NDArray[np.uint8], name: str
+) -> NDArray[np.uint8]:
     """0 unchanged, 1 changed, 255 nodata at either date; (H, W) uint8.
 
     Raises:
@@ -124,7 +127,7 @@ def change_map(from_label: np.ndarray, to_label: np.ndarray, name: str) -> np.nd
             f"{name}: {int(half.sum())} pixels have a class at one date and are unchanged at the "
             "other; label changed pixels at both dates."
         )
-    changed = (from_label != UNCHANGED).astype(np.uint8)
+    changed: NDArray[np.uint8] = (from_label != UNCHANGED).astype(np.uint8)
     changed[nodata] = NODATA
     return changed
 
@@ -132,7 +135,7 @@ def change_map(from_label: np.ndarray, to_label: np.ndarray, name: str) -> np.nd
 def band_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[float]]:
     """Mean and standard deviation per band over both dates of up to 200 samples spread evenly."""
     step = max(1, len(samples) // 200)
-    sums: list[np.ndarray] = []  # type: ignore[type-arg]
+    sums: list[NDArray[np.float64]] = []
     for sample in samples[::step]:
         for path in (sample.before, sample.after):
             x = read_image(path).astype(np.float64)

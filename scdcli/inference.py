@@ -31,9 +31,14 @@ class Predictor:
     device: torch.device
     threshold: float
     precision: torch.dtype = torch.float32
-    views: tuple[View, ...] = TTA["none"]
+    tta: str = "none"
     tiling: Tiling = field(default_factory=Tiling)
     batch: int = 1
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """What a prediction is averaged over."""
+        return TTA[self.tta]
 
     @property
     def classes(self) -> int:
@@ -49,6 +54,11 @@ class Chip:
     before: NDArray[np.float32]  # (C, chip, chip)
     after: NDArray[np.float32]
     valid: NDArray[np.bool_]  # (h, w) of the part inside the scene
+
+
+def default_tiling(loaded: LoadedModel, overlap: int = 128) -> Tiling:
+    """Chips of 512 pixels, or larger ones if the model was trained on larger ones."""
+    return Tiling(max(512, loaded.header.chip), overlap)
 
 
 def require_bands(loaded: LoadedModel, pair: Pair) -> None:
@@ -88,12 +98,6 @@ def predict_windows(
         yield tile.core, _decoded(blend.mean(), predictor).masked(valid), valid
 
 
-def count_chips(pair: Pair, tiling: Tiling) -> int:
-    """Forward passes `predict_windows` makes at most, for a progress bar."""
-    tiles = supertiles(pair.grid.height, pair.grid.width, tiling)
-    return sum(len(tile.chips) for tile in tiles)
-
-
 @torch.inference_mode()
 def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor:
     """Class and change probabilities of chips, averaged over the views.
@@ -131,8 +135,8 @@ def _read_chips(pair: Pair, tile: Supertile, predictor: Predictor) -> Iterator[C
         after[:, ~valid] = mean
         # Mirrored, not zero: an edge the network never saw would look like a change of cover.
         pad = ((0, 0), (0, window.height - height), (0, window.width - width))
-        filled = (np.pad(x, pad, mode="symmetric") for x in (before, after))
-        yield Chip(window, *filled, valid)
+        before, after = (np.pad(x, pad, mode="symmetric") for x in (before, after))
+        yield Chip(window, before, after, valid)
 
 
 def _predict_chips(

@@ -33,17 +33,17 @@ TTA: dict[str, tuple[View, ...]] = {
 }
 
 
-def find_tta(name: str, *, gpu: bool) -> tuple[str, tuple[View, ...]]:
-    """Name and views of a set; ``auto`` is ms+flip on a GPU and none without one.
+def find_tta(name: str, *, gpu: bool) -> str:
+    """A name in `TTA`; ``auto`` is ms+flip on a GPU and none without one.
 
     Raises:
         UnknownName: No such set.
     """
     if name == "auto":
-        name = "ms+flip" if gpu else "none"
+        return "ms+flip" if gpu else "none"
     if name not in TTA:
         raise UnknownName("test-time augmentation", name, ("auto", *TTA))
-    return name, TTA[name]
+    return name
 
 
 def sides(views: tuple[View, ...], chip: int) -> Iterator[int]:

@@ -108,8 +108,9 @@ class Blend:
         self._weight[inside] += weights
 
     def mean(self) -> NDArray[np.float32]:
-        """The blended values, (channels, h, w); 0 where no chip was added."""
-        return self._sum / np.where(self._weight > 0, self._weight, 1)
+        """The blended values, (channels, h, w); 0 where no chip was added. Ends the blend."""
+        self._sum /= np.where(self._weight > 0, self._weight, 1)
+        return self._sum
 
 
 def _overlap(start: int, length: int, core: int, core_length: int) -> tuple[slice, slice]:

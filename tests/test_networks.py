@@ -124,9 +124,8 @@ def test_one_wide_convolution_equals_the_separate_ones_of_equation_3():
     pyramid = ConvolutionPyramid(4, (2, 3)).eval()
     feature, v = torch.randn(1, 4, 9, 9), torch.rand(1, 15)
     received = []
-    for gates in pyramid.gates:
-        for gate in gates:
-            gate.register_forward_pre_hook(lambda _, args: received.append(args[0]))
+    for gate in pyramid.gates:
+        gate.register_forward_pre_hook(lambda _, args: received.append(args[0]))
     with torch.no_grad():
         pyramid(feature, v)
         j, dilation = 1, 6

@@ -109,11 +109,10 @@ def _predicted_pairs(
     from scdcli.checkpoint import DEFAULT_MODEL, load_model
     from scdcli.device import pick_device
     from scdcli.errors import DatasetError
-    from scdcli.inference import Predictor, predict_windows
+    from scdcli.inference import Predictor, default_tiling, predict_windows
     from scdcli.mappairs import PredictedWindow, pairs_of_predictor
     from scdcli.pair import open_pair
     from scdcli.symmetry import find_tta
-    from scdcli.tiling import Tiling
 
     device = pick_device(options["device"])
     loaded = load_model(options["model"] or DEFAULT_MODEL, device)
@@ -123,9 +122,9 @@ def _predicted_pairs(
             f"legend {given.name!r} has {len(given)} classes, but the model {loaded.name} "
             f"predicts {len(header.legend)}; choose a model with the legend of the labels."
         )
-    _, views = find_tta(options["tta"], gpu=device.type == "cuda")
-    tiling = Tiling(header.chip, header.chip // 4)
-    predictor = Predictor(loaded, device, header.threshold, views=views, tiling=tiling)
+    tta = find_tta(options["tta"], gpu=device.type == "cuda")
+    tiling = default_tiling(loaded)
+    predictor = Predictor(loaded, device, header.threshold, tta=tta, tiling=tiling)
 
     def predict(before: Path, after: Path) -> Iterator[PredictedWindow]:
         with open_pair(before, after) as pair:

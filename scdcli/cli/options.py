@@ -1,8 +1,12 @@
 """Options that several commands share, each defined once."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
@@ -45,7 +49,9 @@ workers_option = click.option(
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, help="Random seed.")
 
 
-def output_option(metavar: str, help: str, *, required: bool = False) -> object:
+def output_option(
+    metavar: str, help: str, *, required: bool = False
+) -> Callable[[Command], Command]:
     """``-o/--output`` with what it means for this command."""
     return click.option(
         "-o",

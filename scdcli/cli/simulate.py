@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from scdcli.cli.options import overwrite_option, quiet_option, seed_option
+from scdcli.cli.options import overwrite_option, quiet_option
 from scdcli.cli.terminal import Terminal
 
 
@@ -28,7 +28,13 @@ from scdcli.cli.terminal import Terminal
 @click.option(
     "--workers", type=click.IntRange(min=1), default=1, help="Processes; the result is the same."
 )
-@seed_option
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=None,
+    show_default="0, demo scene 7",
+    help="Which world.",
+)
 @overwrite_option
 @quiet_option
 def simulate(
@@ -37,7 +43,7 @@ def simulate(
     size: int | None,
     split: str,
     workers: int,
-    seed: int,
+    seed: int | None,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -52,10 +58,15 @@ def simulate(
     scd simulate world --pairs 1000 --workers 2
     scd simulate world --pairs 200 --split test
     """
-    from scdcli.simulation import DEMO_SIZE, PAIR_SIZE, write_demo, write_pairs
+    from scdcli.simulation import DEMO_SEED, DEMO_SIZE, PAIR_SIZE, write_demo, write_pairs
 
     if pairs is None:
-        write_demo(out, seed=seed, size=size or DEMO_SIZE, overwrite=overwrite)
+        write_demo(
+            out,
+            seed=DEMO_SEED if seed is None else seed,
+            size=size or DEMO_SIZE,
+            overwrite=overwrite,
+        )
         click.echo(out)
         return
     terminal = Terminal(quiet)
@@ -64,7 +75,7 @@ def simulate(
             out,
             pairs,
             size=size or PAIR_SIZE,
-            seed=seed,
+            seed=seed or 0,
             split=split,
             workers=workers,
             overwrite=overwrite,

@@ -58,7 +58,8 @@ class ASN(nn.Module):
 
         classes = self.semantic_decoder.shallow(f, semantic)  # (2B, K, H, W)
         changed = self.change_decoder.shallow(f_c + spatial_pairs + representation_pairs, skips)
-        return Logits(*classes.chunk(2), changed)
+        from_class, to_class = classes.chunk(2)
+        return Logits(from_class, to_class, changed)
 
 
 def _sum_skip(change: Tensor, semantic: Tensor) -> Tensor:

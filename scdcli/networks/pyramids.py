@@ -60,6 +60,8 @@ class ConvolutionPyramid(nn.Module):
     channels are split by (k, i).
     """
 
+    which_i: Tensor
+
     def __init__(self, channels: int, capabilities: Sequence[int]) -> None:
         """Build one wide convolution per dilation and one gate per (k, j)."""
         super().__init__()
@@ -68,9 +70,8 @@ class ConvolutionPyramid(nn.Module):
             nn.Sequential(conv_bn(channels, sum(self.sizes), dilation=d), activation())
             for d in DILATIONS
         )
-        self.gates = nn.ModuleList(
-            nn.ModuleList(SqueezeGate(sum(FACTORS) * r, channels, r) for _ in DILATIONS)
-            for r in capabilities
+        self.gates = nn.ModuleList(  # k by k, j inside
+            SqueezeGate(sum(FACTORS) * r, channels, r) for r in capabilities for _ in DILATIONS
         )
         which_i = [i for r in capabilities for i, c in enumerate(FACTORS) for _ in range(c * r)]
         self.register_buffer("which_i", torch.tensor(which_i), persistent=False)
@@ -82,9 +83,10 @@ class ConvolutionPyramid(nn.Module):
             v = weights[:, j * len(FACTORS) : (j + 1) * len(FACTORS)]
             scale = v[:, self.which_i, None, None]  # (B, sum of c·r, 1, 1)
             by_dilation.append((scale * phi(feature)).split(self.sizes, dim=1))
+        count = len(DILATIONS)
         return [
-            [gate(by_dilation[j][k], feature) for j, gate in enumerate(gates)]
-            for k, gates in enumerate(self.gates)
+            [self.gates[k * count + j](by_dilation[j][k], feature) for j in range(count)]
+            for k in range(len(self.sizes))
         ]
 
 

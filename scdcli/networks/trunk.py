@@ -73,7 +73,7 @@ class Decoder(nn.Module):
 
     def deep(self, features: list[Tensor]) -> Tensor:
         """Blocks 1 to 6: the feature the pyramids read, (B, widths[3], H/8, W/8)."""
-        x = self.levels[0](features[-1])
+        x: Tensor = self.levels[0](features[-1])
         for step in range(1, len(features) - PYRAMID_SCALE):
             x = self._climb(x, features, step)
         return x

@@ -1,0 +1,184 @@
+"""``scd predict``: two images in, a folder of maps, polygons and tables out."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scdcli.cli.options import (
+    device_option,
+    json_option,
+    model_option,
+    output_option,
+    overwrite_option,
+    quiet_option,
+    tta_option,
+)
+from scdcli.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from scdcli.inference import Predictor
+
+
+def _numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[float, ...]:
+    """Comma-separated numbers, all whole for --bands."""
+    kind = int if param.name == "bands" else float
+    try:
+        return tuple(kind(part) for part in (text or "").split(",") if part)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not numbers with commas between.") from error
+
+
+def _formats(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str, ...]:
+    names = [name.strip() for name in text.split(",")]
+    return () if names == ["none"] else tuple(dict.fromkeys(names))
+
+
+@click.command()
+@click.argument("before")
+@click.argument("after")
+@output_option("DIR", "Folder of the result; <before>__<after> if not given.")
+@model_option
+@tta_option
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=None,
+    show_default="the model's",
+    help="Change probability from which a pixel counts as changed.",
+)
+@click.option(
+    "--bands",
+    callback=_numbers,
+    metavar="1,2,3",
+    default=None,
+    help="Bands to use of both images, in the order of the model.",
+)
+@click.option(
+    "--scale",
+    callback=_numbers,
+    metavar="LO,HI",
+    default=None,
+    help="Values that become 0 and 255, for both dates; by default uint8 is used as it is and "
+    "other types get the 2-98 % range of both dates together.",
+)
+@click.option("--strict", is_flag=True, help="Refuse images on different grids; do not warp.")
+@click.option("--allow-vrt", is_flag=True, help="Also open VRT files.")
+@click.option("--land-cover", is_flag=True, help="Also write the class of every pixel.")
+@click.option(
+    "--vector",
+    "formats",
+    callback=_formats,
+    metavar="gpkg,geojson,fgb,shp|none",
+    default="gpkg",
+    help="Polygon formats.",
+)
+@click.option(
+    "--min-area",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Smallest polygon, m² (pixels without a CRS); the rasters keep everything.",
+)
+@click.option("--overlap", type=click.IntRange(min=0), default=128, help="Of chips, pixels.")
+@click.option("--batch", type=click.IntRange(min=1), default=None, show_default="1, on a GPU 8")
+@click.option("--precision", default="auto", metavar="auto|fp32|bf16|fp16")
+@device_option
+@overwrite_option
+@json_option
+@quiet_option
+def predict(before: str, after: str, output: Path | None, **options: Any) -> None:  # noqa: ANN401
+    """Map what changed between two images of one place.
+
+    AFTER is brought onto the grid of BEFORE when they differ. DIR gets from.tif, to.tif,
+    transition.tif, probability.tif, changes.gpkg, transitions.csv and summary.json.
+
+    \b
+    scd predict before.tif after.tif
+    scd predict 2009.tif 2018.tif -o changes --bands 1,2,3 --vector gpkg,geojson
+    """
+    from scdcli.pair import open_pair
+    from scdcli.prediction import OutputSettings, require_free, write_prediction
+
+    out = output or Path(f"{_stem(before)}__{_stem(after)}")
+    require_free(out, overwrite=options["overwrite"])
+    terminal = Terminal(options["quiet"])
+    predictor = _predictor(options)
+    settings = OutputSettings(
+        **{key: options[key] for key in ("land_cover", "formats", "min_area", "overwrite")}
+    )
+    reading = {"scale": options["scale"] or None, "strict": options["strict"]}
+    with open_pair(
+        before, after, bands=options["bands"] or None, allow_vrt=options["allow_vrt"], **reading
+    ) as pair:
+        for note in pair.notes:
+            terminal.note(note)
+        terminal.note(
+            f"Model {predictor.loaded.name}, test-time augmentation {predictor.tta}, "
+            f"on {predictor.device}."
+        )
+        with terminal.progress("predicting, %", 100) as bar:
+            summary = write_prediction(
+                pair,
+                predictor,
+                out,
+                settings,
+                recorded=reading,
+                progress=lambda share: bar.update(int(100 * share), 100),
+            )
+    if not terminal.quiet and not options["as_json"]:
+        _show(summary)
+    click.echo(json.dumps(summary, ensure_ascii=False) if options["as_json"] else out)
+
+
+def _predictor(options: dict[str, Any]) -> "Predictor":
+    from scdcli.checkpoint import DEFAULT_MODEL, load_model
+    from scdcli.device import pick_device, pick_precision
+    from scdcli.inference import Predictor, default_tiling
+    from scdcli.symmetry import find_tta
+
+    device = pick_device(options["device"])
+    gpu = device.type == "cuda"
+    loaded = load_model(options["model"] or DEFAULT_MODEL, device)
+    threshold = options["threshold"]
+    return Predictor(
+        loaded,
+        device,
+        loaded.header.threshold if threshold is None else threshold,
+        precision=pick_precision(options["precision"], device),
+        tta=find_tta(options["tta"], gpu=gpu),
+        tiling=default_tiling(loaded, options["overlap"]),
+        batch=options["batch"] or (8 if gpu else 1),
+    )
+
+
+def _show(summary: dict[str, Any]) -> None:
+    """The transitions as a table on stderr, largest first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    unit = "hectares" if summary["valid"]["hectares"] is not None else "pixels"
+    table = Table(box=None, header_style="bold")
+    for name in ("from", "to"):
+        table.add_column(name)
+    for name in (unit, "% of area"):
+        table.add_column(name, justify="right")
+
+    def cells(extent: dict[str, Any]) -> tuple[str, str]:
+        amount = extent[unit]
+        return f"{amount:,.2f}" if unit == "hectares" else f"{amount:,}", _percent(extent)
+
+    for row in sorted(summary["transitions"], key=lambda row: -row["pixels"]):
+        table.add_row(row["from_name"], row["to_name"], *cells(row))
+    for name in ("changed", "unchanged"):
+        table.add_row(name, "", *cells(summary[name]), style="bold")
+    Console(stderr=True).print(table)
+
+
+def _percent(extent: dict[str, Any]) -> str:
+    return "" if extent["percent"] is None else f"{extent['percent']:.2f}"
+
+
+def _stem(path: str) -> str:
+    """The name of a local or remote file without folder, query and suffix."""
+    return Path(path.split("?")[0]).stem

@@ -1,0 +1,226 @@
+"""A prediction as a folder: rasters, polygons, tables and a summary, whole or not at all."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from scdcli import __version__
+from scdcli.area import measure_ground
+from scdcli.clock import timestamp
+from scdcli.cog import Write, cog_writer
+from scdcli.decode import Decoded
+from scdcli.errors import OutputError, UnknownName
+from scdcli.inference import Predictor, predict_windows
+from scdcli.legend import TRANSITION_NODATA, UNCHANGED, Legend, split_transition, transition_code
+from scdcli.maps import PROBABILITY_MAP, TRANSITION_MAP, RasterKind, class_map
+from scdcli.pair import Pair
+from scdcli.polygons import trace
+from scdcli.polygonstyle import polygon_qml
+from scdcli.provenance import describe_grid, describe_model, describe_run, tags
+from scdcli.sidecar import (
+    class_entries,
+    transition_entries,
+    write_aux_xml,
+    write_probability_qml,
+    write_qml,
+)
+from scdcli.strips import find_runs, read_strips
+from scdcli.table import Tally, write_transitions
+from scdcli.vector import DRIVERS, write_polygons
+
+COVERS = ("before_cover", "after_cover")
+Layers = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """What to write of a prediction."""
+
+    land_cover: bool = False  # also the class of every pixel at each date
+    formats: tuple[str, ...] = ("gpkg",)
+    min_area: float = 0.0  # of a polygon, m² (pixels without a CRS)
+    overwrite: bool = False
+
+
+def write_prediction(
+    pair: Pair,
+    predictor: Predictor,
+    out: Path,
+    settings: OutputSettings,
+    *,
+    recorded: dict[str, Any],
+    progress: Callable[[float], None] | None = None,
+) -> dict[str, Any]:
+    """Predict the changes of a pair and write all outputs into a new folder.
+
+    Args:
+        pair: The two scenes.
+        predictor: Model and how to run it.
+        out: Folder to make; it appears when everything in it is finished.
+        settings: What to write.
+        recorded: Further settings for the summary.
+        progress: Called with the share of pixels done, 0 to 1.
+
+    Returns:
+        The content of ``summary.json``.
+
+    Raises:
+        OutputError: ``out`` exists, or cannot be written.
+        InputError: An image cannot be read.
+        ModelError: The model does not fit the images.
+        UnknownName: No such vector format.
+    """
+    for name in settings.formats:
+        if name not in DRIVERS:
+            raise UnknownName("vector format", name, (*DRIVERS, "none"))
+    started = time.perf_counter()
+    legend = predictor.loaded.header.legend
+    with _folder_at_once(out, overwrite=settings.overwrite) as folder:
+        codes = _write_rasters(pair, predictor, folder, settings, progress)
+        tally = _write_polygons(pair, legend, folder, settings, codes)
+        write_transitions(folder / "transitions.csv", tally.transitions(legend))
+        summary = {
+            "scd": __version__,
+            "created": timestamp().isoformat(),
+            "inputs": pair.provenance,
+            "notes": list(pair.notes),
+            "model": describe_model(predictor.loaded),
+            "settings": describe_run(predictor) | asdict(settings) | recorded,
+            "grid": describe_grid(pair.grid),
+            **tally.to_dict(legend),
+            "seconds": round(time.perf_counter() - started, 2),
+        }
+        text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+        (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+    return summary
+
+
+def require_free(out: Path, *, overwrite: bool) -> None:
+    """Refuse to replace a result nobody offered, before any work is done.
+
+    Raises:
+        OutputError: ``out`` exists and is not to be overwritten.
+    """
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out} exists; replace it with --overwrite, or name another folder.")
+
+
+def _write_rasters(
+    pair: Pair,
+    predictor: Predictor,
+    folder: Path,
+    settings: OutputSettings,
+    progress: Callable[[float], None] | None,
+) -> set[int]:
+    """Write every raster with its sidecars; returns the transition codes that occur."""
+    legend = predictor.loaded.header.legend
+    kinds = _kinds(legend, settings)
+    codes: set[int] = set()
+    done = 0
+    with ExitStack() as stack:
+        said = tags(pair, predictor)
+        writers: dict[str, Write] = {
+            name: stack.enter_context(cog_writer(folder / f"{name}.tif", pair.grid, kind, said))
+            for name, kind in kinds.items()
+        }
+        for window, decoded, _ in predict_windows(pair, predictor):
+            layers = _layers(decoded)
+            codes.update(np.unique(layers["transition"]).tolist())
+            for name, write in writers.items():
+                write(layers[name], window)
+            done += _pixels(window)
+            if progress:
+                progress(done / (pair.grid.height * pair.grid.width))
+    for name in kinds:
+        _write_sidecars(folder / f"{name}.tif", legend)
+    return codes - {UNCHANGED, TRANSITION_NODATA}
+
+
+def _write_polygons(
+    pair: Pair, legend: Legend, folder: Path, settings: OutputSettings, codes: set[int]
+) -> Tally:
+    ground = measure_ground(pair.grid)
+    tally = Tally(ground)
+    strips = read_strips(folder / "transition.tif", folder / "probability.tif")
+    runs = tally.counting(find_runs(strips, ground))
+    polygons = trace(runs, pair.grid, ground, min_area=settings.min_area)
+    from_class, to_class = split_transition(np.array(sorted(codes), dtype=np.uint16))
+    occurring = zip(from_class.tolist(), to_class.tolist(), strict=True)
+    write_polygons(
+        folder,
+        polygons,
+        pair.grid,
+        ground,
+        legend,
+        formats=settings.formats,
+        style_qml=polygon_qml(legend, occurring),
+    )
+    return tally
+
+
+def _kinds(legend: Legend, settings: OutputSettings) -> dict[str, RasterKind]:
+    kinds = {
+        "from": class_map(legend, "class before, where changed"),
+        "to": class_map(legend, "class after, where changed"),
+        "transition": TRANSITION_MAP,
+        "probability": PROBABILITY_MAP,
+    }
+    if settings.land_cover:
+        kinds |= {name: class_map(legend, name.replace("_", " ")) for name in COVERS}
+    return kinds
+
+
+def _layers(decoded: Decoded) -> Layers:
+    return {
+        "from": decoded.from_class,
+        "to": decoded.to_class,
+        "transition": transition_code(decoded.from_class, decoded.to_class),
+        "probability": decoded.probability,
+        "before_cover": decoded.before_cover,
+        "after_cover": decoded.after_cover,
+    }
+
+
+def _write_sidecars(raster: Path, legend: Legend) -> None:
+    if raster.stem == "probability":
+        write_probability_qml(raster)
+        return
+    entries = transition_entries(legend) if raster.stem == "transition" else class_entries(legend)
+    write_aux_xml(raster, entries)
+    write_qml(raster, entries)
+
+
+def _pixels(window: Window) -> int:
+    return int(window.height * window.width)
+
+
+@contextmanager
+def _folder_at_once(out: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A folder beside ``out`` to write in; it takes that name at the end, or vanishes."""
+    require_free(out, overwrite=overwrite)
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise OutputError(f"{partial} cannot be made: {error.strerror}.") from error
+    try:
+        yield partial
+        if out.is_dir():
+            shutil.rmtree(out)
+        else:
+            out.unlink(missing_ok=True)
+        partial.replace(out)
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

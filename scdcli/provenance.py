@@ -1,0 +1,57 @@
+"""What outputs say of their making: inputs, model and settings."""
+
+from dataclasses import asdict
+from typing import Any
+
+from scdcli import __version__
+from scdcli.checkpoint import LoadedModel
+from scdcli.grid import Grid
+from scdcli.inference import Predictor
+from scdcli.naming import crs_name
+from scdcli.pair import Pair
+
+
+def tags(pair: Pair, predictor: Predictor) -> dict[str, str]:
+    """What a raster says of its making; nothing that changes from run to run."""
+    settings = {name.upper(): str(value) for name, value in describe_run(predictor).items()}
+    return settings | {
+        "LEGEND": predictor.loaded.header.legend.dumps(),
+        "VERSION": __version__,
+        "MODEL": predictor.loaded.name,
+        "MODEL_SHA256": predictor.loaded.sha256,
+        "BEFORE": pair.provenance["before"]["name"],
+        "AFTER": pair.provenance["after"]["name"],
+    }
+
+
+def describe_run(predictor: Predictor) -> dict[str, Any]:
+    """How the model was run, JSON-ready."""
+    return {
+        "threshold": predictor.threshold,
+        "tta": predictor.tta,
+        "chip": predictor.tiling.chip,
+        "overlap": predictor.tiling.overlap,
+        "device": str(predictor.device),
+        "precision": str(predictor.precision).removeprefix("torch."),
+    }
+
+
+def describe_grid(grid: Grid) -> dict[str, Any]:
+    """Where the rasters lie, JSON-ready."""
+    return {
+        "width": grid.width,
+        "height": grid.height,
+        "transform": list(grid.transform)[:6],
+        "crs": crs_name(grid.crs),
+        "bounds": list(grid.bounds),
+    }
+
+
+def describe_model(loaded: LoadedModel) -> dict[str, Any]:
+    """Which model it was, JSON-ready."""
+    return {
+        "name": loaded.name,
+        "sha256": loaded.sha256,
+        "network": asdict(loaded.header.network),
+        "legend": loaded.header.legend.to_dict(),
+    }
