@@ -77,44 +77,46 @@ def add_corners(known: Corners, row: int, transition: NDArray[np.uint16], part: 
     )
 
 
-def release(corners: Corners, rank: Ints, renumbered: Ints) -> tuple[Corners, Corners]:
-    """Take the corners of finished components out.
+def release(corners: Corners, number: Ints, unfinished: Bools) -> tuple[Corners, Corners]:
+    """Part the corners of finished components from the others.
 
     Args:
         corners: All corners.
-        rank: For every part, the place of its component among the finished; -1 unfinished.
-        renumbered: For every part, the number its component has from now on if unfinished.
+        number: For every component, its new number among the finished or the unfinished.
+        unfinished: Which components later rows may still reach.
 
     Returns:
-        The corners of the finished components, whose part is their rank, and the others.
+        The corners of the finished components, their rings complete, and the others.
     """
-    finished = rank[corners.part] >= 0
-    number = np.where(finished, np.cumsum(finished), np.cumsum(~finished)).astype(np.int32) - 1
+    stays = unfinished[corners.part]
     one, other = corners.crossings.T
-    alike = rank[corners.part[one]] == rank[corners.part[other]]
-    decided = corners.crossings[finished[one] & alike]
-    undecided = corners.crossings[~finished[one] & ~finished[other]]
+    alike = corners.part[one] == corners.part[other]
     follower = corners.follower.copy()
+    decided = corners.crossings[alike & ~stays[one]]
     follower[decided] = corners.follower[decided[:, ::-1]]
-    follower = np.where(follower >= 0, number[follower], -1)
-    none = no_corners()
-    done = Corners(
-        corners.row[finished],
-        corners.col[finished],
-        follower[finished],
-        rank[corners.part[finished]],
-        *none[4:],
+    complete = corners._replace(
+        part=number[corners.part], follower=follower, crossings=corners.crossings[:0]
     )
-    rest = Corners(
-        corners.row[~finished],
-        corners.col[~finished],
-        follower[~finished],
-        renumbered[corners.part[~finished]],
-        number[corners.loose],
-        corners.loose_right,
-        number[undecided],
+    undecided = corners._replace(
+        part=complete.part, crossings=corners.crossings[stays[one] & stays[other]]
     )
-    return done, rest
+    return _take(complete, ~stays), _take(undecided, stays)
+
+
+def _take(corners: Corners, which: Bools) -> Corners:
+    """Some of the corners, numbered anew; they follow and cross only each other."""
+    number = np.cumsum(which, dtype=np.int32) - np.int32(1)
+    follower = corners.follower[which]
+    loose = which[corners.loose]
+    return Corners(
+        corners.row[which],
+        corners.col[which],
+        np.where(follower >= 0, number[follower], np.int32(-1)),
+        corners.part[which],
+        number[corners.loose[loose]],
+        corners.loose_right[loose],
+        number[corners.crossings],
+    )
 
 
 def _edges(transition: NDArray[np.uint16]) -> tuple[_Edges, _Edges]:

@@ -97,18 +97,28 @@ def _advance(known: _Known, strip: Runs) -> tuple[_Known, Components, Corners]:
     part = np.concatenate([known.part, numbers])
     components, label = merge(parts, *_touching(transition, part))
     corners = add_corners(known.corners, strip.row, transition, part)
+    corners = corners._replace(part=label[corners.part])
+    row = np.append(label, np.int32(-1))[part[-1:]]  # part -1, no change, stays -1
     unfinished = np.zeros(len(components.code), dtype=bool)
-    last_row = part[-1:]
-    unfinished[label[last_row[last_row >= 0]]] = True
-    closed = np.flatnonzero(~unfinished)
+    unfinished[row[row >= 0]] = True
+    if 2 * np.count_nonzero(unfinished[corners.part]) > len(corners.part):
+        # taking corners out costs a copy of the others, so it waits until it halves them
+        return _Known(strip.transition[-1:], row, components, corners), no_components(), corners
+    return _release(_Known(strip.transition[-1:], row, components, corners), unfinished)
+
+
+def _release(known: _Known, unfinished: NDArray[np.bool_]) -> tuple[_Known, Components, Corners]:
+    """Take the finished components and their corners out, in the order of the polygons."""
+    closed, pending = np.flatnonzero(~unfinished), np.flatnonzero(unfinished)
+    components = known.components
     closed = closed[np.lexsort((components.first[closed], components.last[closed]))]
-    pending = np.flatnonzero(unfinished)
-    rank, renumbered = (np.full(len(components.code), -1, dtype=np.int32) for _ in range(2))
-    rank[closed] = np.arange(len(closed))
-    renumbered[pending] = np.arange(len(pending))
-    done, rest = release(corners, rank[label], renumbered[label])
-    number = np.append(renumbered[label], np.int32(-1))[last_row]  # part -1 stays -1
-    left = _Known(strip.transition[-1:], number, components.take(pending), rest)
+    place = np.full(len(unfinished) + 1, -1, dtype=np.int32)
+    place[closed] = np.arange(len(closed))
+    place[pending] = np.arange(len(pending))
+    done, rest = release(known.corners, place, unfinished)
+    # number -1, no change, finds the -1 at the end
+    row = place[known.part]
+    left = _Known(known.transition, row, components.take(pending), rest)
     return left, components.take(closed), done
 
 

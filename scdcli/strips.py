@@ -64,13 +64,13 @@ def read_strips(
         InputError: A raster cannot be read, or the two differ in size.
     """
     try:
-        with _open(transition) as codes, _open(probability) as chances:
-            _refuse_unequal(codes, chances)
-            for top in range(0, codes.height, codes.block_shapes[0][0]):
-                rows = min(codes.block_shapes[0][0], codes.height - top)
-                window = Window(0, top, codes.width, rows)
+        shape, rows = _layout(transition, probability, strip_pixels)
+        for top in range(0, shape[0], rows):
+            window = Window(0, top, shape[1], min(rows, shape[0] - top))
+            # opened anew each time: an open dataset keeps its blocks, in the end the whole raster
+            with _open(transition) as codes, _open(probability) as chances:
                 read = Strip(top, codes.read(1, window=window), chances.read(1, window=window))
-                yield from _split(read, max(1, strip_pixels // codes.width))
+            yield from _split(read, max(1, strip_pixels // shape[1]))
     except RasterioError as error:
         raise InputError(
             f"{transition} or {probability} cannot be read ({error}); predict the pair again."
@@ -116,12 +116,17 @@ def _split(strip: Strip, rows: int) -> Iterator[Strip]:
         yield Strip(strip.row + top, strip.transition[part], strip.probability[part])
 
 
-def _refuse_unequal(codes: DatasetReader, chances: DatasetReader) -> None:
-    if codes.shape != chances.shape:
-        raise InputError(
-            f"{codes.name} has {codes.height} x {codes.width} pixels, {chances.name} has "
-            f"{chances.height} x {chances.width}; give the two rasters of one prediction."
-        )
+def _layout(transition: Path, probability: Path, strip_pixels: int) -> tuple[tuple[int, int], int]:
+    """Size of the map, and how many rows to read at a time so that no block is read twice."""
+    with _open(transition) as codes, _open(probability) as chances:
+        if codes.shape != chances.shape:
+            raise InputError(
+                f"{transition} has {codes.height} x {codes.width} pixels, {probability} has "
+                f"{chances.height} x {chances.width}; give the two rasters of one prediction."
+            )
+        block = codes.block_shapes[0][0]
+        wanted = strip_pixels // codes.width
+        return codes.shape, max(block, wanted - wanted % block)
 
 
 def _refuse_uncertain(strip: Strip) -> None:
