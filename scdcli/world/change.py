@@ -39,20 +39,20 @@ USES: dict[str, Draw] = {
 
 # Weights in open country, suburb and center.
 WEIGHTS: dict[str, tuple[float, float, float]] = {
-    "fields": (9.0, 1.5, 0.0),
-    "meadow": (3.0, 1.5, 0.4),
+    "fields": (9.0, 1.2, 0.0),
+    "meadow": (3.0, 1.2, 0.3),
     "forest": (4.5, 1.6, 0.4),
     "orchard": (1.0, 0.3, 0.0),
     "farm": (1.6, 0.3, 0.0),
     "lake": (1.2, 0.8, 0.4),
-    "houses": (2.0, 6.0, 1.5),
-    "rows": (0.4, 3.0, 5.0),
-    "old town": (0.8, 1.5, 5.0),
-    "industry": (0.6, 2.5, 2.5),
+    "houses": (2.0, 6.5, 1.8),
+    "rows": (0.4, 4.0, 6.0),
+    "old town": (1.0, 2.5, 6.0),
+    "industry": (0.7, 3.0, 3.0),
     "park": (0.3, 1.5, 1.3),
     "sports": (0.5, 1.8, 1.8),
     "parking": (0.1, 0.6, 1.0),
-    "site": (0.6, 1.0, 1.0),
+    "site": (0.5, 0.8, 0.8),
 }
 
 GREEN = ("fields", "meadow", "forest", "orchard", "park")

@@ -22,6 +22,7 @@ class Conditions:
         gain: Factor per channel.
         gamma: Exponent of the tone curve.
         black: Added to every channel, in display units 0..1.
+        contrast: Stretch about the mean of the picture.
         saturation: Factor on color against gray.
         blur: Standard deviation of the point spread in pixels.
         noise: Standard deviation of sensor noise in display units.
@@ -40,6 +41,7 @@ class Conditions:
     gain: tuple[float, float, float]
     gamma: float
     black: float
+    contrast: float
     saturation: float
     blur: float
     noise: float
@@ -52,7 +54,7 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
     """Circumstances of one flight, independent of any other flight's."""
     lean = rng.exponential(0.07) * (rng.random() < 0.8)
     heading = rng.uniform(0, 2 * np.pi)
-    exposure = np.exp(rng.normal(0.0, 0.2))
+    exposure = 0.78 * np.exp(rng.normal(0.0, 0.2))
     gain = exposure * np.exp(rng.normal(0.0, 0.075, 3))
     air = rng.uniform(0.35, 0.75) * np.array([0.88, 0.97, 1.08]) * rng.normal(1, 0.06, 3)
     overcast = rng.random() < 0.12
@@ -62,13 +64,14 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
         elevation=float(np.deg2rad(rng.uniform(26, 68))),
         direct=float(rng.uniform(0.15, 0.35) if overcast else rng.uniform(0.58, 0.84)),
         lean=(float(min(lean, 0.22) * np.cos(heading)), float(min(lean, 0.22) * np.sin(heading))),
-        haze=float(rng.beta(1.3, 8.0)),
+        haze=float(rng.beta(1.2, 10.0)),
         airlight=(float(air[0]), float(air[1]), float(air[2])),
         gain=(float(gain[0]), float(gain[1]), float(gain[2])),
         gamma=float(np.exp(rng.normal(0.0, 0.16))),
-        black=float(rng.normal(0.0, 0.03)),
-        saturation=float(np.clip(rng.normal(1.0, 0.25), 0.35, 1.7)),
-        blur=float(rng.uniform(0.3, 1.15)),
+        black=float(rng.normal(0.0, 0.04)),
+        contrast=float(np.exp(rng.normal(0.22, 0.2))),
+        saturation=float(np.clip(rng.normal(0.82, 0.25), 0.25, 1.5)),
+        blur=float(rng.uniform(0.25, 0.95)),
         noise=float(rng.uniform(0.004, 0.028)),
         shift=(float(rng.normal(0, 0.45)), float(rng.normal(0, 0.45))),
         compression=float(rng.uniform(0.02, 0.07) if rng.random() < 0.4 else 0.0),

@@ -40,7 +40,7 @@ class Urbanity:
 
     def __init__(self, rng: np.random.Generator) -> None:
         """Draw the field's mean and waves."""
-        self._mean = rng.uniform(0.12, 0.95)
+        self._mean = rng.uniform(0.15, 1.0)
         self._waves = rng.normal(0.0, 1.0, (4, 2)) * (2 * np.pi / 900.0)
         self._phases = rng.uniform(0, 2 * np.pi, 4)
 

@@ -72,12 +72,15 @@ def lean(image: Field, height: Field, wall: Field, conditions: Conditions) -> Fi
 
 
 def shifted(field: Field, rows: int, cols: int) -> Field:
-    """The field moved by whole pixels along its last two axes; borders repeat."""
+    """The field moved by whole pixels along its last two axes; zeros come in from outside."""
     height, width = field.shape[-2:]
-    take_rows = (np.arange(height) - rows).clip(0, height - 1)
-    take_cols = (np.arange(width) - cols).clip(0, width - 1)
-    if rows:
-        field = field.take(take_rows, axis=-2)
-    if cols:
-        field = field.take(take_cols, axis=-1)
-    return field
+    moved = np.zeros_like(field)
+    if abs(rows) < height and abs(cols) < width:
+        target = (..., _span(rows, height), _span(cols, width))
+        moved[target] = field[..., _span(-rows, height), _span(-cols, width)]
+    return moved
+
+
+def _span(shift: int, size: int) -> slice:
+    """Where an axis of this size still holds data after a shift."""
+    return slice(max(shift, 0), size + min(shift, 0))

@@ -111,7 +111,7 @@ def _draw_draft(rng: np.random.Generator, height: int, width: int, change: float
     draft = Draft(rng, frame, churn=min(0.7 * strength, 0.5))
     reach = frame.reach
     draft.area(Rect(-reach, -reach, reach, reach), "old asphalt", FILL, BOTH)
-    fill_parcels(draft, plan.parcels, min(1.65 * strength, 0.9), _visible_areas(frame, plan))
+    fill_parcels(draft, plan.parcels, min(1.5 * strength, 0.9), _visible_areas(frame, plan))
     draw_streets(draft, plan.streets)
     odds = 0.35 * height * width / PLAN_AREA
     for _ in range(min(int(rng.poisson(odds)), 3)):

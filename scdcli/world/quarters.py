@@ -52,7 +52,7 @@ def draw_rows(draft: Draft, rect: Rect, dates: int) -> None:
     inner = rect.inset(SIDEWALK)
     draft.area(inner, str(rng.choice(["lawn", "lawn", "paving", "old asphalt"])), FILL, dates)
     along_u = bool(rng.random() < 0.5)
-    depth, gap = rng.uniform(20, 32), rng.uniform(18, 40)
+    depth, gap = rng.uniform(22, 34), rng.uniform(16, 36)
     length = rng.uniform(60, 150)
     towers = rng.random() < 0.2
     pitch = (length + 14, depth + gap) if along_u else (depth + gap, length + 14)
@@ -90,11 +90,11 @@ def draw_old_town(draft: Draft, rect: Rect, dates: int) -> None:
             for fate in draft.fates(dates):
                 winged(draft, lot.inset(float(rng.uniform(2, 7))), fate)
     else:
-        for lot in tiles(inner, rng.uniform(20, 34), rng.uniform(22, 40)):
+        for lot in tiles(inner, rng.uniform(20, 36), rng.uniform(22, 42)):
             if rng.random() < 0.14:
                 continue
             for fate in draft.fates(dates):
-                shape = lot.inset(float(rng.uniform(0.5, 4.0)))
+                shape = lot.inset(float(rng.uniform(0.5, 3.0)))
                 house(draft, shape.center, (shape.width, shape.height * rng.uniform(0.7, 1)), fate)
     scatter(draft, inner, inner.width * inner.height * 5e-4, (2.5, 6), dates)
 

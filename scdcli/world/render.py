@@ -92,6 +92,7 @@ def _surface_color(
     tint = np.array([(item.tint[0], 1.0, item.tint[1]) for item in parts])
     ends = (linear(tones) * (shade[:, None] * tint)[:, None, :]).astype(np.float32)
     amounts = np.array([TABLE[item.material].texture for item in parts], dtype=np.float32)
+    amounts *= np.array([1.5, 1.4, 1.1, 0.9], dtype=np.float32)
     mix = np.clip(0.5 + 0.28 * texture.tone, 0.0, 1.0)
     rough = np.ones(canvas.part.shape, dtype=np.float32)
     for scale in range(len(SCALES)):

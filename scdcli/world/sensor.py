@@ -55,10 +55,14 @@ def _through_air(light: Field, conditions: Conditions, rng: np.random.Generator)
 def _tone(light: Field, conditions: Conditions) -> Field:
     """Exposure, white balance, saturation and tone curve; to display units 0..1."""
     gain = np.array(conditions.gain, dtype=np.float32)[:, None, None]
-    picture = np.sqrt(np.maximum(light * gain * np.float32(1.15), 0.0))
+    picture = np.sqrt(np.maximum(light * gain, 0.0))
     picture = np.power(picture, np.float32(conditions.gamma)) + np.float32(conditions.black)
     gray = picture.mean(axis=0)
-    return np.asarray(gray + (picture - gray) * np.float32(conditions.saturation), dtype=np.float32)
+    picture = gray + (picture - gray) * np.float32(conditions.saturation)
+    middle = gray.mean()
+    return np.asarray(
+        middle + (picture - middle) * np.float32(conditions.contrast), dtype=np.float32
+    )
 
 
 def _displaced(picture: Field, conditions: Conditions, rng: np.random.Generator) -> Field:
