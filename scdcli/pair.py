@@ -1,5 +1,6 @@
 """Two scenes of one place on the grid of the earlier one, read window by window."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
@@ -26,6 +28,8 @@ from scdcli.raster import (
 )
 from scdcli.stretch import Stretch, fixed_stretch, joint_stretch, sample
 from scdcli.warp import warped_reader
+
+GDAL_CACHE = 256  # MB
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ def open_pair(
         PairError: CRS, grid, overlap, bands or types do not allow a comparison.
     """
     with ExitStack() as stack:
+        stack.enter_context(rasterio.Env(**_cache_limit()))
         scenes = []
         for path in (before, after):
             dataset = stack.enter_context(open_scene(path, allow_vrt=allow_vrt))
@@ -131,6 +136,11 @@ def open_pair(
             read_before=scene_reader(first.dataset, chosen, before),
             read_after=read_after,
         )
+
+
+def _cache_limit() -> dict[str, int]:
+    """GDAL keeps 5 % of the machine's memory in blocks unless told otherwise before the first."""
+    return {} if "GDAL_CACHEMAX" in os.environ else {"GDAL_CACHEMAX": GDAL_CACHE}
 
 
 def _choose_stretch(

@@ -48,6 +48,7 @@ def warped_reader(
             resampling=Resampling.bilinear,
             nodata=np.nan,
             dtype="float32",
+            NUM_THREADS="ALL_CPUS",
         )
     except RasterioError as error:
         raise InputError(
