@@ -62,9 +62,10 @@ class Ground:
             col: Lattice columns; from one corner to the next only one of the two changes.
         """
         rows, cols = np.diff(row), np.diff(col)
-        middle = row[:-1] + 0.5 * rows, col[:-1] + 0.5 * cols
-        length: Floats = np.abs(rows) * self._at(self.down, *middle)
-        length += np.abs(cols) * self._at(self.across, *middle)
+        length = np.empty(len(rows))
+        for nodes, which in ((self.down, rows != 0), (self.across, rows == 0)):
+            y, x = row[:-1][which] + 0.5 * rows[which], col[:-1][which] + 0.5 * cols[which]
+            length[which] = np.abs(rows[which] + cols[which]) * self._at(nodes, y, x)
         return length
 
     def _at(self, nodes: Floats, row: NDArray[np.floating], col: NDArray[np.floating]) -> Floats:

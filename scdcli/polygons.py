@@ -71,8 +71,11 @@ def trace(
         if not len(components.code):
             continue
         polygons = _assemble(components, link_rings(corners, len(components.code)), grid, ground)
+        del components, corners  # the reader of the polygons may need the memory
         large = polygons.area >= min_area
-        if large.any():
+        if large.all():
+            yield polygons
+        elif large.any():
             yield Polygons._make(field[large] for field in polygons)
 
 
