@@ -98,9 +98,13 @@ def write_polygons(
                     )
                     for name, driver in drivers.items()
                 ]
+                count = 0
                 for features in number_features(polygons, ground, legend):
+                    count += len(features.outline)
                     for put in puts:
                         put(features)
+            for name in drivers:
+                _verify(Path(beside, f"{LAYER}.{name}"), count)
             return [file.replace(folder / file.name) for file in sorted(Path(beside).iterdir())]
     except FOREIGN_ERRORS as error:
         raise OutputError(
@@ -113,6 +117,19 @@ def _driver(name: str) -> Callable[[Layer], AbstractContextManager[Put]]:
     if name not in DRIVERS:
         raise UnknownName("vector format", name, DRIVERS)
     return DRIVERS[name]
+
+
+def _verify(path: Path, count: int) -> None:
+    """Refuse a file that lost features when it was closed: GDAL keeps a full disk to itself then.
+
+    The last feature is read, attributes included. GeoJSON is text of our own and needs no check.
+    """
+    if count == 0 or path.suffix == ".geojson":
+        return
+    about, _, _, columns = pyogrio.raw.read(path, layer=LAYER, skip_features=count - 1)
+    ids = columns[about["fields"].tolist().index("id")]
+    if len(ids) != 1 or not 1 <= ids[0] <= count:
+        raise OSError(f"{path.name} does not hold the {count} polygons written to it")
 
 
 def _append(layer: Layer, driver: str, features: Features) -> None:

@@ -235,3 +235,18 @@ def test_a_failing_writer_is_an_error_and_leaves_nothing(tmp_path, monkeypatch, 
     with pytest.raises(OutputError, match="disk I/O error"):
         write(tmp_path, formats=["geojson", name])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", ["dbf", "shx"])
+def test_a_file_cut_off_at_its_end_is_noticed(tmp_path, monkeypatch, suffix):
+    def write_and_lose(path, geometry, *args, **options):
+        pyogrio_write(path, geometry, *args, **options)
+        if len(geometry):
+            part = path.with_suffix(f".{suffix}")
+            part.write_bytes(part.read_bytes()[:-60])
+
+    pyogrio_write = pyogrio.raw.write
+    monkeypatch.setattr(pyogrio.raw, "write", write_and_lose)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write(tmp_path, formats=["shp"])
+    assert list(tmp_path.iterdir()) == []
