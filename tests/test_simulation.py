@@ -24,9 +24,7 @@ def _read(path):
 def written(tmp_path_factory):
     out = tmp_path_factory.mktemp("set") / "world"
     calls = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CPL_LOG", "/dev/null")
-        summary = write_pairs(out, 3, size=128, seed=4, progress=lambda *c: calls.append(c))
+    summary = write_pairs(out, 3, size=128, seed=4, progress=lambda *done: calls.append(done))
     return out, summary, calls
 
 

@@ -1,25 +1,29 @@
 """Laws of the drawn world: truth and images belong together, and nuisance is everywhere."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from scdcli.legend import SECOND
 from scdcli.world import draw_pair
 from scdcli.world.conditions import draw_conditions
+from scdcli.world.frame import draw_frame
+from scdcli.world.layout import draw_plan
 from scdcli.world.light import lean, sunlit
 from scdcli.world.noise import value_noise
 
 BUILDING = 5
-FEW = 14
+SEEDS = range(24, 38)
 
 
 @pytest.fixture(scope="module")
 def pairs():
-    return [draw_pair(seed, 256, 256) for seed in range(FEW)]
+    return [draw_pair(seed, 256, 256) for seed in SEEDS]
 
 
 def test_same_seed_gives_the_same_pixels(pairs):
-    again = draw_pair(3, 256, 256)
+    again = draw_pair(SEEDS[3], 256, 256)
     for name in ("before", "after", "cover1", "cover2", "from_class", "to_class"):
         np.testing.assert_array_equal(getattr(again, name), getattr(pairs[3], name))
 
@@ -65,8 +69,8 @@ def test_all_classes_come_and_go(pairs):
         assert seen.tolist() == [0, *SECOND.indices()]
 
 
-def test_about_a_fifth_changes():
-    share = np.mean([(draw_pair(seed, 160, 320).from_class > 0).mean() for seed in range(24)])
+def test_about_a_fifth_changes(pairs):
+    share = np.mean([(pair.from_class > 0).mean() for pair in pairs])
     assert 0.15 < share < 0.25
 
 
@@ -84,6 +88,22 @@ def test_unchanged_ground_looks_different_at_the_two_dates(pairs):
     assert np.median(gaps) > 15
 
 
+def test_more_change_can_be_asked_for():
+    few, many = (
+        np.mean([(draw_pair(s, 160, 160, change).from_class > 0).mean() for s in range(5)])
+        for change in (0.05, 0.5)
+    )
+    assert many > few + 0.1
+
+
+def test_a_larger_world_has_more_blocks_not_larger_ones():
+    rng = np.random.default_rng
+    plans = [draw_plan(rng(2), draw_frame(rng(1), size, size)) for size in (300, 1200)]
+    sides = [np.median([max(p.rect.width, p.rect.height) for p in plan.parcels]) for plan in plans]
+    assert len(plans[1].parcels) > 6 * len(plans[0].parcels)
+    assert 0.6 < sides[1] / sides[0] < 1.6
+
+
 def test_images_are_textured_and_use_the_range(pairs):
     for image in (p.before for p in pairs):
         assert image.std() > 8
@@ -94,7 +114,7 @@ def test_a_wall_casts_its_shadow_away_from_the_sun():
     height = np.zeros((60, 60), dtype=np.float32)
     height[28:32, 28:32] = 6.0
     conditions = draw_conditions(np.random.default_rng(0))
-    sun = sunlit(height, _with(conditions, azimuth=0.0, elevation=np.deg2rad(45)))
+    sun = sunlit(height, replace(conditions, azimuth=0.0, elevation=np.deg2rad(45)))
     # Light travels toward larger x; 6 m at 45 degrees is a shadow of 12 pixels.
     assert sun[30, 34:42].max() < 0.5
     assert sun[30, 46:].min() == 1.0
@@ -107,7 +127,7 @@ def test_a_roof_leans_by_its_height():
     height[10:20, 10:20] = 20.0
     image = np.repeat(height[None] / 20, 3, axis=0)
     wall = np.full_like(image, 0.5)
-    conditions = _with(draw_conditions(np.random.default_rng(0)), lean=(0.2, 0.0))
+    conditions = replace(draw_conditions(np.random.default_rng(0)), lean=(0.2, 0.0))
     seen = lean(image, height, wall, conditions)
     np.testing.assert_array_equal(seen[0, 15, 14:24], np.ones(10))
     assert seen[0, 15, 24:].max() == 0.0
@@ -117,9 +137,3 @@ def test_noise_has_no_mean_and_about_unit_spread():
     field = value_noise(np.random.default_rng(0), (400, 300), 5.0)
     assert abs(field.mean()) < 0.1
     assert 0.7 < field.std() < 1.3
-
-
-def _with(conditions, **changes):
-    from dataclasses import replace
-
-    return replace(conditions, **changes)

@@ -107,11 +107,11 @@ def _draw_draft(rng: np.random.Generator, height: int, width: int, change: float
     """Everything that exists at either date, for a canvas of this size."""
     frame = draw_frame(rng, height, width)
     plan = draw_plan(rng, frame)
-    strength = change * float(rng.gamma(2.2, 1 / 2.2)) if change else 0.0
+    strength = change * float(rng.gamma(3.0, 1 / 3.0)) if change else 0.0
     draft = Draft(rng, frame, churn=min(0.7 * strength, 0.5))
     reach = frame.reach
     draft.area(Rect(-reach, -reach, reach, reach), "old asphalt", FILL, BOTH)
-    fill_parcels(draft, plan.parcels, min(1.5 * strength, 0.9), _visible_areas(frame, plan))
+    fill_parcels(draft, plan.parcels, min(1.45 * strength, 0.9), _visible_areas(frame, plan))
     draw_streets(draft, plan.streets)
     odds = 0.35 * height * width / PLAN_AREA
     for _ in range(min(int(rng.poisson(odds)), 3)):

@@ -3,12 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn, idctn
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter
 
 from scdcli.world.conditions import Conditions
 from scdcli.world.noise import Field, fractal_noise, grain, value_noise
 
 BLOCK = 8
+WOBBLE = 0.25  # pixels
 
 
 def develop(
@@ -66,14 +67,22 @@ def _tone(light: Field, conditions: Conditions) -> Field:
 
 
 def _displaced(picture: Field, conditions: Conditions, rng: np.random.Generator) -> Field:
-    """Shift by a fraction of a pixel that varies slowly, as registration leaves it."""
+    """Shift by a fraction of a pixel that varies slowly, as registration leaves it.
+
+    The common shift is interpolated between neighbors; the slow wobble around it is so small that
+    the slope of the picture gives it.
+    """
+    for axis, shift in zip((1, 2), conditions.shift, strict=True):
+        whole = int(np.floor(shift))
+        part = np.float32(shift - whole)
+        near, far = np.roll(picture, -whole, axis), np.roll(picture, -whole - 1, axis)
+        picture = near + (far - near) * part
     shape = (picture.shape[1], picture.shape[2])
-    rows = np.arange(shape[0], dtype=np.float32)[:, None] + np.float32(conditions.shift[0])
-    cols = np.arange(shape[1], dtype=np.float32)[None, :] + np.float32(conditions.shift[1])
-    wobble = np.float32(0.25)
-    drift_rows, drift_cols = (value_noise(rng, shape, 150.0) for _ in range(2))
-    at = np.stack([rows + wobble * drift_rows, cols + wobble * drift_cols])
-    return np.stack([map_coordinates(band, at, order=1, mode="nearest") for band in picture])
+    moved = picture.copy()
+    for axis in (1, 2):
+        wobble = np.float32(WOBBLE / 2) * value_noise(rng, shape, 150.0)
+        moved += wobble * (np.roll(picture, -1, axis) - np.roll(picture, 1, axis))
+    return moved
 
 
 def _compressed(band: Field, step: float) -> Field:
