@@ -24,7 +24,7 @@ class Grid:
     def bounds(self) -> tuple[float, float, float, float]:
         """Left, bottom, right, top in CRS units (the envelope when the grid is rotated)."""
         corners = [
-            self.transform * (col, row) for col in (0, self.width) for row in (0, self.height)
+            self.transform @ (col, row) for col in (0, self.width) for row in (0, self.height)
         ]
         xs, ys = zip(*corners, strict=True)
         return min(xs), min(ys), max(xs), max(ys)

@@ -18,11 +18,12 @@ PYRAMID_SCALE = 3
 
 
 def scaled(channels: Sequence[int], width: float) -> tuple[int, ...]:
-    """Channel counts times the width multiplier, at least 2 each.
+    """Channel counts times the width multiplier, never fewer than 8.
 
-    Example: ``scaled((8, 16), 0.5) == (4, 8)``.
+    A narrow network keeps the paper's 8 channels at full resolution: fewer could not carry the
+    scores of six classes to the head. Example: ``scaled((8, 16, 32), 0.5) == (8, 8, 16)``.
     """
-    return tuple(max(2, round(count * width)) for count in channels)
+    return tuple(max(8, round(count * width)) for count in channels)
 
 
 class Encoder(nn.Module):

@@ -1,0 +1,81 @@
+"""Augmentation moves both dates and all labels together."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scdcli.augment import Augmentation, LabelledPair, augment, jitter, random_chip
+from scdcli.legend import NODATA
+
+
+def pair_of(height, width, seed=0):
+    """Labels that can be read off the images: value = 10 * label."""
+    rng = np.random.default_rng(seed)
+    labels = [torch.from_numpy(rng.integers(1, 7, (height, width), dtype=np.uint8)) for _ in "ab"]
+    images = [(10.0 * label.float()).expand(3, height, width).clone() for label in labels]
+    return LabelledPair(*images, *labels, (labels[0] != labels[1]).to(torch.uint8))
+
+
+def agrees(pair):
+    inside = pair.changed != NODATA
+    images = (pair.before, pair.after)
+    return all(
+        (image[0][inside] == 10.0 * label[inside].float()).all()
+        for image, label in zip(images, (pair.from_label, pair.to_label), strict=True)
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(20, 60), st.integers(20, 60), st.integers(0, 10**6))
+def test_labels_follow_the_images_through_crop_flip_and_swap(height, width, seed):
+    kept = Augmentation(chip=32, scale=(1.0, 1.0), flip=True, swap_dates=True)
+    chip = augment(pair_of(height, width), kept, np.random.default_rng(seed))
+    assert chip.before.shape == chip.after.shape == (3, 32, 32)
+    assert agrees(chip)
+
+
+def test_padding_does_not_count():
+    chip = random_chip(pair_of(20, 20), 32, 1.0, np.random.default_rng(0))
+    for label in chip.maps():
+        assert (label[20:] == NODATA).all()
+        assert (label[:20, :20] != NODATA).all()
+
+
+@pytest.mark.parametrize(("factor", "side"), [(0.5, 64), (2.0, 16)])
+def test_scale_zooms_about_a_window_of_the_scene(factor, side):
+    """A chip of 32 at factor 2 shows 16 scene pixels, each twice."""
+    ramp = torch.arange(128.0).expand(1, 128, 128)
+    zero = torch.zeros(128, 128, dtype=torch.uint8)
+    chip = random_chip(
+        LabelledPair(ramp, ramp, zero, zero, zero), 32, factor, np.random.default_rng(1)
+    )
+    span = float(chip.before[0, 0, -1] - chip.before[0, 0, 0])
+    assert span == pytest.approx(side * 31 / 32, abs=1.5)
+
+
+def test_swapping_exchanges_images_and_labels():
+    swap = Augmentation(chip=16, scale=(1.0, 1.0), flip=False, swap_dates=True)
+    pair = pair_of(16, 16)
+    swapped = [augment(pair, swap, np.random.default_rng(seed)) for seed in range(8)]
+    firsts = {bool((x.from_label == pair.from_label).all()) for x in swapped}
+    assert firsts == {True, False}
+
+
+def test_the_same_seed_gives_the_same_sample():
+    kept = Augmentation(chip=24, jitter=1.0, swap_dates=True)
+    one, two = (augment(pair_of(40, 40), kept, np.random.default_rng((3, 1, 4))) for _ in "ab")
+    other = augment(pair_of(40, 40), kept, np.random.default_rng((3, 2, 4)))
+    assert (one.before == two.before).all()
+    assert not torch.equal(one.before, other.before)
+
+
+def test_jitter_changes_the_radiometry_and_keeps_the_scene():
+    rng = np.random.default_rng(5)
+    image = torch.from_numpy(np.kron(rng.random((3, 8, 8)), np.ones((1, 8, 8)))).float() * 255
+    changed = jitter(image, 0.5, rng)
+    assert changed.shape == image.shape
+    assert (changed - image).abs().mean() > 2
+    correlation = np.corrcoef(image.mean(0).ravel(), changed.mean(0).ravel())[0, 1]
+    assert correlation > 0.8

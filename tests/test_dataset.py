@@ -1,0 +1,96 @@
+"""Labelled sets on disk: pairing, splits, labels."""
+
+import numpy as np
+import pytest
+
+from scdcli.augment import Augmentation
+from scdcli.dataset import (
+    LAYOUTS,
+    Chips,
+    band_statistics,
+    change_map,
+    find_split,
+    read_pair,
+    second_samples,
+    split_validation,
+)
+from scdcli.errors import DatasetError
+from scdcli.legend import NODATA, SECOND
+
+
+def test_every_layout_reads_its_own_tree(second_tree):
+    root = second_tree(pairs=2)
+    assert [sample.name for sample in LAYOUTS["second"](root / "train")] == ["00000", "00001"]
+
+
+def test_covers_replace_the_labels_where_asked(second_tree):
+    sample = second_samples(second_tree(pairs=1, covers=True) / "train")[0]
+    masked, whole = (read_pair(sample, SECOND, cover=cover) for cover in (False, True))
+    assert (masked.from_label == 0).any()
+    assert (whole.from_label > 0).all()
+    changed = masked.changed == 1
+    assert (masked.from_label[changed] == whole.from_label[changed]).all()
+    assert (masked.changed == whole.changed).all()
+
+
+def test_missing_partners_are_listed(second_tree):
+    root = second_tree(pairs=3)
+    (root / "train/label2/00001.png").unlink()
+    (root / "train/im1/00002.png").unlink()
+    with pytest.raises(DatasetError, match=r"missing: label2/00001, im1/00002\."):
+        second_samples(root / "train")
+
+
+def test_a_folder_that_is_no_set_says_what_a_set_has(tmp_path):
+    with pytest.raises(DatasetError, match=r"has no im1, im2, label1, label2"):
+        second_samples(tmp_path)
+
+
+def test_a_pixel_changed_at_one_date_only_is_refused():
+    with pytest.raises(DatasetError, match=r"pair 7: 1 pixels have a class at one date"):
+        change_map(np.array([[1, 0]], np.uint8), np.array([[2, 3]], np.uint8), "pair 7")
+
+
+def test_nodata_does_not_count_as_change():
+    changed = change_map(np.array([[NODATA, 4, 0]], np.uint8), np.array([[2, 4, 0]], np.uint8), "x")
+    assert changed.tolist() == [[NODATA, 1, 0]]
+
+
+def test_splits_are_folders_or_the_set_itself(second_tree):
+    root = second_tree(splits=("train", "test"))
+    assert find_split(root, "test") == root / "test"
+    assert find_split(root, "val") is None
+    assert find_split(root / "test", "train") == root / "test"
+
+
+def test_validation_is_held_out_and_the_same_for_the_same_seed(second_tree):
+    samples = second_samples(second_tree(pairs=10, size=32) / "train")
+    train, validation = split_validation(samples, 0.2, seed=1)
+    assert (len(train), len(validation)) == (8, 2)
+    assert not set(train) & set(validation)
+    assert split_validation(samples, 0.2, seed=1) == (train, validation)
+    assert split_validation(samples, 0.0, seed=1) == (samples, [])
+    with pytest.raises(DatasetError, match="10 pairs, 10 of them"):
+        split_validation(samples, 0.99, seed=1)
+
+
+def test_band_statistics_are_those_of_both_dates(second_tree):
+    samples = second_samples(second_tree(pairs=2, size=32) / "train")
+    pairs = [read_pair(sample, SECOND, cover=False) for sample in samples]
+    pixels = np.concatenate(
+        [x.numpy().reshape(3, -1) for p in pairs for x in (p.before, p.after)], 1
+    )
+    mean, std = band_statistics(samples)
+    np.testing.assert_allclose(mean, pixels.mean(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(std, pixels.std(axis=1), rtol=1e-5)
+
+
+def test_a_chip_depends_on_seed_epoch_and_index_only(second_tree):
+    samples = second_samples(second_tree(pairs=2) / "train")
+    chips = Chips(samples, SECOND, cover=False, augmentation=Augmentation(chip=32), seed=3)
+    again = Chips(samples, SECOND, cover=False, augmentation=Augmentation(chip=32), seed=3)
+    chips.epoch = again.epoch = 2
+    again[0]
+    assert (chips[1]["before"] == again[1]["before"]).all()
+    again.epoch = 3
+    assert not (chips[1]["before"] == again[1]["before"]).all()

@@ -1,0 +1,178 @@
+"""Training learns, resumes to the same bits, and stops in time."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from scdcli import training
+from scdcli.augment import Augmentation
+from scdcli.averaging import WeightAverage
+from scdcli.checkpoint import load_model, read_tensors
+from scdcli.dataset import second_samples
+from scdcli.errors import OutputError, TrainingError, UnknownName
+from scdcli.legend import SECOND
+from scdcli.networks import NetworkSettings
+from scdcli.runfolder import EpochLog
+from scdcli.trainer import OPTIMIZERS, Hardware, TrainingSettings
+
+TINY = NetworkSettings(width=0.125)
+CPU = Hardware(torch.device("cpu"))
+QUICK = TrainingSettings(
+    epochs=3,
+    batch=2,
+    optimizer="adamw",
+    lr=3e-3,
+    ema=0.9,
+    augmentation=Augmentation(chip=32, swap_dates=True, jitter=0.3),
+)
+
+
+@pytest.fixture
+def samples(second_tree):
+    return second_samples(second_tree(pairs=4, size=64, covers=True) / "train")
+
+
+def run(samples, out, settings=QUICK, *, stop_after=None, **kwargs):
+    """Train to the end, or as if killed right after an epoch was written."""
+    logs = []
+    events = training.train(samples[1:], samples[:1], out, TINY, SECOND, settings, CPU, **kwargs)
+    for event in events:
+        if isinstance(event, EpochLog):
+            logs.append(event)
+            if event.epoch == stop_after:
+                events.close()
+                break
+    return logs
+
+
+def tensors(path):
+    return read_tensors(path)[0]
+
+
+def test_a_run_leaves_models_log_and_curves(samples, tmp_path):
+    logs = run(samples, tmp_path / "run")
+    assert [log.epoch for log in logs] == [1, 2, 3]
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {
+        "best.safetensors",
+        "last.safetensors",
+        "state.safetensors",
+        "log.csv",
+        "curves.png",
+        "settings.json",
+    }
+    assert (tmp_path / "run/curves.png").read_bytes().startswith(b"\x89PNG")
+    with (tmp_path / "run/log.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [float(row["loss"]) for row in rows] == [log.loss for log in logs]
+    header = load_model(str(tmp_path / "run/last.safetensors")).header
+    assert (header.network, header.legend, header.chip) == (TINY, SECOND, 32)
+    assert header.training["epoch"] == 3
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_resumed_run_ends_in_the_same_bits(samples, tmp_path, optimizer):
+    settings = replace(QUICK, optimizer=optimizer)
+    whole = run(samples, tmp_path / "whole", settings)
+    run(samples, tmp_path / "cut", settings, stop_after=1)
+    resumed = run(samples, tmp_path / "cut", settings, resume=True)
+    assert [log.epoch for log in resumed] == [2, 3]
+    assert [log.loss for log in resumed] == [log.loss for log in whole[1:]]
+    for name in ("last.safetensors", "best.safetensors", "state.safetensors"):
+        one, two = tensors(tmp_path / "whole" / name), tensors(tmp_path / "cut" / name)
+        assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_a_kill_in_mid_epoch_resumes_from_the_last_whole_one(samples, tmp_path):
+    whole = run(samples, tmp_path / "whole")
+    events = training.train(samples[1:], samples[:1], tmp_path / "cut", TINY, SECOND, QUICK, CPU)
+    for event in events:
+        if not isinstance(event, EpochLog) and event.epoch == 2:
+            events.close()
+            break
+    resumed = run(samples, tmp_path / "cut", resume=True)
+    assert [log.loss for log in resumed] == [log.loss for log in whole[1:]]
+
+
+def test_an_existing_run_is_not_overwritten(samples, tmp_path):
+    run(samples, tmp_path, stop_after=1)
+    with pytest.raises(
+        OutputError, match="holds a training run already; continue it with --resume"
+    ):
+        run(samples, tmp_path)
+
+
+def test_resuming_with_other_settings_names_them(samples, tmp_path):
+    run(samples, tmp_path, stop_after=1)
+    with pytest.raises(TrainingError, match=r"lr was 0\.003 and is 0\.1"):
+        run(samples, tmp_path, replace(QUICK, lr=0.1), resume=True)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_model(
+    samples, tmp_path, monkeypatch
+):
+    run(samples, tmp_path, stop_after=1)
+    good = (tmp_path / "last.safetensors").read_bytes()
+    original = training.asn_loss
+    monkeypatch.setattr(training, "asn_loss", lambda *a: original(*a) * float("nan"))
+    with pytest.raises(TrainingError, match=r"loss is nan at step 1 of epoch 2.*Lower --lr"):
+        run(samples, tmp_path, resume=True)
+    assert (tmp_path / "last.safetensors").read_bytes() == good
+
+
+def test_without_validation_the_last_epoch_is_the_result(samples, tmp_path):
+    events = training.train(samples, [], tmp_path / "run", TINY, SECOND, QUICK, CPU)
+    logs = [event for event in events if isinstance(event, EpochLog)]
+    assert all(log.val_loss is None and log.miou is None for log in logs)
+    best, last = (tmp_path / "run" / f"{name}.safetensors" for name in ("best", "last"))
+    assert best.read_bytes() == last.read_bytes()
+
+
+def test_learning_rate_decays_by_poly(samples, tmp_path):
+    logs = run(samples, tmp_path, replace(QUICK, epochs=3, poly_power=0.9))
+    steps = 3  # 3 samples in batches of 2, the short batch dropped: 1 step an epoch
+    expected = [QUICK.lr * (1 - done / steps) ** 0.9 for done in range(3)]
+    np.testing.assert_allclose([log.lr for log in logs], expected)
+
+
+def test_unknown_optimizers_and_wrong_band_counts_are_refused(samples, tmp_path):
+    with pytest.raises(UnknownName, match="'lion'; choose one of: adamw, sgd"):
+        run(samples, tmp_path, replace(QUICK, optimizer="lion"))
+    four = replace(TINY, bands=4)
+    events = training.train(samples, [], tmp_path / "run", four, SECOND, QUICK, CPU)
+    with pytest.raises(TrainingError, match=r"has 3 bands, the network is built for 4"):
+        next(events)
+
+
+def test_a_tiny_network_overfits_one_pair(second_tree, tmp_path):
+    """The only test of learning itself: the changes of one pair, from its labels."""
+    samples = second_samples(second_tree(pairs=1, size=64, covers=True) / "train")
+    settings = TrainingSettings(
+        epochs=30,
+        batch=1,
+        optimizer="adamw",
+        lr=5e-3,
+        cover=True,
+        augmentation=Augmentation(chip=64, scale=(1.0, 1.0), flip=False),
+    )
+    network = NetworkSettings(width=0.125)
+    out = tmp_path / "run"
+    events = training.train(samples, [], out, network, SECOND, settings, CPU)
+    logs = [event for event in events if isinstance(event, EpochLog)]
+    assert logs[-1].loss < 0.4 * logs[0].loss
+
+
+def test_the_average_follows_quickly_at_first_and_slowly_later():
+    model = torch.nn.Linear(1, 1)
+    torch.nn.init.zeros_(model.weight)
+    average = WeightAverage(model, decay=0.99)
+    torch.nn.init.ones_(model.weight)
+    average.update(model)
+    assert average.model.weight.item() == pytest.approx(1 - 2 / 11)
+    average.updates = 10**6
+    before = average.model.weight.item()
+    average.update(model)
+    assert average.model.weight.item() == pytest.approx(1 - 0.99 * (1 - before))
