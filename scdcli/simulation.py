@@ -22,7 +22,7 @@ from scdcli.legend import NODATA, SECOND, UNCHANGED, UNCHANGED_COLOR, transition
 from scdcli.world import WorldPair, draw_pair
 
 FOLDERS = ("im1", "im2", "label1", "label2", "cover1", "cover2")
-DEMO_SEED = 4
+DEMO_SEED = 14
 DEMO_SIZE = 1600
 PAIR_SIZE = 512
 DEMO_CRS = "EPSG:32632"

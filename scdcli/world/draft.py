@@ -10,7 +10,7 @@ from scdcli.world.frame import Frame, Points, Pose, Rect
 from scdcli.world.materials import BUILDING, INDEX, TABLE
 
 BEFORE, AFTER, BOTH = 1, 2, 3
-FILL, DETAIL, WATERWAY, ROAD, MARK, ROOF, ROOF_DETAIL = range(7)
+FILL, DETAIL, WATERWAY, ROAD, ROOF, ROOF_DETAIL = range(6)
 EDGE_STEP = 20.0
 
 

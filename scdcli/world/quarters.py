@@ -3,7 +3,7 @@
 import numpy as np
 
 from scdcli.world.buildings import LEVEL, PITCHED, SHED, house, shed, slab, tower, winged
-from scdcli.world.draft import DETAIL, FILL, MARK, Draft
+from scdcli.world.draft import DETAIL, FILL, Draft
 from scdcli.world.frame import Rect
 from scdcli.world.greenery import path, row, scatter
 
@@ -171,7 +171,7 @@ def park_cars(draft: Draft, rect: Rect, dates: int) -> None:
             line = Rect(rect.u0 + 2, rect.v0 + aisle + 4.8, rect.u1 - 2, rect.v0 + aisle + 5.6)
         else:
             line = Rect(rect.u0 + aisle + 4.8, rect.v0 + 2, rect.u0 + aisle + 5.6, rect.v1 - 2)
-        draft.area(line, "marking", MARK, dates)
+        draft.area(line, "marking", DETAIL, dates)
         for date, share in zip((1, 2), fill, strict=True):
             for stall in stalls[rng.random(len(stalls)) < share] if dates & date else []:
                 u, v = (stall, aisle) if along_u else (aisle, stall)

@@ -8,7 +8,6 @@ from scdcli.world.draft import (
     BEFORE,
     BOTH,
     DETAIL,
-    MARK,
     ROAD,
     WATERWAY,
     Draft,
@@ -16,7 +15,7 @@ from scdcli.world.draft import (
 )
 from scdcli.world.frame import Frame, Points
 from scdcli.world.greenery import row
-from scdcli.world.layout import LANE, MAIN_ROAD, Street
+from scdcli.world.layout import LANE, Street
 
 
 def draw_streets(draft: Draft, streets: tuple[Street, ...]) -> None:
@@ -27,7 +26,7 @@ def draw_streets(draft: Draft, streets: tuple[Street, ...]) -> None:
     for street in streets:
         rect = street.rect.inset(-1.0)
         surface = lane_surface if street.rank == LANE else str(rng.choice(surfaces))
-        draft.area(rect, surface, ROAD if street.rank == MAIN_ROAD else DETAIL, BOTH)
+        draft.area(rect, surface, DETAIL if street.rank == LANE else ROAD, BOTH)
         if street.rank != LANE:
             _mark(draft, street)
         _fill_lanes(draft, street)
@@ -50,9 +49,9 @@ def _mark(draft: Draft, street: Street) -> None:
     start, stop = (rect.u0, rect.u1) if street.along_u else (rect.v0, rect.v1)
     for at in np.arange(start + 9, stop - 9, 18.0):
         if street.along_u:
-            draft.box((at, v), (7.0, 0.9), "marking", BOTH, layer=MARK)
+            draft.box((at, v), (7.0, 0.9), "marking", BOTH, layer=ROAD)
         else:
-            draft.box((u, at), (0.9, 7.0), "marking", BOTH, layer=MARK)
+            draft.box((u, at), (0.9, 7.0), "marking", BOTH, layer=ROAD)
 
 
 def _fill_lanes(draft: Draft, street: Street) -> None:
@@ -117,7 +116,7 @@ def draw_crossing_road(draft: Draft) -> None:
     for offset in (-0.44, 0.0, 0.44) if width > 18 else (0.0,):
         for first in range(2, len(line) - 3, 4):
             dash = _shifted(line[first : first + 2 + (offset != 0.0) * 3], offset * width)
-            draft.patch(band(dash, 0.9), "marking", MARK, dates)
+            draft.patch(band(dash, 0.9), "marking", ROAD, dates)
     for date in (BEFORE, AFTER):
         for at in rng.choice(len(line) - 2, min(len(line) // 6, 60)) if dates & date else []:
             heading = line[at + 1] - line[at]
