@@ -1,0 +1,190 @@
+"""The group: names, configuration and what becomes of errors, the same for every command."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from maps import draw, write_prediction
+
+from scdcli import __version__
+from scdcli.cli import ALIASES, COMMANDS, main
+from scdcli.errors import OutputError, PairError
+from scdcli.legend import SECOND
+
+SMALL_SET = {"pairs": 1, "size": 128, "split": "val"}
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A function that writes a TOML file and returns its path."""
+
+    def write(text):
+        path = tmp_path / "scd.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def truth(tmp_path):
+    """A folder with from.tif and to.tif."""
+    return write_prediction(tmp_path / "truth", draw(1), legend=SECOND)
+
+
+def test_help_lists_every_command_with_its_purpose(scd):
+    result = scd("--help")
+    assert result.exit_code == 0
+    listed = dict(
+        line.split(maxsplit=1) for line in result.stdout.split("Commands:\n")[1].splitlines()
+    )
+    assert tuple(listed) == COMMANDS
+    assert all(listed.values())
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *ALIASES])
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_every_command_has_help(scd, command, option):
+    result = scd(command, option)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Usage: ")
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_version(scd, option):
+    assert scd(option).stdout == f"scd, version {__version__}\n"
+
+
+def test_eval_is_evaluate(scd, truth):
+    found = scd("eval", truth, "--pred", truth, "--json")
+    assert found.exit_code == 0, found.output
+    assert found.stdout == scd("evaluate", truth, "--pred", truth, "--json").stdout
+
+
+def test_an_unknown_command_is_a_usage_error(scd):
+    result = scd("predcit")
+    assert result.exit_code == 2
+    assert "No such command 'predcit'" in result.stderr
+
+
+def test_an_unknown_option_is_a_usage_error(scd):
+    result = scd("predict", "a.tif", "b.tif", "--tat", "none")
+    assert result.exit_code == 2
+    assert "--tat" in result.stderr
+
+
+def test_config_fills_the_options_of_its_command(scd, config, tmp_path):
+    lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in SMALL_SET.items())
+    result = scd("--config", config(f"[simulate]\n{lines}\n"), "simulate", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert [p.name for p in (tmp_path / "out/val/im1").iterdir()] == ["00000.png"]
+
+
+def test_an_option_wins_over_the_environment_and_that_over_config(
+    scd, config, tmp_path, monkeypatch
+):
+    path = config('[simulate]\npairs = 1\nsize = 128\nsplit = "val"\n')
+    monkeypatch.setenv("SCD_SIMULATE_SPLIT", "test")
+    assert scd("--config", path, "simulate", tmp_path).stdout == f"{tmp_path / 'test'}\n"
+    given = scd("--config", path, "simulate", tmp_path, "--split", "train")
+    assert given.stdout == f"{tmp_path / 'train'}\n"
+
+
+def test_config_knows_options_with_a_dash_and_aliases(scd, config):
+    path = config('[eval]\nlegend = "none such"\n[predict]\nmin-area = -1\n')
+    evaluated = scd("--config", path, "evaluate", ".", "--pred", ".")
+    assert evaluated.exit_code == 1
+    assert "no legend named 'none such'" in evaluated.stderr
+    predicted = scd("--config", path, "predict", "a.tif", "b.tif")
+    assert predicted.exit_code == 2
+    assert "'--min-area': -1.0 is not in the range" in predicted.stderr
+
+
+@pytest.mark.parametrize("text", ["[predict\n", "[predict]\ntta = flip\n", "a = 1\na = 2\n"])
+def test_broken_config_is_a_usage_error_that_names_the_file(scd, config, text):
+    result = scd("--config", config(text), "models")
+    assert result.exit_code == 2
+    assert "scd.toml is not TOML" in result.stderr
+
+
+def test_missing_config_is_a_usage_error(scd, tmp_path):
+    result = scd("--config", tmp_path / "none.toml", "models")
+    assert result.exit_code == 2
+    assert "none.toml" in result.stderr
+
+
+def test_the_environment_fills_options(scd, tmp_path, monkeypatch):
+    for key, value in SMALL_SET.items():
+        monkeypatch.setenv(f"SCD_SIMULATE_{key.upper()}", str(value))
+    result = scd("simulate", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out/val/label1/00000.png").is_file()
+
+
+def test_the_environment_names_the_config(scd, config, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCD_CONFIG", str(config('[predict]\ndevice = "abacus"\n')))
+    result = scd("predict", "a.tif", "b.tif", "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "no device named 'abacus'" in result.stderr
+
+
+def fail_with(monkeypatch, error):
+    """Let ``scd models`` raise."""
+
+    @click.command()
+    def models():
+        raise error
+
+    monkeypatch.setattr(sys.modules["scdcli.cli.models"], "models", models)
+
+
+@pytest.mark.parametrize("kind", [PairError, OutputError])
+def test_our_errors_are_one_line_and_exit_1(scd, monkeypatch, kind):
+    fail_with(monkeypatch, kind("before.tif and after.tif do not overlap; check both."))
+    result = scd("models")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == "Error: before.tif and after.tif do not overlap; check both.\n"
+
+
+def test_a_bug_keeps_its_traceback(scd, monkeypatch):
+    fail_with(monkeypatch, ZeroDivisionError("a bug"))
+    assert isinstance(scd("models").exception, ZeroDivisionError)
+
+
+def test_an_interruption_exits_130(scd, monkeypatch):
+    fail_with(monkeypatch, KeyboardInterrupt())
+    result = scd("models")
+    assert result.exit_code == 130
+    assert "Interrupted." in result.stderr
+
+
+def test_as_a_program_an_error_has_no_traceback(tmp_path):
+    (tmp_path / "out").mkdir()
+    arguments = ["predict", "a.tif", "b.tif", "-o", "out"]
+    done = subprocess.run(
+        [sys.executable, "-m", "scdcli", *arguments], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: out exists; ")
+    assert list(Path(tmp_path, "out").iterdir()) == []
+
+
+def test_as_a_program_it_is_called_scd():
+    done = subprocess.run(
+        [sys.executable, "-m", "scdcli", "-h"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("Usage: scd [OPTIONS] COMMAND")
+
+
+def test_commands_are_those_of_their_modules():
+    context = click.Context(main)
+    for name in COMMANDS:
+        command = main.get_command(context, name)
+        assert command.name == name
+        assert command.help
