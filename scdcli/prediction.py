@@ -101,7 +101,7 @@ def write_prediction(
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
-    return summary
+    return json.loads(text)  # type: ignore[no-any-return]  # as a reader of the file sees it
 
 
 def require_free(out: Path, *, overwrite: bool) -> None:

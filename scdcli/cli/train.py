@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--lr", type=float, default=0.005, help="Initial learning rate (poly decay).")
 @click.option("--momentum", type=float, default=0.9, help="Of SGD.")
 @click.option("--weight-decay", type=float, default=1e-4)
-@click.option("--chip", type=click.IntRange(min=32), default=512, help="Side in pixels.")
+@click.option("--chip", type=click.IntRange(min=64), default=512, help="Side in pixels.")
 @click.option("--scale", type=(float, float), default=(0.5, 2.0), help="Random scale, low high.")
 @click.option("--flip/--no-flip", default=True, help="Random mirroring.")
 @click.option("--swap-dates/--no-swap-dates", default=False, help="Randomly swap the dates.")

@@ -1,0 +1,160 @@
+"""``scd predict`` as an analyst runs it, bad input included."""
+
+import json
+
+import numpy as np
+import pytest
+import rasterio
+from scenes import noise, write_scene
+from standins import tiny_model
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A working folder with a pair of scenes and a tiny model in it."""
+    monkeypatch.chdir(tmp_path)
+    tiny_model(tmp_path / "model.safetensors")
+    for number, name in enumerate(("before", "after")):
+        write_scene(tmp_path / f"{name}.tif", noise((3, 60, 80), seed=number))
+    return tmp_path
+
+
+def failed(result, *words):
+    """Exit 1, one sentence on stderr, no traceback, nothing on stdout."""
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit)
+    lines = result.stderr.strip().splitlines()
+    assert lines[-1].startswith("Error: ")
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    for word in words:
+        assert word in result.stderr
+    return lines[-1]
+
+
+def listed(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_the_folder_is_named_after_both_images(scd, here):
+    result = scd("predict", "before.tif", "after.tif", "-m", "model.safetensors")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "before__after\n"
+    assert (here / "before__after/transition.tif").exists()
+    assert "test-time augmentation none, on cpu" in result.stderr
+
+
+def test_json_is_the_summary_and_nothing_else(scd, here):
+    result = scd("predict", "before.tif", "after.tif", "-m", "model.safetensors", "--json", "-q")
+    summary = json.loads(result.stdout)
+    assert result.stderr == ""
+    assert summary == json.loads((here / "before__after/summary.json").read_text())
+    assert summary["settings"]["tta"] == "none"
+    assert summary["model"]["sha256"]
+
+
+def test_options_reach_the_result(scd, here):
+    options = ["--tta", "flip", "--threshold", "0", "--vector", "geojson,fgb", "--land-cover"]
+    result = scd("predict", "before.tif", "after.tif", "-m", "model.safetensors", *options)
+    assert result.exit_code == 0, result.output
+    assert {"changes.geojson", "changes.fgb", "after_cover.tif"} <= listed(here / "before__after")
+    with rasterio.open(here / "before__after/from.tif") as dataset:
+        assert (dataset.read(1) > 0).all()  # at threshold 0 everything has changed
+        assert dataset.tags(ns="SCD")["TTA"] == "flip"
+
+
+def test_bands_are_chosen_by_number(scd, here):
+    for number, name in enumerate(("b4", "a4")):
+        write_scene(here / f"{name}.tif", noise((4, 60, 80), "uint16", seed=number))
+    pair = ("predict", "b4.tif", "a4.tif", "-m", "model.safetensors", "-o", "out")
+    failed(scd(*pair), "trained on 3 bands", "have 4 in use", "--bands 1,2,3")
+    assert scd(*pair, "--bands", "4,3,2").exit_code == 0
+    summary = json.loads((here / "out/summary.json").read_text())
+    assert summary["inputs"]["bands"] == [4, 3, 2]
+
+
+def test_a_warped_pair_is_said_and_strict_refuses_it(scd, here):
+    write_scene(here / "far.tif", noise((3, 60, 80)), crs="EPSG:32649")
+    shifted = write_scene(here / "shifted.tif", noise((3, 60, 80)))
+    with rasterio.open(shifted, "r+") as dataset:
+        dataset.transform = dataset.transform @ dataset.transform.translation(0.4, 0.3)
+    pair = ("predict", "before.tif", "shifted.tif", "-m", "model.safetensors", "-o", "out")
+    failed(scd(*pair, "--strict"), "before.tif", "shifted.tif")
+    result = scd(*pair)
+    assert result.exit_code == 0, result.output
+    assert "warped onto the grid of" in result.stderr
+    failed(scd("predict", "before.tif", "far.tif", "-m", "model.safetensors"), "overlap")
+
+
+def bad_inputs(here):
+    whole = (here / "after.tif").read_bytes()
+    (here / "text.tif").write_text("not an image")
+    (here / "cut.tif").write_bytes(whole[: len(whole) // 2])
+    write_scene(here / "nocrs.tif", noise((3, 60, 80)), crs=None)
+    write_scene(here / "four.tif", noise((5, 60, 80)))
+    (here / "foreign.safetensors").write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ")
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        ("missing.tif", ["missing.tif"]),
+        ("text.tif", ["text.tif"]),
+        ("cut.tif", ["cut.tif"]),
+        (".", ["."]),
+        ("nocrs.tif", ["nocrs.tif", "CRS"]),
+        ("four.tif", ["four.tif", "3", "5", "--bands"]),
+    ],
+)
+def test_bad_images_are_one_sentence_and_leave_nothing(scd, here, after, words):
+    bad_inputs(here)
+    before = listed(here)
+    failed(scd("predict", "before.tif", after, "-m", "model.safetensors", "-o", "out"), *words)
+    assert listed(here) == before
+
+
+def test_bad_models_are_one_sentence_and_leave_nothing(scd, here):
+    bad_inputs(here)
+    before = listed(here)
+    failed(scd("predict", "before.tif", "after.tif", "-m", "foreign.safetensors"), "foreign")
+    failed(scd("predict", "before.tif", "after.tif", "-m", "nothing"), "'nothing'", "second")
+    assert listed(here) == before
+
+
+def test_an_existing_result_is_refused_before_any_work(scd, here):
+    (here / "out").mkdir()
+    result = scd("predict", "before.tif", "missing.tif", "-m", "none", "-o", "out")
+    failed(result, "out exists", "--overwrite")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--bands", "1,x"],
+        ["--threshold", "2"],
+        ["--overlap", "-1"],
+        ["--nonsense"],
+        ["--scale", "a"],
+    ],
+)
+def test_wrong_usage_is_exit_2(scd, here, options):
+    assert scd("predict", "before.tif", "after.tif", *options).exit_code == 2
+
+
+def test_unknown_names_are_refused(scd, here):
+    pair = ("predict", "before.tif", "after.tif", "-m", "model.safetensors")
+    failed(scd(*pair, "--tta", "flop"), "'flop'", "ms+flip")
+    failed(scd(*pair, "--vector", "kml"), "'kml'", "gpkg")
+    failed(scd(*pair, "--device", "tpu"), "'tpu'", "cuda")
+    failed(scd(*pair, "--precision", "fp8"), "'fp8'", "bf16")
+
+
+def test_scale_is_one_stretch_for_both_dates(scd, here):
+    for number, name in enumerate(("b16", "a16")):
+        write_scene(here / f"{name}.tif", noise((3, 60, 80), "uint16", high=4000, seed=number))
+    result = scd(
+        "predict", "b16.tif", "a16.tif", "-m", "model.safetensors", "--scale", "0,4000", "--json"
+    )
+    summary = json.loads(result.stdout)
+    assert np.allclose(summary["inputs"]["stretch"]["high"], 4000)
+    assert summary["settings"]["scale"] == [0, 4000]
