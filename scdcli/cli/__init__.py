@@ -4,7 +4,10 @@ A command's module is imported when the command is needed, and imports torch and
 it runs, so that ``scd --help`` answers at once.
 """
 
+import signal
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -42,14 +45,29 @@ class ScdGroup(click.Group):
         return command.name if command else None, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's own signature
-        """Run the command; exit 1 with one sentence for our errors, 130 when interrupted."""
+        """Run the command; exit 1 with one sentence for our errors, 130 or 143 when stopped."""
         try:
-            return super().invoke(ctx)
+            with _terminated_like_an_exception():
+                return super().invoke(ctx)
         except ScdError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(130)
+
+
+@contextmanager
+def _terminated_like_an_exception() -> Iterator[None]:
+    """Let SIGTERM unwind the stack, so that unfinished output and child processes go away."""
+
+    def stop(*_: object) -> None:
+        raise SystemExit(143)
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:

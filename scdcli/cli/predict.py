@@ -25,9 +25,12 @@ def _numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> tu
     """Comma-separated numbers, all whole for --bands."""
     kind = int if param.name == "bands" else float
     try:
-        return tuple(kind(part) for part in (text or "").split(",") if part)
+        numbers = tuple(kind(part) for part in (text or "").split(",") if part)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not numbers with commas between.") from error
+    if text and param.name == "scale" and len(numbers) != 2:
+        raise click.BadParameter(f"{text!r} is not two numbers, LO,HI.")
+    return numbers
 
 
 def _formats(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str, ...]:

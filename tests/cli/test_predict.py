@@ -135,6 +135,7 @@ def test_an_existing_result_is_refused_before_any_work(scd, here):
         ["--overlap", "-1"],
         ["--nonsense"],
         ["--scale", "a"],
+        ["--scale", "1,2,3"],
     ],
 )
 def test_wrong_usage_is_exit_2(scd, here, options):

@@ -1,0 +1,28 @@
+"""Map the changes of a pair from Python and print the hectares of every transition.
+
+Usage: python examples/predict_from_python.py BEFORE AFTER OUT
+"""
+
+import sys
+from pathlib import Path
+
+from scdcli.checkpoint import DEFAULT_MODEL, load_model
+from scdcli.device import pick_device
+from scdcli.inference import Predictor, default_tiling
+from scdcli.pair import open_pair
+from scdcli.prediction import OutputSettings, write_prediction
+
+
+def main(before: str, after: str, out: str) -> None:
+    """Predict with the bundled model."""
+    device = pick_device()
+    loaded = load_model(DEFAULT_MODEL, device)
+    predictor = Predictor(loaded, device, loaded.header.threshold, tiling=default_tiling(loaded))
+    with open_pair(before, after) as pair:
+        summary = write_prediction(pair, predictor, Path(out), OutputSettings(), recorded={})
+    for row in summary["transitions"]:
+        print(f"{row['from_name']} → {row['to_name']}: {row['hectares']:.2f} ha")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,63 @@
+"""The examples run as their first lines say."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from scenes import noise, write_scene
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Two folders with two scenes of equal names; the second pair does not overlap."""
+    for number, folder in enumerate(("before", "after")):
+        (tmp_path / folder).mkdir()
+        write_scene(tmp_path / folder / "good.tif", noise((3, 64, 64), seed=number))
+        crs = "EPSG:32650" if folder == "before" else "EPSG:32610"
+        write_scene(tmp_path / folder / "bad.tif", noise((3, 64, 64), seed=number), crs=crs)
+    return tmp_path
+
+
+def run(*command, cwd):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_predict_from_python_and_show_the_result(pairs):
+    images = ("before/good.tif", "after/good.tif")
+    result = run(sys.executable, EXAMPLES / "predict_from_python.py", *images, "out", cwd=pairs)
+    assert result.returncode == 0, result.stderr
+    assert (pairs / "out/summary.json").exists()
+    shown = run(
+        sys.executable,
+        EXAMPLES / "show_prediction.py",
+        *images,
+        "out",
+        "shown.png",
+        0,
+        0,
+        32,
+        cwd=pairs,
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert (pairs / "shown.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_map_many_goes_on_after_a_failure(pairs):
+    result = run("sh", EXAMPLES / "map_many.sh", "before", "after", "out", cwd=pairs)
+    assert result.returncode == 1
+    assert "failed: bad" in result.stderr
+    assert (pairs / "out/good/transition.tif").exists()
+    assert not (pairs / "out/bad").exists()
