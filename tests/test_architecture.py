@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from functools import cache
@@ -156,3 +157,13 @@ def test_help_imports_nothing_heavy(arguments):
     )
     loaded = set(json.loads(done.stdout.splitlines()[-1]))
     assert not loaded & {"torch", "rasterio", "numpy", "fiona", "matplotlib", "rich.console"}
+
+
+def test_the_design_page_lists_the_same_layers():
+    page = (PACKAGE.parent / "docs/explanation/design.md").read_text(encoding="utf-8")
+    listed = {}
+    for level, text in re.findall(r"^## Layer (\d)\n(.*?)(?=^## )", page, re.MULTILINE | re.DOTALL):
+        for cell in re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE):
+            listed |= dict.fromkeys(re.findall(r"`(\w[\w.]*)`", cell), int(level))
+    modules = {name.removeprefix("scdcli.") for name in SOURCES} - {"scdcli"}
+    assert listed == {name: LAYER_OF[name.split(".")[0]] for name in modules}
