@@ -43,7 +43,7 @@ class ModelHeader:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model ready to run, its header, and the SHA-256 of its file."""
+    """A model ready to run; its name (of a file without its folders), header and SHA-256."""
 
     name: str
     model: ChangeModel
@@ -52,13 +52,15 @@ class LoadedModel:
 
 
 def save_model(path: Path, model: ChangeModel, header: ModelHeader, *, half: bool = False) -> None:
-    """Write a model file, whole or not at all; ``half`` stores float tensors in 16 bits.
+    """Write a model file, whole or not at all; ``half`` stores the weights in 16 bits.
+
+    Statistics and biases keep their 32 bits: they are few, and may exceed what 16 bits hold.
 
     Raises:
         OutputError: The file cannot be written.
     """
     tensors = {
-        name: tensor.half() if half and tensor.is_floating_point() else tensor
+        name: tensor.half() if half and tensor.ndim > 1 else tensor
         for name, tensor in model.state_dict().items()
     }
     description = asdict(header) | {"legend": header.legend.to_dict(), "format": FORMAT}
@@ -84,7 +86,8 @@ def load_model(name: str, device: torch.device | None = None) -> LoadedModel:
     model = ChangeModel(build(header.network), [0.0] * bands, [1.0] * bands)
     _fill(model, tensors, path)
     digest = sha256(path.read_bytes()).hexdigest()
-    return LoadedModel(name, model.to(device).eval(), header, digest)
+    known = name if bundled_models().get(name) == path else path.name
+    return LoadedModel(known, model.to(device).eval(), header, digest)
 
 
 def find_model(name: str) -> Path:

@@ -102,6 +102,12 @@ def read_pair(sample: Sample, legend: Legend, *, cover: bool) -> LabelledPair:
     if cover and sample.from_cover is not None and sample.to_cover is not None:
         from_label = read_label(sample.from_cover, legend)
         to_label = read_label(sample.to_cover, legend)
+    if before.dtype != np.uint8 or after.dtype != np.uint8:
+        raise DatasetError(
+            f"{sample.name}: the images are {before.dtype} and {after.dtype}; training reads "
+            "uint8. Bring both dates to 0-255 with one stretch first, for example with "
+            "gdal_translate -ot Byte -scale LO HI 0 255."
+        )
     shapes = {x.shape[-2:] for x in (before, after, changed, from_label, to_label)}
     if len(shapes) > 1 or before.shape != after.shape:
         raise DatasetError(

@@ -19,8 +19,8 @@ def pick_device(name: str = "auto") -> torch.device:
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
         return torch.device("cuda" if count else "cpu")
-    kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+    kind, colon, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (colon and not number.isdigit()):
         raise UnknownName("device", name, ("auto", "cpu", "cuda", "cuda:N"))
     if kind == "cuda" and int(number or 0) >= count:
         raise InputError(

@@ -1,10 +1,9 @@
 """A prediction as a folder: rasters, polygons, tables and a summary, whole or not at all."""
 
 import json
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from scdcli.area import measure_ground
 from scdcli.clock import timestamp
 from scdcli.cog import Write, cog_writer
 from scdcli.decode import Decoded
-from scdcli.errors import OutputError, UnknownName
+from scdcli.errors import UnknownName
+from scdcli.folder import folder_at_once
 from scdcli.inference import Predictor, predict_windows
 from scdcli.legend import TRANSITION_NODATA, UNCHANGED, Legend, split_transition, transition_code
 from scdcli.maps import PROBABILITY_MAP, TRANSITION_MAP, RasterKind, class_map
@@ -37,6 +37,7 @@ from scdcli.strips import find_runs, read_strips
 from scdcli.table import Tally, write_transitions
 from scdcli.vector import DRIVERS, write_polygons
 
+SUMMARY = "summary.json"
 COVERS = ("before_cover", "after_cover")
 Layers = dict[str, NDArray[Any]]
 
@@ -84,7 +85,7 @@ def write_prediction(
             raise UnknownName("vector format", name, (*DRIVERS, "none"))
     started = time.perf_counter()
     legend = predictor.loaded.header.legend
-    with _folder_at_once(out, overwrite=settings.overwrite) as folder:
+    with folder_at_once(out, mark=SUMMARY, overwrite=settings.overwrite) as folder:
         codes = _write_rasters(pair, predictor, folder, settings, progress)
         tally = _write_polygons(pair, legend, folder, settings, codes)
         write_transitions(folder / "transitions.csv", tally.transitions(legend))
@@ -100,18 +101,8 @@ def write_prediction(
             "seconds": round(time.perf_counter() - started, 2),
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
-        (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+        (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
     return json.loads(text)  # type: ignore[no-any-return]  # as a reader of the file sees it
-
-
-def require_free(out: Path, *, overwrite: bool) -> None:
-    """Refuse to replace a result nobody offered, before any work is done.
-
-    Raises:
-        OutputError: ``out`` exists and is not to be overwritten.
-    """
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists; replace it with --overwrite, or name another folder.")
 
 
 def _write_rasters(
@@ -201,26 +192,3 @@ def _write_sidecars(raster: Path, legend: Legend) -> None:
 
 def _pixels(window: Window) -> int:
     return int(window.height * window.width)
-
-
-@contextmanager
-def _folder_at_once(out: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A folder beside ``out`` to write in; it takes that name at the end, or vanishes."""
-    require_free(out, overwrite=overwrite)
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise OutputError(f"{partial} cannot be made: {error.strerror}.") from error
-    try:
-        yield partial
-        if out.is_dir():
-            shutil.rmtree(out)
-        else:
-            out.unlink(missing_ok=True)
-        partial.replace(out)
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -1,11 +1,9 @@
 """Files of the drawn world: labelled pairs in SECOND's layout, and one georeferenced demo scene."""
 
-import shutil
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,7 +15,8 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
-from scdcli.errors import OutputError
+from scdcli.cog import TAGS
+from scdcli.folder import folder_at_once
 from scdcli.legend import NODATA, SECOND, UNCHANGED, UNCHANGED_COLOR, transition_code
 from scdcli.world import WorldPair, draw_pair
 
@@ -85,7 +84,7 @@ def write_pairs(
         OutputError: The split exists, or cannot be written.
     """
     transitions: Counter[int] = Counter()
-    with _folder_at_once(out / split, overwrite) as folder:
+    with folder_at_once(out / split, mark="label1", overwrite=overwrite) as folder:
         for name in FOLDERS:
             (folder / name).mkdir()
         tasks = [(folder, number, size, _pair_seed(seed, split, number)) for number in range(pairs)]
@@ -116,7 +115,7 @@ def write_demo(
         OutputError: The folder exists, or cannot be written.
     """
     pair = draw_pair(seed, size, size)
-    with _folder_at_once(out, overwrite) as folder:
+    with folder_at_once(out, mark="truth", overwrite=overwrite) as folder:
         (folder / "truth").mkdir()
         _write_image(folder / "before.tif", pair.before)
         _write_image(folder / "after.tif", pair.after)
@@ -199,27 +198,4 @@ def _write_classes(path: Path, index: NDArray[np.uint8]) -> None:
     with rasterio.open(path, "w", **profile) as target:
         target.write(index, 1)
         target.write_colormap(1, {UNCHANGED: UNCHANGED_COLOR, **colors})
-
-
-@contextmanager
-def _folder_at_once(folder: Path, overwrite: bool) -> Iterator[Path]:
-    """A hidden folder beside its destination that takes the name once all is well."""
-    if folder.exists() and not overwrite:
-        raise OutputError(
-            f"{folder} exists already; choose another place or replace it with --overwrite."
-        )
-    partial = folder.parent / f".{folder.name}.partial"
-    try:
-        if partial.exists():
-            shutil.rmtree(partial)
-        partial.mkdir(parents=True)
-        yield partial
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.rename(folder)
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be written: {error}. Free space or choose another place."
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        target.update_tags(ns=TAGS, LEGEND=SECOND.dumps())

@@ -141,6 +141,7 @@ def restore(trainer: Trainer, out: Path) -> None:
         state.setdefault(int(index), {})[key] = tensor
     groups = trainer.optimizer.state_dict()["param_groups"]
     trainer.optimizer.load_state_dict({"state": state, "param_groups": groups})
-    trainer.scaler.load_state_dict(progress["scaler"])
+    if trainer.scaler.is_enabled() and progress["scaler"]:
+        trainer.scaler.load_state_dict(progress["scaler"])
     trainer.logs = [EpochLog(**log) for log in progress["logs"]]
     trainer.best = progress["best"]

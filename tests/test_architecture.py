@@ -19,7 +19,7 @@ LONGEST_FILE = 260  # lines
 # Lowest first. A module imports its own layer and those below; `world` and `networks` are folders.
 LAYERS = (
     "scdcli errors legend grid",
-    "clock naming maps symmetry device averaging tiling decode augment "
+    "clock folder naming maps symmetry device averaging tiling decode augment "
     "raster stretch warp bands alignment pair cog sidecar labels labelsets "
     "area strips components outlines rings polygons polygonstyle features "
     "geojson geopackage vector table counting metrics world networks",

@@ -1,5 +1,7 @@
 """Labelled sets on disk: pairing, splits, labels."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -94,3 +96,17 @@ def test_a_chip_depends_on_seed_epoch_and_index_only(second_tree):
     assert (chips[1]["before"] == again[1]["before"]).all()
     again.epoch = 3
     assert not (chips[1]["before"] == again[1]["before"]).all()
+
+
+def test_images_that_are_not_uint8_are_refused_with_the_remedy(second_tree):
+    import rasterio
+
+    root = second_tree(pairs=1)
+    path = root / "train/im2/00000.png"
+    profile = {"driver": "PNG", "dtype": "uint16", "count": 3, "height": 64, "width": 64}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.open(path, "w", **profile) as dataset:
+            dataset.write(np.zeros((3, 64, 64), np.uint16))
+    with pytest.raises(DatasetError, match=r"uint8 and uint16.*gdal_translate"):
+        read_pair(second_samples(root / "train")[0], SECOND, cover=False)

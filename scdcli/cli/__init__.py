@@ -5,6 +5,7 @@ it runs, so that ``scd --help`` answers at once.
 """
 
 import signal
+import threading
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,6 +64,9 @@ def _terminated_like_an_exception() -> Iterator[None]:
     def stop(*_: object) -> None:
         raise SystemExit(143)
 
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's business
+        return
     previous = signal.signal(signal.SIGTERM, stop)
     try:
         yield
@@ -74,14 +78,31 @@ def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> N
     if path is None:
         return
     try:
-        settings = tomllib.loads(path.read_text())
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{path} is not TOML: {error}") from error
     ctx.default_map = {
-        ALIASES.get(command, command): {key.replace("-", "_"): v for key, v in values.items()}
-        for command, values in settings.items()
-        if isinstance(values, dict)
+        ALIASES.get(name, name): _defaults(ctx, path, name, values)
+        for name, values in settings.items()
     }
+
+
+def _defaults(ctx: click.Context, path: Path, name: str, values: object) -> dict[str, Any]:
+    """One command's table, by parameter; anything the command does not know is a mistake."""
+    group = ctx.command
+    command = group.get_command(ctx, name) if isinstance(group, ScdGroup) else None
+    if command is None or not isinstance(values, dict):
+        raise click.BadParameter(f"{path}: [{name}] is not a command of scd.")
+    known = {
+        option.lstrip("-"): param.name
+        for param in command.params
+        for option in (*param.opts, *param.secondary_opts)
+        if param.name and option.startswith("--")
+    }
+    strange = sorted(set(values) - set(known))
+    if strange:
+        raise click.BadParameter(f"{path}: scd {name} has no option --{strange[0]}.")
+    return {known[key]: value for key, value in values.items()}
 
 
 @click.group(

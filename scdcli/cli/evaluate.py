@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 @click.argument("truth", type=click.Path(path_type=Path))
 @click.option(
     "--pred",
-    "predictions",
     type=click.Path(path_type=Path),
     metavar="DIR",
     show_default=False,
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 @quiet_option
 def evaluate(
     truth: Path,
-    predictions: Path | None,
+    pred: Path | None,
     output: Path | None,
     **options: Any,  # noqa: ANN401
 ) -> None:
@@ -61,17 +60,17 @@ def evaluate(
     scd evaluate SECOND --pred maps
     scd evaluate SECOND --model runs/asn/best.safetensors --json
     """
-    if predictions and options["model"]:
+    if pred and options["model"]:
         raise click.UsageError("--pred scores maps that exist and --model predicts: give one.")
     if output:
         _require_free(output, overwrite=options["overwrite"])
     terminal = Terminal(options["quiet"])
-    found = _evaluate(truth, predictions, terminal, options)
-    sides = {"truth": str(truth), "predictions": str(predictions) if predictions else None}
+    found = _evaluate(truth, pred, terminal, options)
+    sides = {"truth": str(truth), "predictions": str(pred) if pred else None}
     document = json.dumps(sides | found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
     if output:
         _write(output, document)
-    if options["as_json"]:
+    if options["json"]:
         click.echo(document)
     else:
         show_scores(found)

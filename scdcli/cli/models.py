@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", metavar="[NAME|FILE]", required=False)
 @json_option
-def models(model: str | None, as_json: bool) -> None:
+def models(model: str | None, **options: Any) -> None:  # noqa: ANN401
     """List the bundled models, or print one model's card.
 
     \b
@@ -27,7 +27,7 @@ def models(model: str | None, as_json: bool) -> None:
 
     if model is None:
         names = bundled_models()
-        if as_json:
+        if options["json"]:
             click.echo(json.dumps({"models": list(names), "default": DEFAULT_MODEL}))
             return
         for name in names:
@@ -35,7 +35,7 @@ def models(model: str | None, as_json: bool) -> None:
         return
     loaded = load_model(model)
     card = bundled_models().get(model)
-    if as_json or card is None:
+    if options["json"] or card is None:
         click.echo(json.dumps(_description(loaded), indent=2, ensure_ascii=False))
     else:
         click.echo(card.with_suffix(".md").read_text())

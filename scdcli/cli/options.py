@@ -8,9 +8,7 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
-)
+json_option = click.option("--json", is_flag=True, help="Print the result as JSON on stdout.")
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace the output if it exists."
 )

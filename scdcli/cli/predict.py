@@ -71,7 +71,6 @@ def _formats(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str
 @click.option("--land-cover", is_flag=True, help="Also write the class of every pixel.")
 @click.option(
     "--vector",
-    "formats",
     callback=_formats,
     metavar="gpkg,geojson,fgb,shp|none",
     default="gpkg",
@@ -100,15 +99,20 @@ def predict(before: str, after: str, output: Path | None, **options: Any) -> Non
     scd predict before.tif after.tif
     scd predict 2009.tif 2018.tif -o changes --bands 1,2,3 --vector gpkg,geojson
     """
+    from scdcli.folder import require_free
     from scdcli.pair import open_pair
-    from scdcli.prediction import OutputSettings, require_free, write_prediction
+    from scdcli.prediction import SUMMARY, OutputSettings, write_prediction
 
     out = output or Path(f"{_stem(before)}__{_stem(after)}")
-    require_free(out, overwrite=options["overwrite"])
+    require_free(out, mark=SUMMARY, overwrite=options["overwrite"])
+    _refuse_inputs_inside(out, before, after, options["model"])
     terminal = Terminal(options["quiet"])
     predictor = _predictor(options)
     settings = OutputSettings(
-        **{key: options[key] for key in ("land_cover", "formats", "min_area", "overwrite")}
+        land_cover=options["land_cover"],
+        formats=options["vector"],
+        min_area=options["min_area"],
+        overwrite=options["overwrite"],
     )
     reading = {"scale": options["scale"] or None, "strict": options["strict"]}
     with open_pair(
@@ -129,9 +133,9 @@ def predict(before: str, after: str, output: Path | None, **options: Any) -> Non
                 recorded=reading,
                 progress=lambda share: bar.update(int(100 * share), 100),
             )
-    if not terminal.quiet and not options["as_json"]:
+    if not terminal.quiet and not options["json"]:
         _show(summary)
-    click.echo(json.dumps(summary, ensure_ascii=False) if options["as_json"] else out)
+    click.echo(json.dumps(summary, ensure_ascii=False) if options["json"] else out)
 
 
 def _predictor(options: dict[str, Any]) -> "Predictor":
@@ -180,6 +184,15 @@ def _show(summary: dict[str, Any]) -> None:
 
 def _percent(extent: dict[str, Any]) -> str:
     return "" if extent["percent"] is None else f"{extent['percent']:.2f}"
+
+
+def _refuse_inputs_inside(out: Path, *inputs: str | None) -> None:
+    """Replacing the result must not remove what it is made from."""
+    from scdcli.errors import OutputError
+
+    for name in inputs:
+        if name and Path(name).exists() and out.resolve() in Path(name).resolve().parents:
+            raise OutputError(f"{name} lies in {out}, which is the output; name another folder.")
 
 
 def _stem(path: str) -> str:

@@ -32,7 +32,7 @@ from scdcli.cli.terminal import Terminal
     "--seed",
     type=click.IntRange(min=0),
     default=None,
-    show_default="0, demo scene 7",
+    show_default="0; the demo scene has its own",
     help="Which world.",
 )
 @overwrite_option

@@ -159,3 +159,39 @@ def test_scale_is_one_stretch_for_both_dates(scd, here):
     summary = json.loads(result.stdout)
     assert np.allclose(summary["inputs"]["stretch"]["high"], 4000)
     assert summary["settings"]["scale"] == [0, 4000]
+
+
+def test_overwrite_replaces_results_only(scd, here):
+    pair = ("predict", "before.tif", "after.tif", "-m", "model.safetensors")
+    (here / "photos").mkdir()
+    (here / "photos/summer.jpg").write_text("dear")
+    failed(scd(*pair, "-o", "photos", "--overwrite"), "photos", "not made by this command")
+    failed(scd(*pair, "-o", ".", "--overwrite"), "not made by this command")
+    assert scd(*pair, "-o", "out").exit_code == 0
+    assert scd(*pair, "-o", "out", "--overwrite").exit_code == 0
+    (here / "before.tif").rename(here / "out/before.tif")
+    inside = ("predict", "out/before.tif", "after.tif", "-m", "model.safetensors", "-o", "out")
+    failed(scd(*inside, "--overwrite"), "out/before.tif lies in out")
+    assert (here / "out/before.tif").exists()
+
+
+def test_options_come_from_a_file_or_the_environment_by_their_own_names(scd, here, monkeypatch):
+    (here / "scd.toml").write_text('[predict]\nvector = "fgb"\njson = true\nmin-area = 5\n')
+    pair = ("before.tif", "after.tif", "-m", "model.safetensors")
+    result = scd("--config", "scd.toml", "predict", *pair, "-q")
+    assert json.loads(result.stdout)["settings"]["min_area"] == 5
+    assert (here / "before__after/changes.fgb").exists()
+    monkeypatch.setenv("SCD_PREDICT_VECTOR", "geojson")
+    assert scd("predict", *pair, "-q", "-o", "env").exit_code == 0
+    assert (here / "env/changes.geojson").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[predict]\nthresold = 1", "no option --thresold"), ("[predikt]\n", "[predikt] is not a")],
+)
+def test_a_mistake_in_the_file_is_exit_2(scd, here, text, words):
+    (here / "scd.toml").write_text(text)
+    result = scd("--config", "scd.toml", "models")
+    assert result.exit_code == 2
+    assert words in result.stderr

@@ -1,0 +1,61 @@
+"""Output folders appear whole and replace only their own kind."""
+
+import pytest
+
+from scdcli.errors import OutputError
+from scdcli.folder import folder_at_once
+
+
+def listed(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_appears_when_it_is_finished(tmp_path):
+    with folder_at_once(tmp_path / "out", mark="done", overwrite=False) as folder:
+        (folder / "done").write_text("1")
+        assert listed(tmp_path) == [".out.partial"]
+    assert listed(tmp_path) == ["out"]
+
+
+def test_a_failure_leaves_nothing_and_keeps_the_old_one(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/done").write_text("old")
+    with pytest.raises(KeyError), folder_at_once(tmp_path / "out", mark="done", overwrite=True):
+        raise KeyError
+    assert listed(tmp_path) == ["out"]
+    assert (tmp_path / "out/done").read_text() == "old"
+
+
+def test_an_older_one_of_its_kind_is_replaced_when_allowed(tmp_path):
+    (tmp_path / "out").mkdir()
+    for name in ("done", "stale"):
+        (tmp_path / "out" / name).write_text("old")
+    with pytest.raises(OutputError, match="out exists; replace it with --overwrite"):
+        folder_at_once(tmp_path / "out", mark="done", overwrite=False).__enter__()
+    with folder_at_once(tmp_path / "out", mark="done", overwrite=True) as folder:
+        (folder / "done").write_text("new")
+    assert listed(tmp_path / "out") == ["done"]
+
+
+def test_foreign_files_are_never_replaced(tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/summer.jpg").write_text("dear")
+    (tmp_path / "file").write_text("dear too")
+    monkeypatch.chdir(tmp_path)
+    for place in (tmp_path / "photos", tmp_path / "file", tmp_path / ".", tmp_path / "photos/.."):
+        with (
+            pytest.raises(OutputError, match="not made by this command"),
+            folder_at_once(place, mark="done", overwrite=True),
+        ):
+            pass
+    assert listed(tmp_path) == ["file", "photos"]
+    assert listed(tmp_path / "photos") == ["summer.jpg"]
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(OutputError, match="file/out cannot be written"),
+        folder_at_once(tmp_path / "file" / "out", mark="done", overwrite=False),
+    ):
+        pass
