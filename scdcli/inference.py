@@ -56,9 +56,9 @@ class Chip:
     valid: NDArray[np.bool_]  # (h, w) of the part inside the scene
 
 
-def default_tiling(loaded: LoadedModel, overlap: int = 128) -> Tiling:
-    """Chips of 512 pixels, or larger ones if the model was trained on larger ones."""
-    return Tiling(max(512, loaded.header.chip), overlap)
+def default_chip(loaded: LoadedModel) -> int:
+    """512 pixels, or more if the model was trained on larger chips."""
+    return max(512, loaded.header.chip)
 
 
 def require_bands(loaded: LoadedModel, pair: Pair) -> None:

@@ -89,7 +89,7 @@ def find_images(truth: LabelSet) -> dict[str, Files]:
     Raises:
         DatasetError: The images of a pair are not there.
     """
-    listing = cache(_by_stem)
+    listing = cache(by_stem)
     found: dict[str, Files] = {}
     for name, (from_map, _) in truth.maps.items():
         folder = from_map.parent
@@ -114,7 +114,7 @@ def _second_maps(root: Path) -> dict[str, Files] | None:
     first, second = root / "label1", root / "label2"
     if not (first.is_dir() and second.is_dir()):
         return None
-    before, after = _by_stem(first), _by_stem(second)
+    before, after = by_stem(first), by_stem(second)
     alone = before.keys() ^ after.keys()
     if alone:
         raise DatasetError(
@@ -174,7 +174,12 @@ def _first(root: Path, shapes: tuple[Callable[[Path], dict[str, Files] | None], 
     )
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
+def by_stem(folder: Path) -> dict[str, Path]:
+    """The images or maps of a folder by name without suffix; nothing where there is no folder.
+
+    Raises:
+        DatasetError: Two files have one name.
+    """
     if not folder.is_dir():
         return {}
     files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]

@@ -31,6 +31,7 @@ def describe_run(predictor: Predictor) -> dict[str, Any]:
         "tta": predictor.tta,
         "chip": predictor.tiling.chip,
         "overlap": predictor.tiling.overlap,
+        "batch": predictor.batch,
         "device": str(predictor.device),
         "precision": str(predictor.precision).removeprefix("torch."),
     }

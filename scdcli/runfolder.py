@@ -6,8 +6,10 @@ it never speaks of an epoch whose model is missing.
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -42,36 +44,47 @@ class EpochLog:
     seconds: float
 
 
-def start_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> bool:
-    """Make the folder of a new run, or check that an existing one can be continued.
+def require_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> bool:
+    """Check that a run can begin in a folder, or go on there.
 
     Args:
         folder: The run's folder.
-        settings: All settings as JSON-ready values, kept in ``settings.json``.
-        resume: Continue where the run in ``folder`` stopped.
+        settings: All settings as JSON-ready values.
+        resume: Whether to continue a run that is there.
 
     Returns:
-        Whether there is a state to continue from.
+        Whether there is a finished epoch to go on from.
 
     Raises:
-        OutputError: The folder holds a run and ``resume`` is off, or cannot be made.
-        TrainingError: The run was made with other settings.
+        OutputError: The folder holds a run and ``resume`` is off.
+        TrainingError: The run was made with other settings, or its state is gone.
     """
-    path = folder / SETTINGS
-    if path.exists() and not resume:
+    if not any((folder / name).exists() for name in (STATE, LAST, BEST)):
+        return False  # nothing, or a run that never finished an epoch
+    if not resume:
         raise OutputError(
             f"{folder} holds a training run already; continue it with --resume, or give another "
             "folder with -o."
         )
-    if path.exists():
-        _refuse_other_settings(path, settings)
-        return (folder / STATE).exists()
-    try:
+    if not (folder / STATE).exists():
+        raise TrainingError(
+            f"{folder} holds models but no {STATE}, without which the run cannot go on; give "
+            "another folder with -o."
+        )
+    _refuse_other_settings(folder / SETTINGS, settings)
+    return True
+
+
+def start_run(folder: Path, settings: dict[str, Any]) -> None:
+    """Make the folder of a new run, with ``settings.json``.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written: {error.strerror}.") from error
-    return False
+        text = json.dumps(settings, indent=2, ensure_ascii=False)
+        _put(folder / SETTINGS, text.encode() + b"\n")
 
 
 def save_state(folder: Path, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
@@ -86,17 +99,21 @@ def load_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def write_log(folder: Path, logs: Sequence[EpochLog]) -> None:
-    """Rewrite ``log.csv`` and ``curves.png``."""
-    partial = folder / f".{LOG}.partial"
-    with partial.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(EpochLog.__dataclass_fields__))
-        writer.writeheader()
-        writer.writerows(asdict(log) for log in logs)
-    partial.replace(folder / LOG)
-    draw_curves(folder / CURVES, logs)
+    """Rewrite ``log.csv`` and ``curves.png``.
+
+    Raises:
+        OutputError: They cannot be written.
+    """
+    text = StringIO(newline="")
+    writer = csv.DictWriter(text, list(EpochLog.__dataclass_fields__), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(log) for log in logs)
+    with _writing(folder):
+        _put(folder / LOG, text.getvalue().encode())
+        _put(folder / CURVES, draw_curves(logs))
 
 
-def draw_curves(path: Path, logs: Sequence[EpochLog]) -> None:
+def draw_curves(logs: Sequence[EpochLog]) -> bytes:
     """Loss on the left, scores on the right, over epochs, as a PNG."""
     with matplotlib.rc_context({"font.size": 9}):
         figure = Figure(figsize=(9, 3.4), layout="constrained")
@@ -112,9 +129,26 @@ def draw_curves(path: Path, logs: Sequence[EpochLog]) -> None:
             axis.legend()
         left.set_title("loss")
         right.set_title("scores on the validation pairs")
-        partial = path.with_name(f".{path.name}.partial")
-        figure.savefig(partial, format="png", dpi=120)
-    partial.replace(path)
+        picture = BytesIO()
+        figure.savefig(picture, format="png", dpi=120)
+    return picture.getvalue()
+
+
+def _put(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {error.strerror}.") from error
 
 
 def _refuse_other_settings(path: Path, settings: dict[str, Any]) -> None:

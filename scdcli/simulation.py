@@ -1,12 +1,14 @@
 """Files of the drawn world: labelled pairs in SECOND's layout, and one georeferenced demo scene."""
 
+import json
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -15,11 +17,13 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
+from scdcli import __version__
 from scdcli.cog import TAGS
 from scdcli.folder import folder_at_once
 from scdcli.legend import NODATA, SECOND, UNCHANGED, UNCHANGED_COLOR, transition_code
 from scdcli.world import WorldPair, draw_pair
 
+RECORD = "simulation.json"
 FOLDERS = ("im1", "im2", "label1", "label2", "cover1", "cover2")
 DEMO_SEED = 14
 DEMO_SIZE = 1600
@@ -84,7 +88,8 @@ def write_pairs(
         OutputError: The split exists, or cannot be written.
     """
     transitions: Counter[int] = Counter()
-    with folder_at_once(out / split, mark="label1", overwrite=overwrite) as folder:
+    only = {RECORD, *FOLDERS}
+    with folder_at_once(out / split, mark=RECORD, overwrite=overwrite, only=only) as folder:
         for name in FOLDERS:
             (folder / name).mkdir()
         tasks = [(folder, number, size, _pair_seed(seed, split, number)) for number in range(pairs)]
@@ -92,9 +97,11 @@ def write_pairs(
             transitions.update(counts)
             if progress:
                 progress(done, pairs)
-    share = sum(transitions.values()) / max(pairs * size * size, 1)
-    table = dict(sorted(transitions.items()))
-    return PairsSummary(out / split, pairs, size, seed, split, share, table)
+        share = sum(transitions.values()) / max(pairs * size * size, 1)
+        table = dict(sorted(transitions.items()))
+        summary = PairsSummary(out / split, pairs, size, seed, split, share, table)
+        _write_record(folder, asdict(summary))
+    return summary
 
 
 def write_demo(
@@ -115,13 +122,22 @@ def write_demo(
         OutputError: The folder exists, or cannot be written.
     """
     pair = draw_pair(seed, size, size)
-    with folder_at_once(out, mark="truth", overwrite=overwrite) as folder:
+    only = {RECORD, "before.tif", "after.tif", "truth"}
+    with folder_at_once(out, mark=RECORD, overwrite=overwrite, only=only) as folder:
         (folder / "truth").mkdir()
         _write_image(folder / "before.tif", pair.before)
         _write_image(folder / "after.tif", pair.after)
         _write_classes(folder / "truth" / "from.tif", pair.from_class)
         _write_classes(folder / "truth" / "to.tif", pair.to_class)
+        _write_record(folder, {"size": size, "seed": seed})
     return out
+
+
+def _write_record(folder: Path, made: dict[str, Any]) -> None:
+    """What was drawn, so that it can be drawn again; it also marks the folder as ours."""
+    made = {"scd": __version__, **made} | ({"folder": None} if "folder" in made else {})
+    known = {name: value for name, value in made.items() if value is not None}
+    (folder / RECORD).write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
 
 
 def _pair_seed(seed: int, split: str, number: int) -> tuple[int, ...]:

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from scdcli.checkpoint import ModelHeader, save_model
-from scdcli.dataset import Chips, Sample
+from scdcli.chips import Chips, batches
+from scdcli.dataset import Sample
 from scdcli.device import autocast
 from scdcli.errors import TrainingError
 from scdcli.legend import Legend
 from scdcli.networks import NetworkSettings
 from scdcli.networks.losses import asn_loss
-from scdcli.runfolder import BEST, LAST, EpochLog, start_run, write_log
+from scdcli.runfolder import BEST, LAST, EpochLog, require_run, start_run, write_log
 from scdcli.trainer import Hardware, Trainer, TrainingSettings, make_trainer, restore, store
 from scdcli.validation import known, validate
 
@@ -69,13 +69,17 @@ def train(
     """
     described = asdict(settings) | {"network": asdict(network), "legend": legend.to_dict()}
     described |= {"pairs": len(samples), "validation_pairs": len(validation)}
+    resuming = require_run(out, described, resume=resume)
     torch.manual_seed(settings.seed)
     trainer = make_trainer(samples, network, settings, hardware)
-    if start_run(out, described, resume=resume):
+    if resuming:
         restore(trainer, out)
+    else:
+        start_run(out, described)
     chips = Chips(
         samples,
         legend,
+        bands=network.bands,
         cover=settings.cover,
         augmentation=settings.augmentation,
         seed=settings.seed,
@@ -90,6 +94,7 @@ def train(
             yield step
         training_seconds = time.perf_counter() - started
         assert step is not None
+        _require_finite(trainer, epoch)
         found = validate(trainer.result, validation, legend, hardware)
         log = EpochLog(
             epoch=epoch,
@@ -120,17 +125,18 @@ def _steps(
 ) -> Iterator[StepDone]:
     trainer.model.train()
     order = torch.Generator().manual_seed(settings.seed * 100_003 + epoch)
-    loader = DataLoader(
+    whole = len(chips) >= settings.batch  # a short last batch would weigh its pairs more
+    steps = len(chips) // settings.batch if whole else 1
+    loaded = batches(
         chips,
+        hardware.workers,
         batch_size=settings.batch,
         shuffle=True,
         generator=order,
-        num_workers=hardware.workers,
-        drop_last=len(chips) >= settings.batch,
+        drop_last=whole,
         pin_memory=hardware.device.type == "cuda",
     )
-    steps = len(loader)
-    for step, batch in enumerate(loader, start=1):
+    for step, batch in enumerate(loaded, start=1):
         done = (epoch - 1) * steps + step - 1
         for group in trainer.optimizer.param_groups:  # poly
             group["lr"] = (
@@ -140,12 +146,29 @@ def _steps(
         loss = _optimize(trainer, batch, hardware)
         if not torch.isfinite(loss):
             raise TrainingError(
-                f"the loss is {float(loss)} at step {step} of epoch {epoch}; the last good models "
-                "are kept in the run's folder. Lower --lr, or train with --precision fp32."
+                f"the loss is {float(loss)} at step {step} of epoch {epoch}; {_kept(epoch)}"
             )
         if trainer.average is not None:
             trainer.average.update(trainer.model)
         yield StepDone(epoch, step, steps, float(loss))
+
+
+def _require_finite(trainer: Trainer, epoch: int) -> None:
+    """The last step of an epoch may ruin the weights after its loss was still a number."""
+    for model in (trainer.model, trainer.result):
+        for name, tensor in model.state_dict().items():
+            if not torch.isfinite(tensor).all():
+                raise TrainingError(
+                    f"the weights of {name} are no longer numbers at the end of epoch {epoch}; "
+                    f"{_kept(epoch)}"
+                )
+
+
+def _kept(epoch: int) -> str:
+    kept = "no epoch was finished before"
+    if epoch > 1:
+        kept = f"the models after epoch {epoch - 1} are kept in the run's folder"
+    return f"{kept}. Lower --lr, or train with --precision fp32."
 
 
 def _optimize(trainer: Trainer, batch: dict[str, Tensor], hardware: Hardware) -> Tensor:

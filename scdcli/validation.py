@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
+from scdcli.chips import Chips, batches
 from scdcli.counting import JointCounts, count_joint
-from scdcli.dataset import Chips, Sample
+from scdcli.dataset import Sample
 from scdcli.decode import decode
 from scdcli.device import autocast
 from scdcli.legend import Legend
@@ -35,9 +35,9 @@ def validate(
     model.eval()
     counts = JointCounts.empty()
     losses = []
-    chips = Chips(samples, legend, cover=False)
+    chips = Chips(samples, legend, bands=len(model.mean), cover=False)
     with torch.inference_mode():
-        for batch in DataLoader(chips, batch_size=1, num_workers=hardware.workers):
+        for batch in batches(chips, hardware.workers, batch_size=1):
             batch = {name: x.to(hardware.device) for name, x in batch.items()}
             with autocast(hardware.device, hardware.precision):
                 logits = model(batch["before"], batch["after"])

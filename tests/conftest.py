@@ -1,5 +1,6 @@
 """Fixtures: everything a test reads is made here or in the test."""
 
+import os
 import warnings
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from scdcli.cli import main
 from scdcli.legend import SECOND
+
+# Tiny networks on one thread: more would only wait for each other. Before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture

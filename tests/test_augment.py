@@ -36,11 +36,29 @@ def test_labels_follow_the_images_through_crop_flip_and_swap(height, width, seed
     assert agrees(chip)
 
 
-def test_padding_does_not_count():
-    chip = random_chip(pair_of(20, 20), 32, 1.0, np.random.default_rng(0))
+@pytest.mark.parametrize("seed", range(5))
+def test_beyond_its_edges_a_scene_is_mirrored_and_does_not_count(seed):
+    pair = pair_of(20, 20)
+    chip = random_chip(pair, 32, 1.0, np.random.default_rng(seed))
+    inside = chip.changed != NODATA
+    assert inside.sum() == 20 * 20
+    top, left = (int(axis[0]) for axis in np.nonzero(inside.numpy()))
+    mirrored = np.pad(pair.before[0].numpy(), 32, mode="symmetric")
+    rows = slice(32 - top, 64 - top)
+    assert (chip.before[0].numpy() == mirrored[rows, 32 - left : 64 - left]).all()
     for label in chip.maps():
-        assert (label[20:] == NODATA).all()
-        assert (label[:20, :20] != NODATA).all()
+        assert ((label == NODATA) == ~inside).all()
+
+
+@pytest.mark.parametrize("side", [700, 365, 300, 256])
+def test_labels_are_not_shifted_against_the_image(side):
+    """A ramp as image and as label stays equal on average when resized."""
+    ramp = torch.arange(700.0)[:, None].expand(700, 700) / 4
+    label = ramp.to(torch.uint8)
+    pair = LabelledPair(ramp[None], ramp[None], label, label, label)
+    chip = random_chip(pair, 512, 512 / side, np.random.default_rng(0))
+    offset = (chip.before[0] - chip.from_label.float()).mean() - 0.375  # the cast rounds down
+    assert abs(float(offset)) < 0.02
 
 
 @pytest.mark.parametrize(("factor", "side"), [(0.5, 64), (2.0, 16)])

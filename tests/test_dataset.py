@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from scdcli.augment import Augmentation
+from scdcli.chips import Chips, batches
 from scdcli.dataset import (
     LAYOUTS,
-    Chips,
     band_statistics,
     change_map,
     find_split,
@@ -16,7 +16,7 @@ from scdcli.dataset import (
     second_samples,
     split_validation,
 )
-from scdcli.errors import DatasetError
+from scdcli.errors import DatasetError, InputError
 from scdcli.legend import NODATA, SECOND
 
 
@@ -89,8 +89,8 @@ def test_band_statistics_are_those_of_both_dates(second_tree):
 
 def test_a_chip_depends_on_seed_epoch_and_index_only(second_tree):
     samples = second_samples(second_tree(pairs=2) / "train")
-    chips = Chips(samples, SECOND, cover=False, augmentation=Augmentation(chip=32), seed=3)
-    again = Chips(samples, SECOND, cover=False, augmentation=Augmentation(chip=32), seed=3)
+    chips = Chips(samples, SECOND, bands=3, cover=False, augmentation=Augmentation(chip=32), seed=3)
+    again = Chips(samples, SECOND, bands=3, cover=False, augmentation=Augmentation(chip=32), seed=3)
     chips.epoch = again.epoch = 2
     again[0]
     assert (chips[1]["before"] == again[1]["before"]).all()
@@ -108,5 +108,64 @@ def test_images_that_are_not_uint8_are_refused_with_the_remedy(second_tree):
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(path, "w", **profile) as dataset:
             dataset.write(np.zeros((3, 64, 64), np.uint16))
-    with pytest.raises(DatasetError, match=r"uint8 and uint16.*gdal_translate"):
+    with pytest.raises(DatasetError, match=r"is uint16; training reads uint8.*gdal_translate"):
         read_pair(second_samples(root / "train")[0], SECOND, cover=False)
+
+
+def test_pixels_without_a_measurement_count_nowhere(second_tree):
+    from scenes import write_scene
+
+    root = second_tree(pairs=1, covers=True)
+    old = root / "train/im2/00000.png"
+    image = np.full((3, 64, 64), 90, np.uint8)
+    image[:, :20] = 0
+    write_scene(old.with_suffix(".tif"), image, nodata=0)
+    old.unlink()
+    pair = read_pair(second_samples(root / "train")[0], SECOND, cover=True)
+    for label in pair.maps():
+        assert (label[:20] == NODATA).all()
+        assert (label[20:] != NODATA).all()
+    assert (pair.after == 90).all()  # filled with the mean of what was measured
+    mean, _ = band_statistics(second_samples(root / "train"))
+    measured = read_pair(second_samples(root / "train")[0], SECOND, cover=True).before.mean((1, 2))
+    np.testing.assert_allclose(mean, (measured.numpy() + 90) / 2, rtol=1e-5)
+
+
+def test_nodata_at_one_date_counts_at_neither(second_tree):
+    from conftest import write_png
+    from scenes import write_scene
+
+    root = second_tree(pairs=1)
+    label = np.full((1, 64, 64), 5, np.uint8)
+    write_png(root / "train/label1/00000.png", label)
+    label = np.full((1, 64, 64), 3, np.uint8)
+    label[:, :, :10] = NODATA
+    (root / "train/label2/00000.png").unlink()
+    write_scene(root / "train/label2/00000.tif", label, crs=None)
+    pair = read_pair(second_samples(root / "train")[0], SECOND, cover=False)
+    for each in pair.maps():
+        assert (each[:, :10] == NODATA).all()
+        assert (each[:, 10:] != NODATA).all()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_bad_file_is_the_same_sentence_with_and_without_workers(second_tree, workers):
+    root = second_tree(pairs=2)
+    (root / "train/im2/00001.png").write_bytes(b"not an image")
+    chips = Chips(second_samples(root / "train"), SECOND, bands=3, cover=False)
+    with pytest.raises(InputError, match=r"im2/00001\.png") as caught:
+        list(batches(chips, workers, batch_size=1))
+    assert "Traceback" not in str(caught.value)
+
+
+def test_images_of_other_bands_are_named(second_tree):
+    from conftest import write_png
+
+    root = second_tree(pairs=2)
+    for part in ("im1", "im2"):
+        write_png(root / "train" / part / "00001.png", np.zeros((64, 64), np.uint8))
+    samples = second_samples(root / "train")
+    with pytest.raises(DatasetError, match=r"00001.* has 1 bands, the training reads 3"):
+        band_statistics(samples)
+    with pytest.raises(DatasetError, match=r"00001.* has 1 bands, the training reads 3"):
+        list(batches(Chips(samples, SECOND, bands=3, cover=False), 0, batch_size=1))

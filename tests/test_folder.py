@@ -1,5 +1,7 @@
 """Output folders appear whole and replace only their own kind."""
 
+from pathlib import Path
+
 import pytest
 
 from scdcli.errors import OutputError
@@ -59,3 +61,56 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
         folder_at_once(tmp_path / "file" / "out", mark="done", overwrite=False),
     ):
         pass
+
+
+def test_a_folder_with_more_in_it_than_we_made_is_kept(tmp_path):
+    (tmp_path / "out").mkdir()
+    for name in ("done", "mine"):
+        (tmp_path / "out" / name).write_text("")
+    with (
+        pytest.raises(OutputError, match="also holds mine"),
+        folder_at_once(tmp_path / "out", mark="done", overwrite=True, only={"done"}),
+    ):
+        pass
+    assert listed(tmp_path / "out") == ["done", "mine"]
+
+
+def test_a_result_that_appears_meanwhile_is_kept(tmp_path):
+    def finish_elsewhere():
+        with folder_at_once(tmp_path / "out", mark="done", overwrite=False):
+            (tmp_path / "out").mkdir()
+            (tmp_path / "out/other").write_text("")
+
+    with pytest.raises(OutputError, match="out exists"):
+        finish_elsewhere()
+    assert listed(tmp_path / "out") == ["other"]
+    assert listed(tmp_path) == ["out"]
+
+
+def test_an_interruption_in_the_swap_keeps_the_old_result(tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/done").write_text("old")
+    rename = Path.replace
+
+    def interrupted(path, target):
+        if path.name == ".out.partial":
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        folder_at_once(tmp_path / "out", mark="done", overwrite=True) as folder,
+    ):
+        (folder / "done").write_text("new")
+    assert listed(tmp_path) == ["out"]
+    assert (tmp_path / "out/done").read_text() == "old"
+
+
+def test_parents_made_for_a_failure_go_again(tmp_path):
+    with (
+        pytest.raises(KeyError),
+        folder_at_once(tmp_path / "a/b/out", mark="done", overwrite=False),
+    ):
+        raise KeyError
+    assert listed(tmp_path) == []

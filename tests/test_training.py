@@ -176,3 +176,35 @@ def test_the_average_follows_quickly_at_first_and_slowly_later():
     before = average.model.weight.item()
     average.update(model)
     assert average.model.weight.item() == pytest.approx(1 - 0.99 * (1 - before))
+
+
+def test_weights_ruined_by_the_last_step_are_not_kept(samples, tmp_path, monkeypatch):
+    run(samples, tmp_path, stop_after=1)
+    good = {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors")}
+    original = training._optimize
+
+    def ruin(trainer, batch, hardware):
+        loss = original(trainer, batch, hardware)
+        next(trainer.model.parameters()).data.fill_(float("nan"))
+        return loss
+
+    monkeypatch.setattr(training, "_optimize", ruin)
+    with pytest.raises(TrainingError, match=r"no longer numbers at the end of epoch 2.*epoch 1"):
+        run(samples, tmp_path, resume=True)
+    assert good == {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors")}
+
+
+def test_a_run_whose_state_is_gone_is_not_trained_anew(samples, tmp_path):
+    run(samples, tmp_path, stop_after=1)
+    (tmp_path / "state.safetensors").unlink()
+    with pytest.raises(TrainingError, match=r"models but no state\.safetensors"):
+        run(samples, tmp_path, resume=True)
+
+
+def test_a_run_that_never_finished_an_epoch_does_not_block_the_next(samples, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        original = training.asn_loss
+        patch.setattr(training, "asn_loss", lambda *a: original(*a) * float("nan"))
+        with pytest.raises(TrainingError, match="no epoch was finished before"):
+            run(samples, tmp_path)
+    assert len(run(samples, tmp_path, replace(QUICK, lr=1e-3), stop_after=1)) == 1

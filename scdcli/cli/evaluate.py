@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scdcli.cli.options import (
-    device_option,
     json_option,
     legend_option,
-    model_option,
     output_option,
     overwrite_option,
     quiet_option,
-    tta_option,
+    running_options,
 )
+from scdcli.cli.predictor import make_predictor
 from scdcli.cli.scoretable import show_scores
 from scdcli.cli.terminal import Bar, Terminal
 
 if TYPE_CHECKING:
     from scdcli.evaluation import Evaluation
+    from scdcli.inference import Predictor
     from scdcli.labelsets import LabelSet
     from scdcli.legend import Legend
     from scdcli.mappairs import PairOfMaps
@@ -36,10 +36,8 @@ if TYPE_CHECKING:
     show_default=False,
     help="Predicted maps to score, matched by name; without it a model predicts them.",
 )
-@model_option
+@running_options
 @legend_option
-@tta_option
-@device_option
 @output_option("FILE", "Write the JSON document to this file too.")
 @overwrite_option
 @json_option
@@ -65,36 +63,50 @@ def evaluate(
     if output:
         _require_free(output, overwrite=options["overwrite"])
     terminal = Terminal(options["quiet"])
-    found = _evaluate(truth, pred, terminal, options)
+    predictor = None if pred else make_predictor(options, terminal)
+    found = _evaluate(truth, pred, predictor, terminal, options["legend"])
     sides = {"truth": str(truth), "predictions": str(pred) if pred else None}
+    sides |= {"model": None, "settings": None} if predictor is None else _described(predictor)
     document = json.dumps(sides | found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-    if output:
-        _write(output, document)
     if options["json"]:
         click.echo(document)
     else:
         show_scores(found)
+    if output:
+        _write(output, document)
+
+
+def _described(predictor: "Predictor") -> dict[str, Any]:
+    from scdcli.provenance import describe_model, describe_run
+
+    return {"model": describe_model(predictor.loaded), "settings": describe_run(predictor)}
 
 
 def _evaluate(
-    truth_folder: Path, folder: Path | None, terminal: Terminal, options: dict[str, Any]
+    truth_folder: Path,
+    folder: Path | None,
+    predictor: "Predictor | None",
+    terminal: Terminal,
+    legend_name: str | None,
 ) -> "Evaluation":
     from scdcli.evaluation import score_maps
     from scdcli.labelsets import find_predictions, find_truth
     from scdcli.legend import find_legend
     from scdcli.mappairs import files_legend, pairs_of_files
 
-    given = find_legend(options["legend"]) if options["legend"] else None
+    given = find_legend(legend_name) if legend_name else None
     truth = find_truth(truth_folder)
     predictions = find_predictions(folder) if folder else None
     for side in (truth, predictions):
         if side and side.note:
             terminal.note(side.note)
-    if predictions:
+    legend: Legend | None
+    if predictor:
+        legend, pairs = _predicted_pairs(truth, given, predictor)
+    else:
+        assert predictions is not None
         legend = given or files_legend(truth, predictions)
         pairs = pairs_of_files(truth, predictions, legend, overrule=given is not None)
-    else:
-        legend, pairs = _predicted_pairs(truth, given, options)
     with terminal.progress("pairs", len(truth.maps)) as bar:
         found = score_maps(_shown(pairs, len(truth.maps), bar), legend)
     _note_choices(found, terminal)
@@ -102,35 +114,28 @@ def _evaluate(
 
 
 def _predicted_pairs(
-    truth: "LabelSet", given: "Legend | None", options: dict[str, Any]
+    truth: "LabelSet", given: "Legend | None", predictor: "Predictor"
 ) -> tuple["Legend", Iterator["PairOfMaps"]]:
     """The pairs of a labelled set with the maps that a model predicts for them."""
-    from scdcli.checkpoint import DEFAULT_MODEL, load_model
-    from scdcli.device import pick_device
     from scdcli.errors import DatasetError
-    from scdcli.inference import Predictor, default_tiling, predict_windows
+    from scdcli.inference import predict_windows
     from scdcli.mappairs import PredictedWindow, pairs_of_predictor
     from scdcli.pair import open_pair
-    from scdcli.symmetry import find_tta
 
-    device = pick_device(options["device"])
-    loaded = load_model(options["model"] or DEFAULT_MODEL, device)
-    header = loaded.header
-    if given and len(given) != len(header.legend):
+    known = predictor.loaded.header.legend
+    if given and len(given) != len(known):
         raise DatasetError(
-            f"legend {given.name!r} has {len(given)} classes, but the model {loaded.name} "
-            f"predicts {len(header.legend)}; choose a model with the legend of the labels."
+            f"legend {given.name!r} has {len(given)} classes, but the model "
+            f"{predictor.loaded.name} predicts {len(known)}; choose a model with the legend of the "
+            "labels."
         )
-    tta = find_tta(options["tta"], gpu=device.type == "cuda")
-    tiling = default_tiling(loaded)
-    predictor = Predictor(loaded, device, header.threshold, tta=tta, tiling=tiling)
 
     def predict(before: Path, after: Path) -> Iterator[PredictedWindow]:
         with open_pair(before, after) as pair:
             for window, decoded, _ in predict_windows(pair, predictor):
                 yield window, decoded.from_class, decoded.to_class
 
-    legend = given or header.legend
+    legend = given or known
     return legend, pairs_of_predictor(truth, predict, legend, overrule=given is not None)
 
 
@@ -159,6 +164,11 @@ def _require_free(path: Path, *, overwrite: bool) -> None:
 
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; replace it with --overwrite, or name another file.")
+    if path.is_dir() or not path.parent.is_dir():
+        problem = (
+            "is a folder" if path.is_dir() else f"cannot be written: {path.parent} is no folder"
+        )
+        raise OutputError(f"{path} {problem}; name a file.")
 
 
 def _write(path: Path, document: str) -> None:
@@ -171,3 +181,5 @@ def _write(path: Path, document: str) -> None:
         partial.replace(path)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
+    finally:
+        partial.unlink(missing_ok=True)

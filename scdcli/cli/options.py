@@ -47,6 +47,49 @@ workers_option = click.option(
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, help="Random seed.")
 
 
+threshold_option = click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=None,
+    show_default="the model's",
+    help="Change probability from which a pixel counts as changed.",
+)
+chip_option = click.option(
+    "--chip",
+    type=click.IntRange(min=64),
+    default=None,
+    show_default="512, or the model's if larger",
+    help="Side in pixels of what the network sees at a time.",
+)
+overlap_option = click.option(
+    "--overlap", type=click.IntRange(min=0), default=128, help="Of neighboring chips, pixels."
+)
+batch_option = click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    default=None,
+    show_default="1, on a GPU 8",
+    help="Chips per forward pass.",
+)
+precision_option = click.option("--precision", default="auto", metavar="auto|fp32|bf16|fp16")
+
+
+def running_options(command: Command) -> Command:
+    """All options that say how a model runs; `scdcli.cli.predictor` takes them."""
+    for option in (
+        device_option,
+        precision_option,
+        batch_option,
+        overlap_option,
+        chip_option,
+        threshold_option,
+        tta_option,
+        model_option,
+    ):
+        command = option(command)
+    return command
+
+
 def output_option(
     metavar: str, help: str, *, required: bool = False
 ) -> Callable[[Command], Command]:

@@ -1,24 +1,21 @@
 """``scd predict``: two images in, a folder of maps, polygons and tables out."""
 
 import json
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from scdcli.cli.options import (
-    device_option,
     json_option,
-    model_option,
     output_option,
     overwrite_option,
     quiet_option,
-    tta_option,
+    running_options,
 )
+from scdcli.cli.predictor import make_predictor
 from scdcli.cli.terminal import Terminal
-
-if TYPE_CHECKING:
-    from scdcli.inference import Predictor
 
 
 def _numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[float, ...]:
@@ -28,13 +25,19 @@ def _numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> tu
         numbers = tuple(kind(part) for part in (text or "").split(",") if part)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not numbers with commas between.") from error
-    if text and param.name == "scale" and len(numbers) != 2:
-        raise click.BadParameter(f"{text!r} is not two numbers, LO,HI.")
+    if numbers and param.name == "scale" and not _is_range(numbers):
+        raise click.BadParameter(f"{text!r} is not LO,HI, the lower value first.")
     return numbers
+
+
+def _is_range(numbers: tuple[float, ...]) -> bool:
+    return len(numbers) == 2 and all(map(isfinite, numbers)) and numbers[0] < numbers[1]
 
 
 def _formats(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str, ...]:
     names = [name.strip() for name in text.split(",")]
+    if "none" in names and len(names) > 1:
+        raise click.BadParameter(f"{text!r}: none goes with no other format.")
     return () if names == ["none"] else tuple(dict.fromkeys(names))
 
 
@@ -42,15 +45,7 @@ def _formats(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str
 @click.argument("before")
 @click.argument("after")
 @output_option("DIR", "Folder of the result; <before>__<after> if not given.")
-@model_option
-@tta_option
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    default=None,
-    show_default="the model's",
-    help="Change probability from which a pixel counts as changed.",
-)
+@running_options
 @click.option(
     "--bands",
     callback=_numbers,
@@ -82,10 +77,6 @@ def _formats(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str
     default=0.0,
     help="Smallest polygon, m² (pixels without a CRS); the rasters keep everything.",
 )
-@click.option("--overlap", type=click.IntRange(min=0), default=128, help="Of chips, pixels.")
-@click.option("--batch", type=click.IntRange(min=1), default=None, show_default="1, on a GPU 8")
-@click.option("--precision", default="auto", metavar="auto|fp32|bf16|fp16")
-@device_option
 @overwrite_option
 @json_option
 @quiet_option
@@ -107,7 +98,12 @@ def predict(before: str, after: str, output: Path | None, **options: Any) -> Non
     require_free(out, mark=SUMMARY, overwrite=options["overwrite"])
     _refuse_inputs_inside(out, before, after, options["model"])
     terminal = Terminal(options["quiet"])
-    predictor = _predictor(options)
+    predictor = make_predictor(options, terminal)
+    if options["land_cover"] and not predictor.loaded.header.land_cover:
+        terminal.note(
+            f"The model {predictor.loaded.name} has learnt classes on changed pixels only: its "
+            "land cover elsewhere is a guess."
+        )
     settings = OutputSettings(
         land_cover=options["land_cover"],
         formats=options["vector"],
@@ -120,10 +116,6 @@ def predict(before: str, after: str, output: Path | None, **options: Any) -> Non
     ) as pair:
         for note in pair.notes:
             terminal.note(note)
-        terminal.note(
-            f"Model {predictor.loaded.name}, test-time augmentation {predictor.tta}, "
-            f"on {predictor.device}."
-        )
         with terminal.progress("predicting, %", 100) as bar:
             summary = write_prediction(
                 pair,
@@ -136,27 +128,6 @@ def predict(before: str, after: str, output: Path | None, **options: Any) -> Non
     if not terminal.quiet and not options["json"]:
         _show(summary)
     click.echo(json.dumps(summary, ensure_ascii=False) if options["json"] else out)
-
-
-def _predictor(options: dict[str, Any]) -> "Predictor":
-    from scdcli.checkpoint import DEFAULT_MODEL, load_model
-    from scdcli.device import pick_device, pick_precision
-    from scdcli.inference import Predictor, default_tiling
-    from scdcli.symmetry import find_tta
-
-    device = pick_device(options["device"])
-    gpu = device.type == "cuda"
-    loaded = load_model(options["model"] or DEFAULT_MODEL, device)
-    threshold = options["threshold"]
-    return Predictor(
-        loaded,
-        device,
-        loaded.header.threshold if threshold is None else threshold,
-        precision=pick_precision(options["precision"], device),
-        tta=find_tta(options["tta"], gpu=gpu),
-        tiling=default_tiling(loaded, options["overlap"]),
-        batch=options["batch"] or (8 if gpu else 1),
-    )
 
 
 def _show(summary: dict[str, Any]) -> None:

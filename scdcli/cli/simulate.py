@@ -24,7 +24,12 @@ from scdcli.cli.terminal import Terminal
     show_default="512, demo scene 1600",
     help="Side of a pair in pixels.",
 )
-@click.option("--split", default="train", help="Split the pairs belong to: train, val, test.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "val", "test"]),
+    default="train",
+    help="Split the pairs belong to; another split is other pairs.",
+)
 @click.option(
     "--workers", type=click.IntRange(min=1), default=1, help="Processes; the result is the same."
 )

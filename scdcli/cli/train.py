@@ -16,25 +16,50 @@ from scdcli.cli.options import (
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from scdcli.legend import Legend
     from scdcli.runfolder import EpochLog
 
 
+def _ascending(
+    ctx: click.Context, param: click.Parameter, pair: tuple[float, float]
+) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise click.BadParameter(f"{pair[0]:g} {pair[1]:g}: give the lower value first.")
+    return pair
+
+
 @click.command()
-@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("dataset", type=click.Path(path_type=Path))
 @output_option("RUN", "Folder of the run.", required=True)
 @click.option("--network", default="asn", help="Network by name.")
 @click.option("--blocks", default="residual", help="Basic blocks of the encoders.")
-@click.option("--width", type=float, default=1.0, help="Multiplier of all channel counts.")
+@click.option(
+    "--width",
+    type=click.FloatRange(0, 8, min_open=True),
+    default=1.0,
+    help="Multiplier of all channel counts.",
+)
 @click.option("--bands", type=click.IntRange(min=1), default=3, help="Bands of the images.")
 @legend_option
 @click.option("--epochs", type=click.IntRange(min=1), default=50)
 @click.option("--batch", type=click.IntRange(min=1), default=4, help="Pairs per step.")
 @click.option("--optimizer", default="sgd", metavar="sgd|adamw")
-@click.option("--lr", type=float, default=0.005, help="Initial learning rate (poly decay).")
-@click.option("--momentum", type=float, default=0.9, help="Of SGD.")
-@click.option("--weight-decay", type=float, default=1e-4)
+@click.option(
+    "--lr",
+    type=click.FloatRange(0, min_open=True),
+    default=0.005,
+    help="Initial learning rate (poly decay).",
+)
+@click.option("--momentum", type=click.FloatRange(0, 1, max_open=True), default=0.9, help="Of SGD.")
+@click.option("--weight-decay", type=click.FloatRange(min=0), default=1e-4)
 @click.option("--chip", type=click.IntRange(min=64), default=512, help="Side in pixels.")
-@click.option("--scale", type=(float, float), default=(0.5, 2.0), help="Random scale, low high.")
+@click.option(
+    "--scale",
+    type=(click.FloatRange(0.1, 10), click.FloatRange(0.1, 10)),
+    default=(0.5, 2.0),
+    callback=_ascending,
+    help="Random scale, low high.",
+)
 @click.option("--flip/--no-flip", default=True, help="Random mirroring.")
 @click.option("--swap-dates/--no-swap-dates", default=False, help="Randomly swap the dates.")
 @click.option("--jitter", type=click.FloatRange(0, 2), default=0.0, help="Radiometric jitter.")
@@ -98,7 +123,6 @@ def _arguments(dataset: Path, terminal: Terminal, options: dict[str, Any]) -> di
     from scdcli.dataset import LAYOUTS, find_split, split_validation
     from scdcli.device import pick_device, pick_precision
     from scdcli.errors import DatasetError
-    from scdcli.legend import find_legend
     from scdcli.networks import NetworkSettings
     from scdcli.trainer import Hardware, TrainingSettings
 
@@ -106,14 +130,17 @@ def _arguments(dataset: Path, terminal: Terminal, options: dict[str, Any]) -> di
         torch.set_num_threads(options["threads"])
     folder = find_split(dataset, "train")
     if folder is None:
-        raise DatasetError(f"{dataset} has neither a train folder nor im1 in it; see scd train -h.")
+        raise DatasetError(
+            f"{dataset} is not a labelled set: it has neither a train folder nor im1, im2, label1 "
+            "and label2; scd train --help says more."
+        )
     samples = LAYOUTS["second"](folder)
     val_folder = find_split(dataset, "val")
     if val_folder is not None:
         validation = LAYOUTS["second"](val_folder)
     else:
         samples, validation = split_validation(samples, options["val_share"], options["seed"])
-    legend = find_legend(options["legend"] or "second")
+    legend = _legend(samples[0].from_label, options["legend"])
     has_cover = all(sample.from_cover for sample in samples)
     cover = has_cover if options["cover"] is None else options["cover"]
     if cover and not has_cover:
@@ -141,6 +168,24 @@ def _arguments(dataset: Path, terminal: Terminal, options: dict[str, Any]) -> di
         "hardware": hardware,
         "data": dataset.name,
     }
+
+
+def _legend(label: Path, name: str | None) -> "Legend":
+    """The legend asked for, or the one that the labels carry or have the colors of."""
+    from scdcli.errors import DatasetError
+    from scdcli.labels import open_label
+    from scdcli.legend import find_legend
+
+    if name:
+        return find_legend(name)
+    with open_label(label) as opened:
+        if opened.legend is None:
+            raise DatasetError(
+                f"{label} holds indices, and copies of one set differ in their order; say which "
+                "classes they are with --legend, for example --legend second if 1 is water, "
+                "2 n.v.g. surface, 3 low vegetation, 4 tree, 5 building and 6 playground."
+            )
+        return opened.legend
 
 
 def _epoch_line(log: "EpochLog", epochs: int) -> str:

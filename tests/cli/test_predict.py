@@ -136,6 +136,8 @@ def test_an_existing_result_is_refused_before_any_work(scd, here):
         ["--nonsense"],
         ["--scale", "a"],
         ["--scale", "1,2,3"],
+        ["--scale", "0,inf"],
+        ["--vector", "gpkg,none"],
     ],
 )
 def test_wrong_usage_is_exit_2(scd, here, options):

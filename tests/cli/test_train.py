@@ -2,8 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 import rasterio
+from conftest import write_png
 
 QUICK = ["--width", "0.125", "--chip", "64", "--epochs", "1", "--batch", "2", "-q"]
 
@@ -66,6 +68,28 @@ def test_a_folder_without_a_set_says_what_is_missing(scd, tmp_path):
     result = scd("train", tmp_path, "-o", tmp_path / "run")
     assert result.exit_code == 1
     assert "neither a train folder nor im1" in result.stderr
+    missing = scd("train", tmp_path / "nowhere", "-o", tmp_path / "run")
+    assert missing.exit_code == 1
+    assert "nowhere is not a labelled set" in missing.stderr
+
+
+@pytest.mark.parametrize(
+    "options", [["--scale", "2", "0.5"], ["--lr", "-1"], ["--width", "0"], ["--chip", "8"]]
+)
+def test_values_out_of_range_are_usage_errors(scd, tmp_path, options):
+    assert scd("train", tmp_path, "-o", tmp_path / "run", *options).exit_code == 2
+
+
+def test_index_labels_need_a_legend(scd, second_tree, tmp_path):
+    root = second_tree(pairs=3, size=64)
+    for part in ("label1", "label2"):
+        for path in (root / "train" / part).iterdir():
+            write_png(path, np.zeros((64, 64), np.uint8))
+    command = ("train", root, "-o", tmp_path / "run", *QUICK)
+    refused = scd(*command)
+    assert refused.exit_code == 1
+    assert "--legend second" in refused.stderr
+    assert scd(*command, "--legend", "second").exit_code == 0
 
 
 def test_models_lists_and_describes(scd):
@@ -84,9 +108,15 @@ def test_simulated_pairs_are_a_set_that_trains(scd, tmp_path):
     result = scd("simulate", tmp_path / "world", "--pairs", "2", "--size", "128", "-q")
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{tmp_path / 'world' / 'train'}\n"
-    again = scd("simulate", tmp_path / "world", "--pairs", "2", "--size", "128", "-q")
+    command = ("simulate", tmp_path / "world", "--pairs", "2", "--size", "128", "-q")
+    again = scd(*command)
     assert again.exit_code == 1
     assert "--overwrite" in again.stderr
+    assert json.loads((tmp_path / "world/train/simulation.json").read_text())["seed"] == 0
+    (tmp_path / "world/train/notes.txt").write_text("mine")
+    assert "also holds notes.txt" in scd(*command, "--overwrite").stderr
+    (tmp_path / "world/train/notes.txt").unlink()
+    assert scd(*command, "--overwrite").exit_code == 0
     trained = scd("train", tmp_path / "world", "-o", tmp_path / "run", *QUICK, "--val-share", "0.5")
     assert trained.exit_code == 0, trained.output
 

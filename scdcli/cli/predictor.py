@@ -1,0 +1,34 @@
+"""The model and how to run it, from the options that predict and evaluate share."""
+
+from typing import TYPE_CHECKING, Any
+
+from scdcli.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from scdcli.inference import Predictor
+
+
+def make_predictor(options: dict[str, Any], terminal: Terminal) -> "Predictor":
+    """A predictor from `running_options`; says what it chose."""
+    from scdcli.checkpoint import DEFAULT_MODEL, load_model
+    from scdcli.device import pick_device, pick_precision
+    from scdcli.inference import Predictor, default_chip
+    from scdcli.symmetry import find_tta
+    from scdcli.tiling import Tiling
+
+    device = pick_device(options["device"])
+    gpu = device.type == "cuda"
+    tta = find_tta(options["tta"], gpu=gpu)
+    precision = pick_precision(options["precision"], device)
+    loaded = load_model(options["model"] or DEFAULT_MODEL, device)
+    threshold = options["threshold"]
+    terminal.note(f"Model {loaded.name}, test-time augmentation {tta}, on {device}.")
+    return Predictor(
+        loaded,
+        device,
+        loaded.header.threshold if threshold is None else threshold,
+        precision=precision,
+        tta=tta,
+        tiling=Tiling(options["chip"] or default_chip(loaded), options["overlap"]),
+        batch=options["batch"] or (8 if gpu else 1),
+    )
