@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,8 +34,9 @@ def models(model: str | None, **options: Any) -> None:  # noqa: ANN401
             click.echo(f"{name}{'  (default)' if name == DEFAULT_MODEL else ''}")
         return
     loaded = load_model(model)
-    card = bundled_models().get(model, Path()).with_suffix(".md")
-    if options["json"] or not card.is_file():
+    file = bundled_models().get(model)
+    card = file.with_suffix(".md") if file else None
+    if options["json"] or card is None or not card.is_file():
         click.echo(json.dumps(_description(loaded), indent=2, ensure_ascii=False))
     else:
         click.echo(card.read_text(encoding="utf-8"))
