@@ -1,6 +1,6 @@
 """The moving parts of a training run: settings, model, optimizer, average, and their state."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import torch
@@ -8,8 +8,9 @@ from torch import Tensor
 
 from scdcli.augment import Augmentation
 from scdcli.averaging import WeightAverage
+from scdcli.checkpoint import LoadedModel
 from scdcli.dataset import Sample, band_statistics
-from scdcli.errors import TrainingError, UnknownName
+from scdcli.errors import ModelError, TrainingError, UnknownName
 from scdcli.networks import NetworkSettings, build, initialize
 from scdcli.networks.model import ChangeModel
 from scdcli.runfolder import EpochLog, load_state, save_state
@@ -79,11 +80,23 @@ class Trainer:
 
 
 def make_trainer(
-    samples: list[Sample], network: NetworkSettings, settings: TrainingSettings, hardware: Hardware
+    samples: list[Sample],
+    network: NetworkSettings,
+    settings: TrainingSettings,
+    hardware: Hardware,
+    start: LoadedModel | None = None,
 ) -> Trainer:
-    """A fresh model with the statistics of its data, and what trains it.
+    """A model with the statistics of its data, and what trains it.
+
+    Args:
+        samples: The training pairs.
+        network: What to build.
+        settings: The protocol.
+        hardware: Where to compute.
+        start: A model of the same network whose weights to start from; fresh ones without it.
 
     Raises:
+        ModelError: ``start`` is of another network.
         TrainingError: The images have another number of bands than the network.
         UnknownName: No such network, blocks or optimizer.
     """
@@ -96,13 +109,31 @@ def make_trainer(
             f"{network.bands}; give --bands {len(mean)}."
         )
     built = build(network)
-    initialize(built)
+    if start is None:
+        initialize(built)
+    else:
+        _require_same(start, network)
+        built.load_state_dict(start.model.network.state_dict())
     model = ChangeModel(built, mean, std).to(hardware.device)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = WeightAverage(model, settings.ema) if settings.ema else None
     scaling = hardware.precision == torch.float16
     scaler = torch.amp.GradScaler(hardware.device.type, enabled=scaling)
     return Trainer(model, OPTIMIZERS[settings.optimizer](model, settings), average, scaler)
+
+
+def _require_same(start: LoadedModel, network: NetworkSettings) -> None:
+    other = start.header.network
+    differing = [
+        f"{field.name} {getattr(other, field.name)} there and {getattr(network, field.name)} here"
+        for field in fields(NetworkSettings)
+        if getattr(other, field.name) != getattr(network, field.name)
+    ]
+    if differing:
+        raise ModelError(
+            f"{start.name} cannot be the start of this training: {', '.join(differing)}; train "
+            "the same network, or start without --init."
+        )
 
 
 def store(trainer: Trainer, out: Path) -> None:

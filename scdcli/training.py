@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from scdcli.checkpoint import ModelHeader, save_model
+from scdcli.checkpoint import LoadedModel, ModelHeader, save_model
 from scdcli.chips import Chips, batches
 from scdcli.dataset import Sample
 from scdcli.device import autocast
@@ -46,6 +46,7 @@ def train(
     *,
     resume: bool = False,
     half: bool = False,
+    start: LoadedModel | None = None,
     data: str = "",
 ) -> Iterator[StepDone | EpochLog]:
     """Train and write the run's folder; yields every step and every finished epoch.
@@ -59,19 +60,23 @@ def train(
         settings: The protocol.
         hardware: Where to compute.
         resume: Continue the run in ``out``.
+        start: A model of the same network whose weights to start from.
         half: Store the model files in 16 bits.
         data: What the data is, for the model's header.
 
     Raises:
+        ModelError: ``start`` is of another network.
         OutputError: ``out`` holds a run and ``resume`` is off.
         TrainingError: The loss is no longer a number, or a resumed run has other settings.
         UnknownName: No such network, blocks or optimizer.
     """
     described = asdict(settings) | {"network": asdict(network), "legend": legend.to_dict()}
     described |= {"pairs": len(samples), "validation_pairs": len(validation)}
+    if start is not None:
+        described |= {"init": {"name": start.name, "sha256": start.sha256}}
     resuming = require_run(out, described, resume=resume)
     torch.manual_seed(settings.seed)
-    trainer = make_trainer(samples, network, settings, hardware)
+    trainer = make_trainer(samples, network, settings, hardware, start)
     if resuming:
         restore(trainer, out)
     else:

@@ -12,7 +12,7 @@ from scdcli.augment import Augmentation
 from scdcli.averaging import WeightAverage
 from scdcli.checkpoint import load_model, read_tensors
 from scdcli.dataset import second_samples
-from scdcli.errors import OutputError, TrainingError, UnknownName
+from scdcli.errors import ModelError, OutputError, TrainingError, UnknownName
 from scdcli.legend import SECOND
 from scdcli.networks import NetworkSettings
 from scdcli.runfolder import EpochLog
@@ -208,3 +208,25 @@ def test_a_run_that_never_finished_an_epoch_does_not_block_the_next(samples, tmp
         with pytest.raises(TrainingError, match="no epoch was finished before"):
             run(samples, tmp_path)
     assert len(run(samples, tmp_path, replace(QUICK, lr=1e-3), stop_after=1)) == 1
+
+
+def test_a_run_may_start_from_the_weights_of_another(samples, tmp_path):
+    run(samples, tmp_path / "first", stop_after=1)
+    start = load_model(str(tmp_path / "first/last.safetensors"))
+    still = replace(QUICK, lr=1e-12, ema=0.0, weight_decay=0.0)
+    run(samples, tmp_path / "second", still, stop_after=1, start=start)
+    going_on = load_model(str(tmp_path / "second/last.safetensors"))
+    assert going_on.header.training["init"]["sha256"] == start.sha256
+    for name, tensor in going_on.model.named_parameters():
+        torch.testing.assert_close(tensor, dict(start.model.named_parameters())[name])
+
+
+def test_a_start_of_another_network_names_both(samples, tmp_path):
+    run(samples, tmp_path / "first", stop_after=1)
+    start = load_model(str(tmp_path / "first/last.safetensors"))
+    wider = replace(TINY, width=0.25)
+    events = training.train(
+        samples, [], tmp_path / "second", wider, SECOND, QUICK, CPU, start=start
+    )
+    with pytest.raises(ModelError, match=r"width 0\.125 there and 0\.25 here"):
+        next(events)

@@ -82,6 +82,13 @@ def _ascending(
     help="Share of the training pairs held out to choose the best epoch, unless there is a val "
     "folder; 0 for none. The test split is never touched.",
 )
+@click.option(
+    "--init",
+    metavar="NAME|FILE",
+    default=None,
+    help="Start from the weights of a model of the same network, for example to go on with other "
+    "data or settings.",
+)
 @click.option("--half", is_flag=True, help="Store the model files in 16 bits: half the size.")
 @click.option("--precision", default="auto", metavar="auto|fp32|bf16|fp16")
 @click.option("--threads", type=click.IntRange(min=1), default=None, help="CPU threads.")
@@ -120,6 +127,7 @@ def _arguments(dataset: Path, terminal: Terminal, options: dict[str, Any]) -> di
     import torch
 
     from scdcli.augment import Augmentation
+    from scdcli.checkpoint import load_model
     from scdcli.dataset import LAYOUTS, find_split, split_validation
     from scdcli.device import pick_device, pick_precision
     from scdcli.errors import DatasetError
@@ -166,6 +174,7 @@ def _arguments(dataset: Path, terminal: Terminal, options: dict[str, Any]) -> di
             **{key: options[key] for key in protocol}, cover=cover, augmentation=augmentation
         ),
         "hardware": hardware,
+        "start": load_model(options["init"]) if options["init"] else None,
         "data": dataset.name,
     }
 
