@@ -172,8 +172,13 @@ def test_an_existing_folder_stays_unless_it_may_be_replaced(scenes, tmp_path):
     with pytest.raises(OutputError, match=r"out exists; replace it with --overwrite"):
         run(scenes, tmp_path / "out")
     assert (tmp_path / "out/mine.txt").read_text() == "keep"
-    run(scenes, tmp_path / "out", overwrite=True)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    with pytest.raises(OutputError, match="not made by this command"):
+        run(scenes, tmp_path / "out", overwrite=True)
+    assert (tmp_path / "out/mine.txt").read_text() == "keep"
+    run(scenes, tmp_path / "ours")
+    (tmp_path / "ours/stale.tif").write_text("")
+    run(scenes, tmp_path / "ours", overwrite=True)
+    assert {path.name for path in (tmp_path / "ours").iterdir()} == FILES
 
 
 def test_a_failure_leaves_nothing(scenes, tmp_path):
