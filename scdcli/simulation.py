@@ -175,7 +175,7 @@ def _pictures(pair: WorldPair) -> tuple[NDArray[np.uint8], ...]:
 
 
 def _write_png(path: Path, colors: NDArray[np.uint8]) -> None:
-    profile = {"driver": "PNG", "dtype": "uint8", "count": 3}
+    profile = {"driver": "PNG", "zlevel": 1, "dtype": "uint8", "count": 3}
     height, width = colors.shape[1:]
     with warnings.catch_warnings(), rasterio.Env(GDAL_PAM_ENABLED="NO"):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
