@@ -15,12 +15,15 @@ from rasterio.windows import Window
 from torch import Tensor
 
 from scdcli.checkpoint import LoadedModel
-from scdcli.decode import Decoded, decode
+from scdcli.decode import READOUTS, Decoded, decode
 from scdcli.device import autocast
 from scdcli.errors import ModelError
+from scdcli.networks import outputs
 from scdcli.pair import Pair
 from scdcli.symmetry import TTA, View, sides
 from scdcli.tiling import Blend, Supertile, Tiling, supertiles
+
+CHANNELS_AT_SIX = 16  # that a supertile of 6 by 6 strides holds in about 350 MB
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ class Predictor:
         """K."""
         return len(self.loaded.header.legend)
 
+    @property
+    def output(self) -> str:
+        """What kind of output the network has."""
+        return self.loaded.model.output
+
 
 @dataclass(frozen=True)
 class Chip:
@@ -59,6 +67,12 @@ class Chip:
 def default_chip(loaded: LoadedModel) -> int:
     """512 pixels, or more if the model was trained on larger chips."""
     return max(512, loaded.header.chip)
+
+
+def default_supertile(loaded: LoadedModel) -> int:
+    """Side of a supertile in strides: 6, or fewer where many channels would fill the memory."""
+    channels = READOUTS[loaded.model.output].channels(len(loaded.header.legend))
+    return max(1, min(6, int(6 * (CHANNELS_AT_SIX / channels) ** 0.5)))
 
 
 def require_bands(loaded: LoadedModel, pair: Pair) -> None:
@@ -90,12 +104,16 @@ def predict_windows(
     """
     require_bands(predictor.loaded, pair)
     for tile in supertiles(pair.grid.height, pair.grid.width, predictor.tiling):
-        blend = Blend(tile.core, 2 * predictor.classes + 1, predictor.tiling)
+        channels = READOUTS[predictor.output].channels(predictor.classes)
+        blend = Blend(tile.core, channels, predictor.tiling)
         valid = np.zeros((tile.core.height, tile.core.width), dtype=bool)
         for chip, probabilities in _predict_chips(_read_chips(pair, tile, predictor), predictor):
             blend.add(chip.window, probabilities)
             _mark(valid, tile.core, chip)
-        yield tile.core, _decoded(blend.mean(), predictor).masked(valid), valid
+        decoded = decode(
+            blend.mean(), predictor.output, predictor.classes, threshold=predictor.threshold
+        )
+        yield tile.core, decoded.masked(valid), valid
 
 
 @torch.inference_mode()
@@ -108,7 +126,7 @@ def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor
         after: The same at the later date.
 
     Returns:
-        (B, 2K + 1, H, W) float32: classes before, classes after, change.
+        (B, P, H, W) float32, what `scdcli.networks.outputs.probabilities` gives.
     """
     size = before.shape[-1]
     total: Tensor | None = None
@@ -116,9 +134,8 @@ def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor
         images = (_resize(x, side).flip(view.axes) for x in (before, after))
         with autocast(predictor.device, predictor.precision):
             logits = predictor.loaded.model(*images)
-        classes = (x.float().softmax(dim=1) for x in (logits.from_class, logits.to_class))
-        change = logits.change.float().softmax(dim=1)[:, 1:]
-        seen = _resize(torch.cat((*classes, change), dim=1).flip(view.axes), size)
+        found = outputs.probabilities(outputs.in_float(logits))
+        seen = _resize(found.flip(view.axes), size)
         total = seen if total is None else total + seen
     assert total is not None
     return total / len(predictor.views)
@@ -142,7 +159,7 @@ def _read_chips(pair: Pair, tile: Supertile, predictor: Predictor) -> Iterator[C
 def _predict_chips(
     chips: Iterator[Chip], predictor: Predictor
 ) -> Iterator[tuple[Chip, NDArray[np.float32]]]:
-    """Chips with their probabilities (2K + 1, chip, chip); all-nodata chips are passed over."""
+    """Chips with their probabilities (P, chip, chip); all-nodata chips are passed over."""
     batch: list[Chip] = []
     for chip in chips:
         if chip.valid.any():
@@ -181,8 +198,3 @@ def _mark(valid: NDArray[np.bool_], core: Window, chip: Chip) -> None:
     cols = slice(max(left, 0), max(left + width, 0))
     part = valid[rows, cols]
     part[:] = chip.valid[max(-top, 0) :, max(-left, 0) :][: part.shape[0], : part.shape[1]]
-
-
-def _decoded(blended: NDArray[np.float32], predictor: Predictor) -> Decoded:
-    before, after, change = np.split(blended, (predictor.classes, 2 * predictor.classes))
-    return decode(before, after, change, threshold=predictor.threshold)

@@ -19,7 +19,8 @@ from scdcli.device import autocast
 from scdcli.errors import TrainingError
 from scdcli.legend import Legend
 from scdcli.networks import NetworkSettings
-from scdcli.networks.losses import asn_loss
+from scdcli.networks.losses import change_loss
+from scdcli.networks.outputs import in_float
 from scdcli.runfolder import BEST, LAST, EpochLog, require_run, start_run, write_log
 from scdcli.trainer import Hardware, Trainer, TrainingSettings, make_trainer, restore, store
 from scdcli.validation import known, validate
@@ -181,8 +182,7 @@ def _optimize(trainer: Trainer, batch: dict[str, Tensor], hardware: Hardware) ->
     with autocast(hardware.device, hardware.precision):
         images = (x.contiguous(memory_format=torch.channels_last) for x in _images(batch))
         logits = trainer.model(*images)
-    logits = type(logits)(*(x.float() for x in logits))
-    loss = asn_loss(logits, batch["from_label"], batch["to_label"], batch["changed"])
+    loss = change_loss(in_float(logits), batch["from_label"], batch["to_label"], batch["changed"])
     if torch.isfinite(loss):
         trainer.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         trainer.scaler.step(trainer.optimizer)

@@ -12,9 +12,9 @@ from scdcli.decode import decode
 from scdcli.device import autocast
 from scdcli.legend import Legend
 from scdcli.metrics import ChangeScores, Undefined, Value, scores
-from scdcli.networks import Logits
-from scdcli.networks.losses import asn_loss
+from scdcli.networks.losses import change_loss
 from scdcli.networks.model import ChangeModel
+from scdcli.networks.outputs import in_float, probabilities
 from scdcli.trainer import Hardware
 
 
@@ -41,11 +41,11 @@ def validate(
             batch = {name: x.to(hardware.device) for name, x in batch.items()}
             with autocast(hardware.device, hardware.precision):
                 logits = model(batch["before"], batch["after"])
-            logits = Logits(*(x.float() for x in logits))
+            logits = in_float(logits)
             labels = (batch["from_label"], batch["to_label"], batch["changed"])
-            losses.append(float(asn_loss(logits, *labels)))
-            likely = [x.softmax(dim=1)[0].cpu().numpy() for x in logits]
-            decoded = decode(likely[0], likely[1], likely[2][1:], threshold=0.5)
+            losses.append(float(change_loss(logits, *labels)))
+            likely = probabilities(logits)[0].cpu().numpy()
+            decoded = decode(likely, model.output, len(legend), threshold=0.5)
             from_label, to_label = (x[0].cpu().numpy().astype(np.uint8) for x in labels[:2])
             maps = (from_label, to_label, decoded.from_class, decoded.to_class)
             counts += count_joint(maps)

@@ -11,6 +11,8 @@ from scdcli.networks.model import ChangeModel
 class Thresholds(torch.nn.Module):
     """A stand-in that is local and exact: classes by the red band, change where dates differ."""
 
+    output = "branches"
+
     def forward(self, before, after):
         def classes(image):
             level = (image[:, :1] / 40).floor().clamp(0, 5)

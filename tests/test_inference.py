@@ -88,6 +88,8 @@ def test_flip_averages_over_mirrored_copies():
     """A network that is 1 on the left half is 1/2 everywhere after flip, and 1/0 without."""
 
     class Left(torch.nn.Module):
+        output = "branches"
+
         def forward(self, before, after):
             half = torch.zeros_like(before[:, :2])
             half[:, 1, :, :16] = 50

@@ -12,7 +12,7 @@ def make_predictor(options: dict[str, Any], terminal: Terminal) -> "Predictor":
     """A predictor from `running_options`; says what it chose."""
     from scdcli.checkpoint import DEFAULT_MODEL, load_model
     from scdcli.device import pick_device, pick_precision
-    from scdcli.inference import Predictor, default_chip
+    from scdcli.inference import Predictor, default_chip, default_supertile
     from scdcli.symmetry import find_tta
     from scdcli.tiling import Tiling
 
@@ -29,6 +29,8 @@ def make_predictor(options: dict[str, Any], terminal: Terminal) -> "Predictor":
         loaded.header.threshold if threshold is None else threshold,
         precision=precision,
         tta=tta,
-        tiling=Tiling(options["chip"] or default_chip(loaded), options["overlap"]),
+        tiling=Tiling(
+            options["chip"] or default_chip(loaded), options["overlap"], default_supertile(loaded)
+        ),
         batch=options["batch"] or (8 if gpu else 1),
     )

@@ -1,21 +1,40 @@
 """The networks by name: `build` makes one from its settings.
 
-A network takes ``(before, after)``, normalized (B, bands, H, W) floats, and returns `Logits`.
+A network takes ``(before, after)``, normalized (B, bands, H, W) floats, and returns one of the
+outputs of `scdcli.networks.outputs`; its attribute ``output`` says which.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
 from scdcli.errors import ModelError, UnknownName
-from scdcli.networks.asn import ASN, Logits
+from scdcli.networks.asn import ASN
+from scdcli.networks.atl import ASNWithThresholds
 from scdcli.networks.blocks import BLOCKS
+from scdcli.networks.fc import EarlyFusion, SiameseConcatenation, SiameseDifference
+from scdcli.networks.hrscd import Strategy1, Strategy2, Strategy3, Strategy4
+from scdcli.networks.outputs import Logits
 
 __all__ = ["BLOCKS", "NETWORKS", "Logits", "NetworkSettings", "build", "initialize"]
 
 # A network is called with bands, classes, blocks and width, all by keyword.
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"asn": ASN}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "fc-ef": EarlyFusion,
+    "fc-siam-conc": SiameseConcatenation,
+    "fc-siam-diff": SiameseDifference,
+    "hrscd-str1": Strategy1,
+    "hrscd-str2": Strategy2,
+    "hrscd-str3": Strategy3,
+    "hrscd-str4": Strategy4,
+    "asn": ASN,
+    "asn-atl": ASNWithThresholds,
+    "asn-wo-arp": partial(ASN, arp=False),
+    "asn-wo-asp-arp": partial(ASN, asp=False, arp=False),
+    "asn-wo-pairs": partial(ASN, pairs=False),
+}
 
 
 @dataclass(frozen=True)

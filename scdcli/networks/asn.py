@@ -1,21 +1,12 @@
 """ASN: the asymmetric siamese network (Yang et al., Section III-D and Fig. 2)."""
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from scdcli.networks.blocks import EncoderBlocks
+from scdcli.networks.outputs import Logits
 from scdcli.networks.pyramids import CAPABILITIES, RepresentationPyramid, SpatialPyramid
 from scdcli.networks.trunk import PYRAMID_SCALE, WIDTHS, Decoder, Encoder, scaled
-
-
-class Logits(NamedTuple):
-    """What every network returns, before softmax."""
-
-    from_class: Tensor  # (B, K, H, W), class 1 first
-    to_class: Tensor  # (B, K, H, W)
-    change: Tensor  # (B, 2, H, W), unchanged first
 
 
 class ASN(nn.Module):
@@ -24,16 +15,31 @@ class ASN(nn.Module):
     One semantic encoder and decoder serve both dates, a change encoder reads the 2·bands stack,
     and a change decoder gets, at every scale, the change encoder's feature plus the absolute
     difference of the semantic features, added (not concatenated as in HRSCD.str4). Between the
-    6th and 7th plain block of the decoders stand aSP and aRP.
+    6th and 7th plain block of the decoders stand aSP and aRP. The ablations leave parts out.
 
     With 3 bands and 6 classes at width 1: 24.49 M parameters, 106.3 GMAC for one 512×512 pair;
     at width 0.5: 6.15 M and 30.8 GMAC.
     """
 
+    output = "branches"
+
     def __init__(
-        self, *, bands: int, classes: int, blocks: EncoderBlocks, width: float = 1.0
+        self,
+        *,
+        bands: int,
+        classes: int,
+        blocks: EncoderBlocks,
+        width: float = 1.0,
+        asp: bool = True,
+        arp: bool = True,
+        pairs: bool = True,
     ) -> None:
-        """Build for ``bands`` per date and ``classes`` K; ``width`` multiplies all channels."""
+        """Build for ``bands`` per date and ``classes`` K; ``width`` multiplies all channels.
+
+        Ablations: without ``arp`` (w/o-R of Table VI), also without ``asp`` (w/o-R&S), or without
+        the ``pairs`` (w/o-AF of Table V), which leaves aSP in the semantic decoders and, since all
+        that aRP gives are pairs, no aRP.
+        """
         super().__init__()
         widths = scaled(WIDTHS, width)
         capabilities = scaled(CAPABILITIES, width)
@@ -42,8 +48,9 @@ class ASN(nn.Module):
         self.change_encoder = Encoder(2 * bands, widths, blocks)
         self.semantic_decoder = Decoder(widths, classes, skips=1)
         self.change_decoder = Decoder(widths, 2, skips=0)
-        self.asp = SpatialPyramid(middle, middle, capabilities)
-        self.arp = RepresentationPyramid(middle, middle, capabilities)
+        self.asp = SpatialPyramid(middle, middle, capabilities, pairs=pairs) if asp else None
+        with_arp = asp and arp and pairs
+        self.arp = RepresentationPyramid(middle, middle, capabilities) if with_arp else None
 
     def forward(self, before: Tensor, after: Tensor) -> Logits:
         """Logits of a normalized pair, each date (B, bands, H, W) float."""
@@ -53,13 +60,22 @@ class ASN(nn.Module):
 
         f = self.semantic_decoder.deep(semantic)  # (2B, C, H/8, W/8)
         f_c = self.change_decoder.deep(skips)  # (B, C, H/8, W/8)
-        f, spatial_pairs, pyramid = self.asp(f, semantic[PYRAMID_SCALE])
-        representation_pairs = self.arp(f_c, change[PYRAMID_SCALE], pyramid)
+        f, f_c = self._through_pyramids(f, f_c, semantic[PYRAMID_SCALE], change[PYRAMID_SCALE])
 
-        classes = self.semantic_decoder.shallow(f, semantic)  # (2B, K, H, W)
-        changed = self.change_decoder.shallow(f_c + spatial_pairs + representation_pairs, skips)
-        from_class, to_class = classes.chunk(2)
-        return Logits(from_class, to_class, changed)
+        from_class, to_class = self.semantic_decoder.shallow(f, semantic).chunk(2)
+        return Logits(from_class, to_class, self.change_decoder.shallow(f_c, skips))
+
+    def _through_pyramids(
+        self, f: Tensor, f_c: Tensor, f_s: Tensor, f_cs: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Deep features (semantic, change) with what the pyramids make of them and of F_s."""
+        if self.asp is None:
+            return f, f_c
+        f, spatial_pairs, pyramid = self.asp(f, f_s)
+        joined = f_c if spatial_pairs is None else f_c + spatial_pairs
+        if self.arp is not None:
+            joined = joined + self.arp(f_c, f_cs, pyramid)
+        return f, joined
 
 
 def _sum_skip(change: Tensor, semantic: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""The basic blocks of the HRSCD trunk (residual blocks; ASN paper, Section VI-A).
+"""The basic blocks of the HRSCD trunk, and what replaces them in encoders (ASN paper, VI-C).
 
-A block is conv3×3 → BN → LeakyReLU → conv3×3 → BN plus a shortcut, summed and activated. Nothing
-is strided: subsampling blocks max-pool between their convolutions, which also keeps odd sizes
-exact (pooling rounds up, the upsampling blocks are told the size to return to).
+A residual block is conv3×3 → BN → LeakyReLU → conv3×3 → BN plus a shortcut, summed and activated.
+Nothing is strided: subsampling blocks max-pool between their convolutions, which also keeps odd
+sizes exact (pooling rounds up, the upsampling blocks are told the size to return to).
 """
 
 from typing import NamedTuple
@@ -33,6 +33,14 @@ def conv_bn(in_channels: int, out_channels: int, size: int = 3, dilation: int = 
     )
 
 
+def separable_bn(in_channels: int, out_channels: int) -> nn.Sequential:
+    """Depthwise conv3×3, pointwise conv1×1, batch normalization (Xception)."""
+    depthwise = nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False)
+    return nn.Sequential(
+        depthwise, conv(in_channels, out_channels, size=1), nn.BatchNorm2d(out_channels)
+    )
+
+
 def projection(in_channels: int, out_channels: int) -> nn.Module:
     """The shortcut: identity, or 1×1 conv + BN where the width changes."""
     if in_channels == out_channels:
@@ -40,36 +48,42 @@ def projection(in_channels: int, out_channels: int) -> nn.Module:
     return conv_bn(in_channels, out_channels, size=1)
 
 
-class PlainBlock(nn.Module):
-    """Residual block that keeps the size: (B, I, H, W) → (B, O, H, W)."""
+class ResidualBlock(nn.Module):
+    """Two convolutions and a shortcut; subclasses say how they are put together and of what."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         """Build the body and its shortcut."""
         super().__init__()
-        self.first = conv_bn(in_channels, out_channels)
-        self.second = conv_bn(out_channels, out_channels)
+        self.first = self.convolve(in_channels, out_channels)
+        self.second = self.convolve(out_channels, out_channels)
+        self.gate = self.weigh(out_channels)
         self.shortcut = projection(in_channels, out_channels)
+
+    def convolve(self, in_channels: int, out_channels: int) -> nn.Module:
+        """One convolution of the body, with BN."""
+        return conv_bn(in_channels, out_channels)
+
+    def weigh(self, channels: int) -> nn.Module:
+        """What the body passes before the sum: nothing here."""
+        return nn.Identity()
+
+
+class PlainBlock(ResidualBlock):
+    """Residual block that keeps the size: (B, I, H, W) → (B, O, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Sum of body and shortcut, activated."""
-        body = self.second(F.leaky_relu(self.first(x), SLOPE))
+        body = self.gate(self.second(F.leaky_relu(self.first(x), SLOPE)))
         return F.leaky_relu(body + self.shortcut(x), SLOPE)
 
 
-class DownBlock(nn.Module):
+class DownBlock(ResidualBlock):
     """Subsampling residual block: (B, I, H, W) → (B, O, ⌈H/2⌉, ⌈W/2⌉)."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        """Build the body and its shortcut."""
-        super().__init__()
-        self.first = conv_bn(in_channels, out_channels)
-        self.second = conv_bn(out_channels, out_channels)
-        self.shortcut = projection(in_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Both paths max-pooled by 2, summed and activated."""
-        body = _halve(F.leaky_relu(self.first(x), SLOPE))
-        return F.leaky_relu(self.second(body) + _halve(self.shortcut(x)), SLOPE)
+        body = self.gate(self.second(_halve(F.leaky_relu(self.first(x), SLOPE))))
+        return F.leaky_relu(body + _halve(self.shortcut(x)), SLOPE)
 
 
 class UpBlock(nn.Module):
@@ -99,12 +113,60 @@ def _halve(x: Tensor) -> Tensor:
     return F.max_pool2d(x, 2, ceil_mode=True)
 
 
+class ChannelGate(nn.Module):
+    """Squeeze and excitation: each channel times a weight in (0, 1) that the whole image gives."""
+
+    def __init__(self, channels: int) -> None:
+        """A two-layer perceptron that narrows to a 16th of the channels, at least 4."""
+        super().__init__()
+        narrow = max(4, channels // 16)
+        self.perceptron = nn.Sequential(
+            nn.Linear(channels, narrow), activation(), nn.Linear(narrow, channels), nn.Sigmoid()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → the same size."""
+        return x * self.perceptron(x.mean(dim=(2, 3)))[:, :, None, None]  # type: ignore[no-any-return]
+
+
+class _Separable(ResidualBlock):
+    def convolve(self, in_channels: int, out_channels: int) -> nn.Module:
+        return separable_bn(in_channels, out_channels)
+
+
+class _Gated(ResidualBlock):
+    def weigh(self, channels: int) -> nn.Module:
+        return ChannelGate(channels)
+
+
+class XceptionPlainBlock(_Separable, PlainBlock):
+    """Plain block of separable convolutions."""
+
+
+class XceptionDownBlock(_Separable, DownBlock):
+    """Subsampling block of separable convolutions."""
+
+
+class SEPlainBlock(_Gated, PlainBlock):
+    """Plain block whose body is reweighted by channel."""
+
+
+class SEDownBlock(_Gated, DownBlock):
+    """Subsampling block whose body is reweighted by channel."""
+
+
 class EncoderBlocks(NamedTuple):
-    """The two block types an encoder is made of; each takes (in_channels, out_channels)."""
+    """What an encoder is made of; each block takes (in_channels, out_channels)."""
 
+    entry: type[nn.Module]  # the first block, on the bands of the image
     plain: type[nn.Module]
-    down: type[nn.Module]
+    down: type[nn.Module]  # must halve with rounding up, as `DownBlock` does
+    gamma: float = 0.5  # γ of adaptive threshold learning that the paper sets with these blocks
 
 
-# An entry must halve with rounding up in `down`, as `DownBlock` does.
-BLOCKS = {"residual": EncoderBlocks(PlainBlock, DownBlock)}
+BLOCKS = {
+    "residual": EncoderBlocks(PlainBlock, PlainBlock, DownBlock),
+    # Xception itself opens with ordinary convolutions: three bands are too few to separate.
+    "xception": EncoderBlocks(PlainBlock, XceptionPlainBlock, XceptionDownBlock, gamma=0.4),
+    "se": EncoderBlocks(SEPlainBlock, SEPlainBlock, SEDownBlock),
+}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from scdcli.networks.asn import Logits
+from scdcli.networks.outputs import Output
 
 
 class ChangeModel(nn.Module):
@@ -21,7 +21,12 @@ class ChangeModel(nn.Module):
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
 
-    def forward(self, before: Tensor, after: Tensor) -> Logits:
+    @property
+    def output(self) -> str:
+        """What kind of output the network has, a key of `scdcli.decode.READOUTS`."""
+        return self.network.output  # type: ignore[return-value]
+
+    def forward(self, before: Tensor, after: Tensor) -> Output:
         """Logits of a pair, each date (B, bands, H, W) in the units of the images (uint8: 0-255).
 
         Both dates are normalized alike: the difference between them is the signal.

@@ -134,18 +134,23 @@ class PairFusion(nn.Module):
 class SpatialPyramid(nn.Module):
     """aSP: pyramids of both dates, fused for each date and linked in pairs across dates."""
 
-    def __init__(self, channels: int, shallow: int, capabilities: Sequence[int]) -> None:
-        """``channels`` of F, ``shallow`` channels of F_s; all parts are shared by the dates."""
+    def __init__(
+        self, channels: int, shallow: int, capabilities: Sequence[int], *, pairs: bool = True
+    ) -> None:
+        """``channels`` of F, ``shallow`` channels of F_s; all parts are shared by the dates.
+
+        Without ``pairs`` it is only multi-scale: the ablation of the pairs (Table V).
+        """
         super().__init__()
-        pairs = len(DILATIONS) ** 2
         self.v = BranchWeights(shallow, len(FACTORS) * len(DILATIONS))
         self.w = BranchWeights(shallow, len(capabilities))
         self.convolutions = ConvolutionPyramid(channels, capabilities)
         self.fusion = PyramidFusion(channels, shallow, capabilities)
         self.to_decoder = nn.Sequential(conv_bn(sum(capabilities), channels), activation())
-        self.pairs = PairFusion(pairs * sum(capabilities), channels)
+        count = len(DILATIONS) ** 2 * sum(capabilities)
+        self.pairs = PairFusion(count, channels) if pairs else None
 
-    def forward(self, feature: Tensor, shallow: Tensor) -> tuple[Tensor, Tensor, Pyramid]:
+    def forward(self, feature: Tensor, shallow: Tensor) -> tuple[Tensor, Tensor | None, Pyramid]:
         """Both dates in one batch, the first half BEFORE.
 
         Args:
@@ -153,13 +158,16 @@ class SpatialPyramid(nn.Module):
             shallow: F_s of the images, (2B, S, h, w).
 
         Returns:
-            The feature for the semantic decoders (2B, C, h, w), the fused pairs M for the change
-            decoder (B, C, h, w), and F_{j,k} of both dates, [k][j] of (2B, r_k, h, w).
+            The feature for the semantic decoders (2B, C, h, w); the fused pairs M for the change
+            decoder (B, C, h, w), None without pairs; F_{j,k} of both dates, [k][j] of
+            (2B, r_k, h, w).
         """
         w = self.w(shallow)
         pyramid = self.convolutions(feature, self.v(shallow))
         fused = self.fusion(pyramid, feature, shallow, w)
         semantic = self.to_decoder(torch.cat(fused, dim=1))
+        if self.pairs is None:
+            return semantic, None, pyramid
         differences: list[Tensor] = []
         for k, row in enumerate(pyramid):  # Eq. 5
             weighted = [(w[:, k, None, None, None] * f).chunk(2) for f in row]

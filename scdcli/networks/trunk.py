@@ -27,15 +27,14 @@ def scaled(channels: Sequence[int], width: float) -> tuple[int, ...]:
 
 
 class Encoder(nn.Module):
-    """(B, bands, H, W) → six features, scale 1/1 first: (B, widths[s], H/2^s, W/2^s)."""
+    """(B, bands, H, W) → a feature per width, scale 1/1 first: (B, widths[s], H/2^s, W/2^s)."""
 
     def __init__(self, bands: int, widths: Sequence[int], blocks: EncoderBlocks) -> None:
-        """Build one level per scale: two plain blocks, then one that subsamples."""
+        """Build one level per scale but the last: two plain blocks, then one that subsamples."""
         super().__init__()
-        entries = (bands, *widths[1:-1])
         self.levels = nn.ModuleList(
-            nn.Sequential(blocks.plain(entry, width), blocks.plain(width, width))
-            for entry, width in zip(entries, widths[:-1], strict=True)
+            nn.Sequential(_first(scale, bands, width, blocks), blocks.plain(width, width))
+            for scale, width in enumerate(widths[:-1])
         )
         self.downs = nn.ModuleList(blocks.down(width, deeper) for width, deeper in pairwise(widths))
 
@@ -50,23 +49,31 @@ class Encoder(nn.Module):
         return [*features, x]
 
 
+def _first(scale: int, bands: int, width: int, blocks: EncoderBlocks) -> nn.Module:
+    return blocks.plain(width, width) if scale else blocks.entry(bands, width)
+
+
 class Decoder(nn.Module):
-    """Six features back to one map of logits, in two halves with the pyramids' place between.
+    """All features back to one map of logits, in two halves with the pyramids' place between.
 
     ``skips`` says how the encoder's features join: 0, they are added to the decoder's feature
-    (all have the same width); n > 0, a feature of n widths is concatenated to it.
+    (all have the same width); n > 0, a feature of n widths is concatenated to it. ``deepest`` is
+    the number of widths at the deepest scale, where it differs from that.
     """
 
-    def __init__(self, widths: Sequence[int], out_channels: int, *, skips: int) -> None:
+    def __init__(
+        self, widths: Sequence[int], out_channels: int, *, skips: int, deepest: int | None = None
+    ) -> None:
         """Build the levels, deepest first: two plain blocks (three at 1/1) and one upsampling."""
         super().__init__()
         self.skips = skips
+        at_bottom = deepest or max(skips, 1)
         scales = range(len(widths) - 1, -1, -1)
-        deepest = len(widths) - 1
+        bottom = len(widths) - 1
         self.levels = nn.ModuleList()
         for scale in scales:
             width = widths[scale]
-            joined = max(skips, 1) if scale == deepest else skips + 1
+            joined = at_bottom if scale == bottom else skips + 1
             plain = [PlainBlock(width * joined, width), PlainBlock(width, width)]
             self.levels.append(nn.Sequential(*plain, *_last_plain(scale, width)))
         self.ups = nn.ModuleList(UpBlock(widths[s], widths[s - 1]) for s in scales if s > 0)
