@@ -1,11 +1,6 @@
-"""Labelled sets on disk, as samples.
+"""Labelled pairs read from disk: images in 0 to 255, labels as the legend says."""
 
-Layout of SECOND: ``ROOT/SPLIT/{im1,im2,label1,label2}/NAME.png``, optionally ``cover1, cover2``
-with the land cover of every pixel. A set without split folders is one split.
-"""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,76 +11,10 @@ from rasterio.windows import Window
 from scdcli.augment import LabelledPair
 from scdcli.errors import DatasetError
 from scdcli.labels import read_label
-from scdcli.labelsets import SUFFIXES, by_stem
 from scdcli.legend import NODATA, UNCHANGED, Legend
 from scdcli.raster import measured_window, open_scene, spectral_bands
-
-PARTS = ("im1", "im2", "label1", "label2")
-COVERS = ("cover1", "cover2")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The files of one labelled pair; covers are None where only changes are labelled."""
-
-    name: str
-    before: Path
-    after: Path
-    from_label: Path
-    to_label: Path
-    from_cover: Path | None = None
-    to_cover: Path | None = None
-
-
-def second_samples(folder: Path) -> list[Sample]:
-    """The samples of one split folder, sorted by name.
-
-    Raises:
-        DatasetError: A folder is missing or its names do not pair up.
-    """
-    missing = [part for part in PARTS if not (folder / part).is_dir()]
-    if missing:
-        raise DatasetError(
-            f"{folder} has no {', '.join(missing)}; a labelled set has the folders "
-            f"{', '.join(PARTS)} in it, or in a folder per split (train, val, test)."
-        )
-    covers = [cover for cover in COVERS if (folder / cover).is_dir()]
-    by_part = {part: by_stem(folder / part) for part in (*PARTS, *covers)}
-    _refuse_unpaired(folder, by_part)
-    names = sorted(by_part["im1"])
-    if not names:
-        raise DatasetError(f"{folder}/im1 holds no {' or '.join(SUFFIXES)} images.")
-    order = (*PARTS, *(covers if len(covers) == len(COVERS) else ()))
-    return [Sample(name, *(by_part[part][name] for part in order)) for name in names]
-
-
-# A layout takes a split's folder and returns its samples.
-LAYOUTS: dict[str, Callable[[Path], list[Sample]]] = {"second": second_samples}
-
-
-def find_split(root: Path, split: str) -> Path | None:
-    """The folder of a split, the root itself for ``train`` in a set without splits, else None."""
-    if (root / split).is_dir():
-        return root / split
-    if split == "train" and (root / PARTS[0]).is_dir():
-        return root
-    return None
-
-
-def split_validation(
-    samples: Sequence[Sample], share: float, seed: int
-) -> tuple[list[Sample], list[Sample]]:
-    """Training and validation samples: a random share held out, the same for the same seed."""
-    count = max(1, round(share * len(samples))) if share > 0 else 0
-    if count >= len(samples):
-        raise DatasetError(
-            f"the set has {len(samples)} pairs, {count} of them would be held out for validation; "
-            "give more pairs, a val folder, or --val-share 0."
-        )
-    order = np.random.default_rng(seed).permutation(len(samples))
-    held_out = set(order[:count].tolist())
-    train = [sample for i, sample in enumerate(samples) if i not in held_out]
-    return train, [samples[i] for i in sorted(held_out)]
+from scdcli.samples import Sample as Sample
+from scdcli.samples import second_samples as second_samples
 
 
 def read_pair(sample: Sample, legend: Legend, *, cover: bool) -> LabelledPair:
@@ -189,16 +118,3 @@ def other_bands(name: str, bands: int, expected: int) -> DatasetError:
         f"{name} has {bands} bands, the training reads {expected}; give all images of the set the "
         "same bands."
     )
-
-
-def _refuse_unpaired(folder: Path, by_part: dict[str, dict[str, Path]]) -> None:
-    names = set().union(*by_part.values())
-    gaps = [
-        f"{part}/{name}"
-        for name in sorted(names)
-        for part, have in by_part.items()
-        if name not in have
-    ]
-    if gaps:
-        shown = ", ".join(gaps[:10]) + (f" and {len(gaps) - 10} more" if len(gaps) > 10 else "")
-        raise DatasetError(f"{folder}: images and labels do not pair up; missing: {shown}.")

@@ -23,7 +23,7 @@ LAYERS = (
     "raster stretch warp bands alignment pair cog sidecar labels labelsets "
     "area strips components outlines rings polygons polygonstyle features "
     "geojson geopackage vector table counting metrics world networks",
-    "dataset chips checkpoint mappairs",
+    "samples dataset datasetscan chips checkpoint mappairs",
     "inference provenance prediction runfolder trainer validation training evaluation simulation",
     "cli __main__",
 )

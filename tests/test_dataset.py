@@ -7,22 +7,22 @@ import pytest
 
 from scdcli.augment import Augmentation
 from scdcli.chips import Chips, batches
-from scdcli.dataset import (
+from scdcli.dataset import band_statistics, change_map, read_pair
+from scdcli.errors import DatasetError, InputError
+from scdcli.legend import NODATA, SECOND
+from scdcli.samples import (
     LAYOUTS,
-    band_statistics,
-    change_map,
     find_split,
-    read_pair,
     second_samples,
     split_validation,
 )
-from scdcli.errors import DatasetError, InputError
-from scdcli.legend import NODATA, SECOND
 
 
 def test_every_layout_reads_its_own_tree(second_tree):
     root = second_tree(pairs=2)
-    assert [sample.name for sample in LAYOUTS["second"](root / "train")] == ["00000", "00001"]
+    listing = LAYOUTS["second"](root / "train")
+    assert [sample.name for sample in listing.samples] == ["00000", "00001"]
+    assert not listing.problems
 
 
 def test_covers_replace_the_labels_where_asked(second_tree):
@@ -39,12 +39,17 @@ def test_missing_partners_are_listed(second_tree):
     root = second_tree(pairs=3)
     (root / "train/label2/00001.png").unlink()
     (root / "train/im1/00002.png").unlink()
-    with pytest.raises(DatasetError, match=r"missing: label2/00001, im1/00002\."):
+    with pytest.raises(
+        DatasetError, match=r"2 problems: \S+label2/00001 is missing; \S+im1/00002 is missing\."
+    ):
         second_samples(root / "train")
 
 
 def test_a_folder_that_is_no_set_says_what_a_set_has(tmp_path):
-    with pytest.raises(DatasetError, match=r"has no im1, im2, label1, label2"):
+    with pytest.raises(DatasetError, match=r"neither a train folder nor im1, im2, label1, label2"):
+        second_samples(tmp_path)
+    (tmp_path / "im1").mkdir()
+    with pytest.raises(DatasetError, match=r"has no im2, label1, label2; a labelled set"):
         second_samples(tmp_path)
 
 

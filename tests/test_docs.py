@@ -10,7 +10,7 @@ import pytest
 
 from scdcli import errors
 from scdcli.cli import ALIASES, COMMANDS, main
-from scdcli.dataset import LAYOUTS
+from scdcli.samples import LAYOUTS
 from scdcli.device import PRECISIONS
 from scdcli.legend import LEGENDS
 from scdcli.networks import BLOCKS, NETWORKS

@@ -128,24 +128,21 @@ def _arguments(dataset: Path, terminal: Terminal, options: dict[str, Any]) -> di
 
     from scdcli.augment import Augmentation
     from scdcli.checkpoint import load_model
-    from scdcli.dataset import LAYOUTS, find_split, split_validation
     from scdcli.device import pick_device, pick_precision
     from scdcli.errors import DatasetError
     from scdcli.networks import NetworkSettings
+    from scdcli.samples import find_samples, find_split, no_set, split_validation
     from scdcli.trainer import Hardware, TrainingSettings
 
     if options["threads"]:
         torch.set_num_threads(options["threads"])
     folder = find_split(dataset, "train")
     if folder is None:
-        raise DatasetError(
-            f"{dataset} is not a labelled set: it has neither a train folder nor im1, im2, label1 "
-            "and label2; scd train --help says more."
-        )
-    samples = LAYOUTS["second"](folder)
+        raise no_set(dataset)
+    samples = find_samples(folder)
     val_folder = find_split(dataset, "val")
     if val_folder is not None:
-        validation = LAYOUTS["second"](val_folder)
+        validation = find_samples(val_folder)
     else:
         samples, validation = split_validation(samples, options["val_share"], options["seed"])
     legend = _legend(samples[0].from_label, options["legend"])
