@@ -1,7 +1,8 @@
 """Augmentation of labelled pairs: the same geometry for both dates and all labels.
 
-Images are (C, H, W) float32 in their own units, labels (H, W) uint8. Everything is drawn from
-the generator given, so a sample depends on nothing but its seed.
+Images are (C, H, W) in their own units, uint8 as read (a quarter of the memory to move) and float32
+once augmented; labels are (H, W) uint8. Everything is drawn from the generator given, so a sample
+depends on nothing but its seed.
 """
 
 from collections.abc import Callable
@@ -31,7 +32,7 @@ class Augmentation:
 class LabelledPair:
     """One sample: images, from/to labels and what marks change."""
 
-    before: Tensor  # (C, H, W) float32
+    before: Tensor  # (C, H, W), uint8 as read or float32
     after: Tensor
     from_label: Tensor  # (H, W) uint8, 255 does not count
     to_label: Tensor
@@ -43,7 +44,7 @@ class LabelledPair:
 
 
 def augment(pair: LabelledPair, settings: Augmentation, rng: np.random.Generator) -> LabelledPair:
-    """A random chip of ``pair``, (C, chip, chip)."""
+    """A random chip of ``pair``, (C, chip, chip) float32."""
     low, high = settings.scale
     # Log-uniform, so that halving is as likely as doubling.
     factor = float(np.exp(rng.uniform(np.log(low), np.log(high))))
@@ -68,31 +69,56 @@ def random_chip(
     outside does not count in any label.
     """
     side = max(8, round(chip / factor))
-    rows, inside_rows = _span(pair.changed.shape[0], side, rng)
-    cols, inside_cols = _span(pair.changed.shape[1], side, rng)
-    outside = ~(inside_rows[:, None] & inside_cols)
+    height, width = pair.changed.shape
+    top, left = _start(height, side, rng), _start(width, side, rng)
+    # The pixel whose area holds the center of each pixel of the chip. Not PyTorch's "nearest",
+    # which would shift labels by half a pixel against the image.
+    nearest = (2 * np.arange(chip) + 1) * side // (2 * chip)
+    rows, inside_rows = _fold(top + nearest, height)
+    cols, inside_cols = _fold(left + nearest, width)
+    inside = inside_rows[:, None] & inside_cols
 
     def image(x: Tensor) -> Tensor:
-        cut = x[:, rows[:, None], cols]
-        return F.interpolate(cut[None], (chip, chip), mode="bilinear", align_corners=False)[0]
+        cut = _mirrored(_mirrored(x, 1, top, side), 2, left, side)
+        # With its bands side by side in memory an image is resized in a third of the time.
+        cut = cut[None].to(torch.float32, memory_format=torch.channels_last)
+        resized = F.interpolate(cut, (chip, chip), mode="bilinear", align_corners=False)
+        return resized[0].contiguous()
 
     def label(x: Tensor) -> Tensor:
-        cut = x[rows[:, None], cols].masked_fill(outside, NODATA)[None, None].float()
-        # Not "nearest", which would shift labels by half a pixel against the image.
-        return F.interpolate(cut, (chip, chip), mode="nearest-exact")[0, 0].to(torch.uint8)
+        cut = x.numpy()[rows][:, cols]
+        return torch.from_numpy(cut if inside.all() else np.where(inside, cut, np.uint8(NODATA)))
 
     maps = (label(x) for x in pair.maps())
     return LabelledPair(image(pair.before), image(pair.after), *maps)
 
 
-def _span(length: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """``side`` positions along an axis at a random place, mirrored into it, and which lie in it."""
-    start = rng.integers(min(0, length - side), max(0, length - side) + 1)
-    position = start + np.arange(side)
+def _start(length: int, side: int, rng: np.random.Generator) -> int:
+    """First pixel of a window of ``side`` on an axis: in it, or around it where it is shorter."""
+    return int(rng.integers(min(0, length - side), max(0, length - side) + 1))
+
+
+def _fold(position: NDArray[np.int64], length: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Positions mirrored into an axis, and which lie in it as they are."""
     folded = position % (2 * length)
     folded = np.where(folded < length, folded, 2 * length - 1 - folded)
-    inside = (position >= 0) & (position < length)
-    return torch.from_numpy(folded), torch.from_numpy(inside)
+    return folded, (position >= 0) & (position < length)
+
+
+def _mirrored(x: Tensor, axis: int, start: int, side: int) -> Tensor:
+    """``side`` pixels from ``start`` on, mirrored where they lie outside, as `_fold` does.
+
+    Whole runs of pixels are copied, which is many times faster than looking each one up.
+    """
+    length = x.shape[axis]
+    runs = []
+    for tile in range(start // length, (start + side - 1) // length + 1):
+        first, last = max(start - tile * length, 0), min(start + side - tile * length, length)
+        if tile % 2:
+            runs.append(x.narrow(axis, length - last, last - first).flip(axis))
+        else:
+            runs.append(x.narrow(axis, first, last - first))
+    return runs[0] if len(runs) == 1 else torch.cat(runs, axis)
 
 
 def jitter(image: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
@@ -105,32 +131,42 @@ def jitter(image: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
     def draw(spread: float, size: tuple[int, ...] = ()) -> NDArray[np.float64]:
         return rng.normal(0.0, spread * strength, size)
 
-    mean, std = image.mean(), image.std().clamp(min=1e-3)
+    mean, std = float(image.mean()), max(1e-3, float(image.std()))
     gain = np.exp(draw(0.2) + draw(0.1, (bands, 1, 1)))
     offset = draw(0.35) + draw(0.2, (bands, 1, 1))
-    x = (image - mean) / std
-    x = _saturate(x, float(np.exp(draw(0.35))))
-    x = _curve(x, float(draw(0.12)))
-    x = x * torch.from_numpy(gain).float() + torch.from_numpy(offset).float()
-    x = _resharpen(x, float(draw(0.6)))
+    # From here in place: fresh memory for every term took most of the time.
+    x = (image - mean).div_(std)
+    _saturate(x, float(np.exp(draw(0.35))))
+    _curve(x, float(draw(0.12)))
+    x.mul_(torch.from_numpy(gain).float()).add_(torch.from_numpy(offset).float())
+    _resharpen(x, float(draw(0.6)))
     noise = abs(float(draw(0.08)))
-    x = x + noise * torch.from_numpy(rng.standard_normal(tuple(x.shape), dtype=np.float32))
-    return x * std + mean
+    generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+    x.add_(torch.randn(x.shape, generator=generator), alpha=noise)
+    return x.mul_(std).add_(mean)
 
 
-def _saturate(x: Tensor, factor: float) -> Tensor:
+def _saturate(x: Tensor, factor: float) -> None:
+    """Scale the distance of every pixel from its gray."""
     gray = x.mean(dim=0, keepdim=True)
-    return gray + factor * (x - gray)
+    x.mul_(factor).add_(gray, alpha=1 - factor)
 
 
-def _curve(x: Tensor, bend: float) -> Tensor:
-    # A parabola over the central range: positive lifts the mid tones, like a gamma.
-    return x + bend * (1 - x.clamp(-2, 2) ** 2 / 4)
+def _curve(x: Tensor, bend: float) -> None:
+    """Add a parabola over the central range: positive lifts the mid tones, like a gamma."""
+    central = x.clamp(-2, 2)
+    x.addcmul_(central, central, value=-bend / 4).add_(bend)
 
 
-def _resharpen(x: Tensor, amount: float) -> Tensor:
-    blurred = F.avg_pool2d(F.pad(x[None], (1, 1, 1, 1), mode="replicate"), 3, stride=1)[0]
-    return x + max(-1.0, min(1.5, amount)) * (x - blurred)
+def _resharpen(x: Tensor, amount: float) -> None:
+    """Add the distance of every pixel from the mean of the 3x3 pixels around it."""
+    amount = max(-1.0, min(1.5, amount))
+    # Sums along one axis, then the other: pooling takes ten times as long here.
+    rows = F.pad(x[None], (0, 0, 1, 1), mode="replicate")[0]
+    down = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    cols = F.pad(down[None], (1, 1, 0, 0), mode="replicate")[0]
+    total = cols[:, :, :-2] + cols[:, :, 1:-1] + cols[:, :, 2:]
+    x.mul_(1 + amount).sub_(total, alpha=amount / 9)
 
 
 def _apply(pair: LabelledPair, change: Callable[[Tensor], Tensor]) -> LabelledPair:

@@ -57,7 +57,10 @@ class Chips(Dataset[dict[str, Tensor] | ScdError]):
         if self.augmentation is not None:
             rng = np.random.default_rng((self.seed, self.epoch, index))
             pair = augment(pair, self.augmentation, rng)
-        images = {"before": pair.before.contiguous(), "after": pair.after.contiguous()}
+        images = {
+            name: image.float().contiguous()
+            for name, image in (("before", pair.before), ("after", pair.after))
+        }
         labels = dict(zip(("from_label", "to_label", "changed"), pair.maps(), strict=True))
         return images | {name: label.long() for name, label in labels.items()}
 

@@ -12,7 +12,7 @@ from scdcli.augment import LabelledPair
 from scdcli.errors import DatasetError
 from scdcli.labels import read_label
 from scdcli.legend import NODATA, UNCHANGED, Legend
-from scdcli.raster import measured_window, open_scene, spectral_bands
+from scdcli.raster import open_scene, read_window, spectral_bands, valid_window
 from scdcli.samples import Sample as Sample
 from scdcli.samples import second_samples as second_samples
 
@@ -92,8 +92,8 @@ def band_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[float]
     return mean.tolist(), std.tolist()
 
 
-def read_image(path: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """An image, (C, H, W) float32 in 0-255, and where it holds measurements, (H, W) bool.
+def read_image(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """An image, (C, H, W) uint8, and where it holds measurements, (H, W) bool.
 
     Pixels without a measurement hold the image's mean, which says nothing.
     """
@@ -105,10 +105,11 @@ def read_image(path: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
                 "255."
             )
         window = Window(0, 0, dataset.width, dataset.height)
-        image = measured_window(dataset, window, spectral_bands(dataset), path)
-    seen = np.isfinite(image[0])
+        image = read_window(dataset, window, spectral_bands(dataset), path)
+        seen = valid_window(dataset, window, path)
     if not seen.all():
-        image[:, ~seen] = image[:, seen].mean(axis=1, keepdims=True) if seen.any() else 0
+        mean = image[:, seen].mean(axis=1, keepdims=True) if seen.any() else 0
+        image[:, ~seen] = np.rint(mean)
     return image, seen
 
 

@@ -1,5 +1,7 @@
 """Augmentation moves both dates and all labels together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,29 @@ def test_labels_are_not_shifted_against_the_image(side):
     assert abs(float(offset)) < 0.02
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(8, 90), st.integers(8, 90), st.integers(8, 48), st.floats(0.4, 2.5))
+def test_a_label_is_the_scene_pixel_under_the_center_of_the_chip_pixel(height, width, chip, factor):
+    """Against a window cut from the mirrored scene, with the scene's row and column as label."""
+    rows = torch.arange(height, dtype=torch.uint8)[:, None].expand(height, width)
+    cols = torch.arange(width, dtype=torch.uint8).expand(height, width)
+    image = torch.stack([rows, cols])
+    pair = LabelledPair(image, image, rows, cols, torch.zeros(height, width, dtype=torch.uint8))
+    side = max(8, round(chip / factor))
+    seen = random_chip(pair, chip, factor, np.random.default_rng(height))
+    rng = np.random.default_rng(height)
+    centers = [int((2 * i + 1) * side / (2 * chip)) for i in range(chip)]
+    for axis, (label, length) in enumerate(((seen.from_label, height), (seen.to_label, width))):
+        start = rng.integers(min(0, length - side), max(0, length - side) + 1)
+        expected = [start + c if 0 <= start + c < length else NODATA for c in centers]
+        along = label.amin(dim=1 - axis)  # nodata of the other axis is larger
+        assert along.tolist() == expected
+        mirrored = np.pad(np.arange(length), 6 * 90, mode="symmetric")[6 * 90 + start :][:side]
+        mapped = np.interp((np.arange(chip) + 0.5) * side / chip - 0.5, np.arange(side), mirrored)
+        shown = seen.before[axis].select(1 - axis, 0)
+        np.testing.assert_allclose(shown.numpy(), mapped, atol=1e-3)
+
+
 @pytest.mark.parametrize(("factor", "side"), [(0.5, 64), (2.0, 16)])
 def test_scale_zooms_about_a_window_of_the_scene(factor, side):
     """A chip of 32 at factor 2 shows 16 scene pixels, each twice."""
@@ -71,6 +96,23 @@ def test_scale_zooms_about_a_window_of_the_scene(factor, side):
     )
     span = float(chip.before[0, 0, -1] - chip.before[0, 0, 0])
     assert span == pytest.approx(side * 31 / 32, abs=1.5)
+
+
+def test_images_in_eight_bits_give_the_same_chip_as_in_float():
+    pair = pair_of(40, 50)
+    narrow = replace(pair, before=pair.before.byte(), after=pair.after.byte())
+    kept = Augmentation(chip=32, jitter=0.5)
+    chips = [augment(each, kept, np.random.default_rng(2)) for each in (pair, narrow)]
+    assert chips[1].before.dtype == torch.float32
+    assert torch.equal(chips[0].before, chips[1].before)
+    assert torch.equal(chips[0].after, chips[1].after)
+
+
+def test_jitter_leaves_the_image_given_to_it_alone():
+    image = torch.rand(3, 16, 16) * 255
+    kept = image.clone()
+    jitter(image, 1.0, np.random.default_rng(0))
+    assert torch.equal(image, kept)
 
 
 def test_swapping_exchanges_images_and_labels():
