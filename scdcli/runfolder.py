@@ -59,13 +59,10 @@ def require_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> bool
         OutputError: The folder holds a run and ``resume`` is off.
         TrainingError: The run was made with other settings, or its state is gone.
     """
-    if not any((folder / name).exists() for name in (STATE, LAST, BEST)):
+    if not holds_run(folder):
         return False  # nothing, or a run that never finished an epoch
     if not resume:
-        raise OutputError(
-            f"{folder} holds a training run already; continue it with --resume, or give another "
-            "folder with -o."
-        )
+        refuse_run(folder)
     if not (folder / STATE).exists():
         raise TrainingError(
             f"{folder} holds models but no {STATE}, without which the run cannot go on; give "
@@ -73,6 +70,24 @@ def require_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> bool
         )
     _refuse_other_settings(folder / SETTINGS, settings)
     return True
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a run has finished an epoch in a folder."""
+    return any((folder / name).exists() for name in (STATE, LAST, BEST))
+
+
+def refuse_run(folder: Path) -> None:
+    """Refuse a folder that holds a run.
+
+    Raises:
+        OutputError: It does.
+    """
+    if holds_run(folder):
+        raise OutputError(
+            f"{folder} holds a training run already; continue it with --resume, or give another "
+            "folder with -o."
+        )
 
 
 def start_run(folder: Path, settings: dict[str, Any]) -> None:

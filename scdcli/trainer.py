@@ -1,19 +1,22 @@
 """The moving parts of a training run: settings, model, optimizer, average, and their state."""
 
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from scdcli.augment import Augmentation
 from scdcli.averaging import WeightAverage
 from scdcli.checkpoint import LoadedModel
-from scdcli.dataset import Sample, band_statistics
-from scdcli.errors import ModelError, TrainingError, UnknownName
-from scdcli.networks import NetworkSettings, build, initialize
+from scdcli.errors import UnknownName
+from scdcli.networks import NetworkSettings
+from scdcli.networks.losses import ClassWeights
 from scdcli.networks.model import ChangeModel
 from scdcli.runfolder import EpochLog, load_state, save_state
+from scdcli.samples import Sample
+from scdcli.startweights import start_model
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class TrainingSettings:
     poly_power: float = 0.9
     ema: float = 0.0  # decay of the weight average, 0 for none
     cover: bool = False  # semantic terms on every pixel of known land cover
+    class_weights: str = "none"  # a scheme of `scdcli.classweights.SCHEMES`
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -44,7 +48,7 @@ class Hardware:
 
 def _sgd(model: ChangeModel, settings: TrainingSettings) -> torch.optim.Optimizer:
     return torch.optim.SGD(
-        model.parameters(),
+        _trained(model),
         lr=settings.lr,
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
@@ -52,7 +56,11 @@ def _sgd(model: ChangeModel, settings: TrainingSettings) -> torch.optim.Optimize
 
 
 def _adamw(model: ChangeModel, settings: TrainingSettings) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    return torch.optim.AdamW(_trained(model), lr=settings.lr, weight_decay=settings.weight_decay)
+
+
+def _trained(model: ChangeModel) -> Iterator[nn.Parameter]:
+    return (parameter for parameter in model.parameters() if parameter.requires_grad)
 
 
 # An optimizer is made from the model and the settings; its state must be tensors and numbers.
@@ -67,6 +75,7 @@ class Trainer:
     optimizer: torch.optim.Optimizer
     average: WeightAverage | None
     scaler: torch.amp.GradScaler
+    weights: ClassWeights | None = None  # of the loss, on the device
     logs: list[EpochLog] = field(default_factory=list)
     best: float | None = None
 
@@ -93,47 +102,21 @@ def make_trainer(
         network: What to build.
         settings: The protocol.
         hardware: Where to compute.
-        start: A model of the same network whose weights to start from; fresh ones without it.
+        start: A model whose weights to start from; fresh ones without it.
 
     Raises:
-        ModelError: ``start`` is of another network.
+        ModelError: ``start`` does not fit the network, or is missing.
         TrainingError: The images have another number of bands than the network.
         UnknownName: No such network, blocks or optimizer.
     """
     if settings.optimizer not in OPTIMIZERS:
         raise UnknownName("optimizer", settings.optimizer, OPTIMIZERS)
-    mean, std = band_statistics(samples)
-    if len(mean) != network.bands:
-        raise TrainingError(
-            f"{samples[0].before} has {len(mean)} bands, the network is built for "
-            f"{network.bands}; give --bands {len(mean)}."
-        )
-    built = build(network)
-    if start is None:
-        initialize(built)
-    else:
-        _require_same(start, network)
-        built.load_state_dict(start.model.network.state_dict())
-    model = ChangeModel(built, mean, std).to(hardware.device)
+    model = start_model(samples, network, start).to(hardware.device)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = WeightAverage(model, settings.ema) if settings.ema else None
     scaling = hardware.precision == torch.float16
     scaler = torch.amp.GradScaler(hardware.device.type, enabled=scaling)
     return Trainer(model, OPTIMIZERS[settings.optimizer](model, settings), average, scaler)
-
-
-def _require_same(start: LoadedModel, network: NetworkSettings) -> None:
-    other = start.header.network
-    differing = [
-        f"{field.name} {getattr(other, field.name)} there and {getattr(network, field.name)} here"
-        for field in fields(NetworkSettings)
-        if getattr(other, field.name) != getattr(network, field.name)
-    ]
-    if differing:
-        raise ModelError(
-            f"{start.name} cannot be the start of this training: {', '.join(differing)}; train "
-            "the same network, or start without --init."
-        )
 
 
 def store(trainer: Trainer, out: Path) -> None:

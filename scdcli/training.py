@@ -14,7 +14,7 @@ from torch import Tensor
 
 from scdcli.checkpoint import LoadedModel, ModelHeader, save_model
 from scdcli.chips import Chips, batches
-from scdcli.dataset import Sample
+from scdcli.classweights import class_weights, require_scheme
 from scdcli.device import autocast
 from scdcli.errors import TrainingError
 from scdcli.legend import Legend
@@ -22,6 +22,8 @@ from scdcli.networks import NetworkSettings
 from scdcli.networks.losses import change_loss
 from scdcli.networks.outputs import in_float
 from scdcli.runfolder import BEST, LAST, EpochLog, require_run, start_run, write_log
+from scdcli.samples import Sample
+from scdcli.startweights import require_same_legend
 from scdcli.trainer import Hardware, Trainer, TrainingSettings, make_trainer, restore, store
 from scdcli.validation import known, validate
 
@@ -61,23 +63,27 @@ def train(
         settings: The protocol.
         hardware: Where to compute.
         resume: Continue the run in ``out``.
-        start: A model of the same network whose weights to start from.
+        start: A model whose weights to start from: of the same network, or of the one it revises.
         half: Store the model files in 16 bits.
         data: What the data is, for the model's header.
 
     Raises:
-        ModelError: ``start`` is of another network.
+        ModelError: ``start`` does not fit the network, or is missing.
         OutputError: ``out`` holds a run and ``resume`` is off.
         TrainingError: The loss is no longer a number, or a resumed run has other settings.
-        UnknownName: No such network, blocks or optimizer.
+        UnknownName: No such network, blocks, optimizer or class weights.
     """
+    require_scheme(settings.class_weights)
     described = asdict(settings) | {"network": asdict(network), "legend": legend.to_dict()}
     described |= {"pairs": len(samples), "validation_pairs": len(validation)}
     if start is not None:
+        require_same_legend(start, network, legend)
         described |= {"init": {"name": start.name, "sha256": start.sha256}}
     resuming = require_run(out, described, resume=resume)
     torch.manual_seed(settings.seed)
     trainer = make_trainer(samples, network, settings, hardware, start)
+    weights = class_weights(samples, legend, settings.class_weights, cover=settings.cover)
+    trainer.weights = weights.to(hardware.device) if weights else None
     if resuming:
         restore(trainer, out)
     else:
@@ -101,7 +107,7 @@ def train(
         training_seconds = time.perf_counter() - started
         assert step is not None
         _require_finite(trainer, epoch)
-        found = validate(trainer.result, validation, legend, hardware)
+        found = validate(trainer.result, validation, legend, hardware, trainer.weights)
         log = EpochLog(
             epoch=epoch,
             lr=trainer.optimizer.param_groups[0]["lr"],
@@ -118,7 +124,7 @@ def train(
             network=network,
             legend=legend,
             chip=settings.augmentation.chip,
-            land_cover=settings.cover,
+            land_cover=settings.cover and trainer.model.output != "types",
             training=described | {"data": data, "epoch": epoch},
             scores={name: getattr(log, name) for name in ("miou", "sek_from_to", "sek_stacked")},
         )
@@ -182,7 +188,8 @@ def _optimize(trainer: Trainer, batch: dict[str, Tensor], hardware: Hardware) ->
     with autocast(hardware.device, hardware.precision):
         images = (x.contiguous(memory_format=torch.channels_last) for x in _images(batch))
         logits = trainer.model(*images)
-    loss = change_loss(in_float(logits), batch["from_label"], batch["to_label"], batch["changed"])
+    labels = (batch["from_label"], batch["to_label"], batch["changed"])
+    loss = change_loss(in_float(logits), *labels, weights=trainer.weights)
     if torch.isfinite(loss):
         trainer.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         trainer.scaler.step(trainer.optimizer)

@@ -7,14 +7,14 @@ import torch
 
 from scdcli.chips import Chips, batches
 from scdcli.counting import JointCounts, count_joint
-from scdcli.dataset import Sample
 from scdcli.decode import decode
 from scdcli.device import autocast
 from scdcli.legend import Legend
 from scdcli.metrics import ChangeScores, Undefined, Value, scores
-from scdcli.networks.losses import change_loss
+from scdcli.networks.losses import ClassWeights, change_loss
 from scdcli.networks.model import ChangeModel
 from scdcli.networks.outputs import in_float, probabilities
+from scdcli.samples import Sample
 from scdcli.trainer import Hardware
 
 
@@ -27,7 +27,11 @@ class Validation(NamedTuple):
 
 
 def validate(
-    model: ChangeModel, samples: list[Sample], legend: Legend, hardware: Hardware
+    model: ChangeModel,
+    samples: list[Sample],
+    legend: Legend,
+    hardware: Hardware,
+    weights: ClassWeights | None = None,
 ) -> Validation | None:
     """Loss and scores over whole pairs at τ = 0.5, one pair at a time; None without pairs."""
     if not samples:
@@ -43,7 +47,7 @@ def validate(
                 logits = model(batch["before"], batch["after"])
             logits = in_float(logits)
             labels = (batch["from_label"], batch["to_label"], batch["changed"])
-            losses.append(float(change_loss(logits, *labels)))
+            losses.append(float(change_loss(logits, *labels, weights=weights)))
             likely = probabilities(logits)[0].cpu().numpy()
             decoded = decode(likely, model.output, len(legend), threshold=0.5)
             from_label, to_label = (x[0].cpu().numpy().astype(np.uint8) for x in labels[:2])

@@ -18,13 +18,14 @@ LONGEST_FILE = 260  # lines
 
 # Lowest first. A module imports its own layer and those below; `world` and `networks` are folders.
 LAYERS = (
-    "scdcli errors legend grid",
+    "scdcli errors coding legend grid",
     "clock folder naming maps symmetry device averaging tiling decode augment "
-    "raster stretch warp bands alignment pair cog sidecar labels labelsets "
+    "raster stretch warp bands alignment pair cog sidecar labelkinds labels legendfile labelsets "
     "area strips components outlines rings polygons polygonstyle features "
     "geojson geopackage vector table counting metrics world networks",
     "samples dataset datasetscan chips checkpoint mappairs",
-    "inference provenance prediction runfolder trainer validation training evaluation simulation",
+    "inference provenance prediction runfolder startweights classweights trainer validation "
+    "training stages evaluation simulation",
     "cli __main__",
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names.split()}

@@ -18,6 +18,7 @@ from scdcli.cli.terminal import Terminal
 if TYPE_CHECKING:
     from scdcli.legend import Legend
     from scdcli.runfolder import EpochLog
+    from scdcli.stages import Stage
 
 
 def _ascending(
@@ -42,6 +43,12 @@ def _ascending(
 @click.option("--bands", type=click.IntRange(min=1), default=3, help="Bands of the images.")
 @legend_option
 @click.option("--epochs", type=click.IntRange(min=1), default=50)
+@click.option(
+    "--atl-epochs",
+    type=click.IntRange(min=1),
+    default=20,
+    help="Of the second stage of asn-atl, which alone is trained with --init.",
+)
 @click.option("--batch", type=click.IntRange(min=1), default=4, help="Pairs per step.")
 @click.option("--optimizer", default="sgd", metavar="sgd|adamw")
 @click.option(
@@ -76,6 +83,18 @@ def _ascending(
     help="Train the classes on the land cover of every pixel, not only of changed ones.",
 )
 @click.option(
+    "--class-weights",
+    default="none",
+    metavar="none|inverse|sqrt",
+    help="Weigh labels in the loss by one over their frequency (inverse), or its root (sqrt).",
+)
+@click.option(
+    "--atl-class-weights",
+    default="inverse",
+    metavar="none|inverse|sqrt",
+    help="The same in the second stage of asn-atl.",
+)
+@click.option(
     "--val-share",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.05,
@@ -87,7 +106,7 @@ def _ascending(
     metavar="NAME|FILE",
     default=None,
     help="Start from the weights of a model of the same network, for example to go on with other "
-    "data or settings.",
+    "data or settings; for asn-atl of the asn to revise, or of an asn-atl.",
 )
 @click.option("--half", is_flag=True, help="Store the model files in 16 bits: half the size.")
 @click.option("--precision", default="auto", metavar="auto|fp32|bf16|fp16")
@@ -108,22 +127,43 @@ def train(dataset: Path, output: Path, quiet: bool, **options: Any) -> None:  # 
     scd train SECOND -o runs/asn --resume
     """
     from scdcli.runfolder import EpochLog
-    from scdcli.training import train as run
+    from scdcli.stages import Stage, train_in_stages
 
+    _refuse_options_of_the_first_stage(options)
     terminal = Terminal(quiet)
     arguments = _arguments(dataset, terminal, options)
     with terminal.progress("training", None) as bar:
-        for event in run(out=output, resume=options["resume"], half=options["half"], **arguments):
-            if isinstance(event, EpochLog):
-                terminal.note(_epoch_line(event, options["epochs"]))
+        for event in train_in_stages(
+            output, resume=options["resume"], half=options["half"], **arguments
+        ):
+            if isinstance(event, Stage):
+                stage = event
+            elif isinstance(event, EpochLog):
+                terminal.note(_epoch_line(event, stage))
             else:
-                label = f"epoch {event.epoch}, loss {event.loss:.3f}"
+                label = f"{stage.network} epoch {event.epoch}, loss {event.loss:.3f}"
                 bar.update(event.step, event.steps, label)
     click.echo(output / "best.safetensors")
 
 
+def _refuse_options_of_the_first_stage(options: dict[str, Any]) -> None:
+    """With a model to revise there is no first stage; an option of it is a mistake."""
+    if options["network"] != "asn-atl" or options["init"] is None:
+        return
+    source = click.get_current_context().get_parameter_source
+    for name in ("epochs", "class_weights"):
+        if source(name) == click.core.ParameterSource.COMMANDLINE:
+            option = name.replace("_", "-")
+            raise click.UsageError(
+                f"with --init, asn-atl is trained in its second stage only; give --atl-{option} "
+                f"instead of --{option}."
+            )
+
+
 def _arguments(dataset: Path, terminal: Terminal, options: dict[str, Any]) -> dict[str, Any]:
     """What `scdcli.training.train` takes, from the options of the command."""
+    from dataclasses import replace
+
     import torch
 
     from scdcli.augment import Augmentation
@@ -159,7 +199,13 @@ def _arguments(dataset: Path, terminal: Terminal, options: dict[str, Any]) -> di
     augmentation = Augmentation(
         **{key: options[key] for key in ("chip", "scale", "flip", "swap_dates", "jitter")}
     )
-    protocol = ("epochs", "batch", "optimizer", "lr", "momentum", "weight_decay", "ema", "seed")
+    protocol = (
+        *("epochs", "batch", "optimizer", "lr", "momentum", "weight_decay", "ema", "seed"),
+        "class_weights",
+    )
+    settings = TrainingSettings(
+        **{key: options[key] for key in protocol}, cover=cover, augmentation=augmentation
+    )
     return {
         "samples": samples,
         "validation": validation,
@@ -167,8 +213,9 @@ def _arguments(dataset: Path, terminal: Terminal, options: dict[str, Any]) -> di
             options["network"], options["blocks"], options["width"], options["bands"], len(legend)
         ),
         "legend": legend,
-        "settings": TrainingSettings(
-            **{key: options[key] for key in protocol}, cover=cover, augmentation=augmentation
+        "settings": settings,
+        "second": replace(
+            settings, epochs=options["atl_epochs"], class_weights=options["atl_class_weights"]
         ),
         "hardware": hardware,
         "start": load_model(options["init"]) if options["init"] else None,
@@ -180,7 +227,7 @@ def _legend(label: Path, name: str | None) -> "Legend":
     """The legend asked for, or the one that the labels carry or have the colors of."""
     from scdcli.errors import DatasetError
     from scdcli.labels import open_label
-    from scdcli.legend import find_legend
+    from scdcli.legendfile import find_legend
 
     if name:
         return find_legend(name)
@@ -194,8 +241,8 @@ def _legend(label: Path, name: str | None) -> "Legend":
         return opened.legend
 
 
-def _epoch_line(log: "EpochLog", epochs: int) -> str:
-    parts = [f"epoch {log.epoch}/{epochs}", f"loss {log.loss:.4f}"]
+def _epoch_line(log: "EpochLog", stage: "Stage") -> str:
+    parts = [f"{stage.network} epoch {log.epoch}/{stage.epochs}", f"loss {log.loss:.4f}"]
     scores = {"val loss": log.val_loss, "mIoU": log.miou, "SeK": log.sek_from_to}
     parts += [f"{name} {value:.4f}" for name, value in scores.items() if value is not None]
     return ", ".join([*parts, f"{log.steps_per_second:.2f} steps/s"])

@@ -92,6 +92,24 @@ def test_index_labels_need_a_legend(scd, second_tree, tmp_path):
     assert scd(*command, "--legend", "second").exit_code == 0
 
 
+def test_asn_atl_takes_one_command_or_two(scd, second_tree, tmp_path):
+    root = second_tree(pairs=3, size=64)
+    command = ("train", root, *QUICK[:-1], "--network", "asn-atl", "--atl-epochs", "1")
+    both = scd(*command, "-o", tmp_path / "both")
+    assert both.exit_code == 0, both.output
+    assert "asn epoch 1/1, loss" in both.stderr
+    assert "asn-atl epoch 1/1, loss" in both.stderr
+    first = tmp_path / "both/asn/best.safetensors"
+    epochs = [word for word in command if word not in ("--epochs", "1", "--atl-epochs")]
+    alone = scd(*epochs, "--atl-epochs", "1", "--init", first, "-o", tmp_path / "alone")
+    assert alone.exit_code == 0, alone.output
+    described = json.loads(scd("models", tmp_path / "alone/best.safetensors").stdout)
+    assert described["training"]["class_weights"] == "inverse"
+    refused = scd(*command, "--init", first, "-o", tmp_path / "refused")
+    assert refused.exit_code == 2
+    assert "give --atl-epochs instead of --epochs" in refused.stderr
+
+
 def test_models_lists_and_describes(scd):
     from scdcli.checkpoint import DEFAULT_MODEL
 
