@@ -3,20 +3,28 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from json import JSONDecodeError
-from json import loads as parse_json
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
+from scdcli.coding import Coding
 from scdcli.errors import DatasetError
 from scdcli.grid import Grid
-from scdcli.legend import MAX_CLASSES, NODATA, SECOND, UNCHANGED, UNCHANGED_COLOR, Legend
+from scdcli.labelkinds import (
+    carried_legend,
+    has_mask,
+    is_colored,
+    require_fitting,
+    require_plain_palette,
+    require_usable_nodata,
+    unchanged_value,
+)
+from scdcli.legend import MAX_CLASSES, NODATA, SECOND, UNCHANGED, Legend
 from scdcli.raster import open_scene, read_window, scene_grid, spectral_bands, valid_window
 
 # Enough rows to make reading cheap, few enough that four maps and their codes stay small.
@@ -37,6 +45,7 @@ class LabelMap:
         legend: What its colors or indices mean; None for indices that nobody declared.
         carried: The legend in the file's own tags, if any.
         colored: Whether the file holds colors (3 bands) instead of indices.
+        coding: How its pixels write the classes; ours for a file that carries its legend.
     """
 
     path: Path
@@ -45,6 +54,7 @@ class LabelMap:
     legend: Legend | None
     carried: Legend | None
     colored: bool
+    coding: Coding
 
     def read(self, window: Window) -> NDArray[np.uint8]:
         """Class indices of a window, (h, w); values above the legend's last come as they are.
@@ -56,10 +66,10 @@ class LabelMap:
         bands = spectral_bands(self.dataset)
         pixels = read_window(self.dataset, window, bands, self.path)
         valid = None
-        if _has_mask(self.dataset, self.colored):
+        if has_mask(self.dataset, self.colored, self.coding):
             valid = valid_window(self.dataset, window, self.path)
-            pixels[:, ~valid] = UNCHANGED_COLOR[0] if self.colored else UNCHANGED
-        index = self._decode_colors(pixels, window) if self.colored else self._narrow(pixels)
+            pixels[:, ~valid] = unchanged_value(self.colored, self.coding)
+        index = self._decode_colors(pixels, window) if self.colored else self._decode(pixels[0])
         if valid is not None:
             index[~valid] = NODATA
         return index
@@ -76,15 +86,26 @@ class LabelMap:
             index[rows] = legend.decode(pixels[:, rows], source or str(self.path))
         return index
 
-    def _narrow(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
-        if pixels.dtype != np.uint8:
-            for value in (int(pixels.min()), int(pixels.max())):
+    def _decode(self, values: NDArray[Any]) -> NDArray[np.uint8]:
+        if self.coding.values is None:
+            return self._narrow(values)
+        index, unknown = self.coding.decode(values)
+        if unknown:
+            assert self.legend is not None
+            raise unknown_values(str(self.path), unknown, self.legend)
+        return index
+
+    def _narrow(self, values: NDArray[Any]) -> NDArray[np.uint8]:
+        if values.dtype != np.uint8:
+            for value in (int(values.min()), int(values.max())):
                 if not UNCHANGED <= value <= NODATA:
                     raise DatasetError(
-                        f"{self.path} holds the value {value}, but class indices are "
-                        f"0 to {MAX_CLASSES}, and {NODATA} is nodata."
+                        f"{self.path} holds the value {value} in "
+                        f"{_pixels(int((values == value).sum()))}, but class indices are 0 to "
+                        f"{MAX_CLASSES}, and {NODATA} is nodata; a legend file can say what other "
+                        "values mean (--legend)."
                     )
-        index: NDArray[np.uint8] = pixels[0].astype(np.uint8, copy=False)
+        index: NDArray[np.uint8] = values.astype(np.uint8, copy=False)
         return index
 
 
@@ -99,19 +120,20 @@ def open_label(path: Path, legend: Legend | None = None) -> Iterator[LabelMap]:
 
     Raises:
         InputError: The file cannot be opened.
-        DatasetError: The file cannot be a class map, or its own legend has another length.
+        DatasetError: The file cannot be a class map, or its own legend does not fit the one given.
     """
     with open_scene(path) as dataset:
-        colored = _is_colored(dataset, path)
-        _require_usable_nodata(dataset, path, colored)
+        colored = is_colored(dataset, path)
         carried = carried_legend(dataset, path)
-        if legend and carried and len(legend) != len(carried):
-            raise DatasetError(
-                f"{path} carries the legend {carried.name!r} with {len(carried)} classes, but "
-                f"legend {legend.name!r} has {len(legend)}; give the legend it was made with."
-            )
+        coding = legend.coding if legend and not carried else Coding()
+        require_usable_nodata(dataset, path, colored, coding)
+        if legend and carried:
+            require_fitting(path, legend, carried)
         known = legend or carried or (SECOND if colored else None)
-        yield LabelMap(path, dataset, scene_grid(dataset, path), known, carried, colored)
+        if legend and not colored and coding.values is None:
+            require_plain_palette(dataset, path, legend)
+        grid = scene_grid(dataset, path)
+        yield LabelMap(path, dataset, grid, known, carried, colored, coding)
 
 
 def read_label(path: Path, legend: Legend | None = None) -> NDArray[np.uint8]:
@@ -145,7 +167,7 @@ def read_image(path: Path) -> NDArray[Any]:
 
 def unknown_class(source: str, value: int, pixels: int, legend: Legend | None) -> DatasetError:
     """The error for an index beyond the legend, found in so many pixels of a source."""
-    where = f"{source} holds the value {value} in {pixels} {'pixel' if pixels == 1 else 'pixels'}"
+    where = f"{source} holds the value {value} in {_pixels(pixels)}"
     if legend is None:
         return DatasetError(f"{where}, but class indices end at {MAX_CLASSES}; {NODATA} is nodata.")
     return DatasetError(
@@ -154,22 +176,19 @@ def unknown_class(source: str, value: int, pixels: int, legend: Legend | None) -
     )
 
 
-def carried_legend(dataset: DatasetReader, path: Path) -> Legend | None:
-    """The legend in a file's tags, which our own outputs carry.
-
-    Raises:
-        DatasetError: The tag does not hold a legend.
-    """
-    text = dataset.tags(ns="SCD").get("LEGEND") or dataset.tags().get("SCD_LEGEND")
-    if text is None:
-        return None
-    try:
-        return Legend.from_dict(parse_json(text))
-    except (JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise DatasetError(
-            f"{path} carries a legend that cannot be read ({error}); remove its tag SCD LEGEND "
-            "and name a legend with --legend."
-        ) from error
+def unknown_values(source: str, unknown: dict[int, int], legend: Legend) -> DatasetError:
+    """The error for values that a legend with values of its own does not know."""
+    value, pixels = max(unknown.items(), key=itemgetter(1))
+    others = f" (and {len(unknown) - 1} other values)" if len(unknown) > 1 else ""
+    coding = legend.coding
+    classes = zip(coding.values or (), legend.classes, strict=True)
+    known = [f"{each} {cover.name}" for each, cover in classes]
+    known += [f"{coding.unchanged} unchanged", *(f"{each} nodata" for each in coding.nodata)]
+    return DatasetError(
+        f"{source} holds the value {value} in {_pixels(pixels)}{others}, which legend "
+        f"{legend.name!r} does not know; it has {', '.join(known)}. "
+        "Add it to the legend file, or mend the label."
+    )
 
 
 def label_windows(maps: Sequence[LabelMap]) -> Iterator[Window]:
@@ -187,30 +206,5 @@ def label_windows(maps: Sequence[LabelMap]) -> Iterator[Window]:
             yield Window(left, top, min(columns, width - left), min(rows, height - top))
 
 
-def _is_colored(dataset: DatasetReader, path: Path) -> bool:
-    bands, kind = len(spectral_bands(dataset)), dataset.dtypes[0]
-    if bands == 3 and kind == "uint8":
-        return True
-    if bands == 1 and np.issubdtype(np.dtype(kind), np.integer):
-        return False
-    raise DatasetError(
-        f"{path} holds {bands} x {kind}; a class map holds one band of whole numbers (indices) "
-        "or three of uint8 (colors)."
-    )
-
-
-def _has_mask(dataset: DatasetReader, colored: bool) -> bool:
-    """Whether pixels can be nodata in another way than by the index 255."""
-    flags = dataset.mask_flag_enums[0]
-    by_value = MaskFlags.nodata in flags and dataset.nodata == NODATA and not colored
-    return not by_value and MaskFlags.all_valid not in flags
-
-
-def _require_usable_nodata(dataset: DatasetReader, path: Path, colored: bool) -> None:
-    """Refuse a nodata value that means unchanged here: the whole unchanged area would vanish."""
-    unchanged = UNCHANGED_COLOR[0] if colored else UNCHANGED
-    if dataset.nodata == unchanged:
-        raise DatasetError(
-            f"{path} declares {unchanged} as nodata, but {unchanged} means unchanged in a class "
-            f"map. Clear it with gdal_edit.py -unsetnodata {path}; for indices, {NODATA} is nodata."
-        )
+def _pixels(count: int) -> str:
+    return "1 pixel" if count == 1 else f"{count} pixels"

@@ -7,22 +7,22 @@ of a legend, ``255`` nodata. A transition is one number, ``from * 100 + to``; ``
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scdcli.errors import DatasetError, UnknownName
+from scdcli.coding import NODATA as NODATA
+from scdcli.coding import UNCHANGED as UNCHANGED
+from scdcli.coding import UNCHANGED_COLOR as UNCHANGED_COLOR
+from scdcli.coding import Coding
+from scdcli.coding import Color as Color
+from scdcli.errors import DatasetError
 
-UNCHANGED = 0
-NODATA = 255
 TRANSITION_NODATA = 65535
 TRANSITION_BASE = 100
 MAX_CLASSES = TRANSITION_BASE - 1
-
-Color = tuple[int, int, int]
-UNCHANGED_COLOR: Color = (255, 255, 255)
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,14 @@ class LandCover:
 
 @dataclass(frozen=True)
 class Legend:
-    """The classes of a model or a labelled set, in index order; index 1 is ``classes[0]``."""
+    """The classes of a model or a labelled set, in index order; index 1 is ``classes[0]``.
+
+    How the labels of a set write them goes with it while they are read, and nowhere else.
+    """
 
     name: str
     classes: tuple[LandCover, ...]
+    coding: Coding = field(default=Coding(), compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what could not be written as a transition or told apart by color."""
@@ -78,28 +82,32 @@ class Legend:
         """Class indices of a color label.
 
         Args:
-            colors: Label colors, (3, H, W) uint8; white is unchanged.
+            colors: Label colors, (3, H, W) uint8; white is unchanged unless the coding differs.
             source: File named in the error.
 
         Returns:
-            Class index, (H, W) uint8, 0 unchanged.
+            Class index, (H, W) uint8, 0 unchanged, 255 where a color says nodata.
 
         Raises:
             DatasetError: A color is not in the legend.
         """
         packed = _pack(colors.astype(np.uint32))
         index = np.full(packed.shape, UNCHANGED, dtype=np.uint8)
-        strange = packed != _pack_color(UNCHANGED_COLOR)
+        strange = packed != _pack_color(self.coding.unchanged_color)
         # A few comparisons of the whole map are ten times faster than a sorted look-up.
-        for value in self.indices():
-            found = packed == _pack_color(self[value].color)
+        known = {value: self[value].color for value in self.indices()}
+        if self.coding.nodata_color is not None:
+            known[NODATA] = self.coding.nodata_color
+        for value, color in known.items():
+            found = packed == _pack_color(color)
             index[found] = value
             strange ^= found
         if strange.any():
             row, col = (int(axis[0]) for axis in np.nonzero(strange))
-            color = "#" + "".join(f"{int(value):02X}" for value in colors[:, row, col])
+            pixels = int((packed == packed[row, col]).sum())
             raise DatasetError(
-                f"{source} holds the color {color} (row {row}, column {col}), which legend "
+                f"{source} holds the color #{packed[row, col]:06X} (row {row}, column {col}) in "
+                f"{pixels} {'pixel' if pixels == 1 else 'pixels'}, which legend "
                 f"{self.name!r} does not know; it has {self._color_list()}. "
                 "Give the legend that belongs to these labels with --legend."
             )
@@ -148,17 +156,6 @@ def split_transition(code: NDArray[np.uint16]) -> tuple[NDArray[np.uint8], NDArr
     nodata = code == TRANSITION_NODATA
     from_class[nodata] = to_class[nodata] = NODATA
     return from_class, to_class
-
-
-def find_legend(name: str) -> Legend:
-    """A built-in legend by name.
-
-    Raises:
-        UnknownName: No such legend.
-    """
-    if name not in LEGENDS:
-        raise UnknownName("legend", name, LEGENDS)
-    return LEGENDS[name]
 
 
 def _pack(colors: NDArray[np.uint32]) -> NDArray[np.uint32]:

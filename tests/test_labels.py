@@ -92,7 +92,9 @@ def test_an_index_that_no_legend_can_have_is_named(tmp_path):
 @pytest.mark.parametrize("value", [-1, 300])
 def test_a_value_outside_uint8_is_named(tmp_path, value):
     path = write_scene(tmp_path / "odd.tif", np.array([[[0, value]]], "int16"))
-    with pytest.raises(DatasetError, match=rf"odd\.tif holds the value {value}, but .* 0 to 99"):
+    with pytest.raises(
+        DatasetError, match=rf"odd\.tif holds the value {value} in 1 pixel, but .* 0 to 99"
+    ):
         read_label(path)
 
 

@@ -8,14 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from scdcli.errors import DatasetError, UnknownName
+from scdcli.errors import DatasetError
 from scdcli.legend import (
     NODATA,
     SECOND,
     TRANSITION_NODATA,
     LandCover,
     Legend,
-    find_legend,
     split_transition,
     transition_code,
 )
@@ -77,11 +76,6 @@ def test_legends_that_cannot_be_told_apart_are_refused():
         Legend("x", (LandCover("a", (255, 255, 255)),))
     with pytest.raises(DatasetError, match="has 0 classes; 1 to 99"):
         Legend("x", ())
-
-
-def test_an_unknown_legend_lists_the_known_ones():
-    with pytest.raises(UnknownName, match="'urbn'; choose one of: .*second"):
-        find_legend("urbn")
 
 
 def test_transition_names_read_from_to():

@@ -91,7 +91,7 @@ def _evaluate(
 ) -> "Evaluation":
     from scdcli.evaluation import score_maps
     from scdcli.labelsets import find_predictions, find_truth
-    from scdcli.legend import find_legend
+    from scdcli.legendfile import find_legend
     from scdcli.mappairs import files_legend, pairs_of_files
 
     given = find_legend(legend_name) if legend_name else None

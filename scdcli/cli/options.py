@@ -36,7 +36,11 @@ model_option = click.option(
     "the bundled default if not given.",
 )
 legend_option = click.option(
-    "--legend", "legend", metavar="NAME", default=None, help="Legend of the labels."
+    "--legend",
+    "legend",
+    metavar="NAME|FILE",
+    default=None,
+    help="Legend of the labels: a built-in one or a TOML or JSON file.",
 )
 workers_option = click.option(
     "--workers",
