@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isqrt
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from scdcli.legend import NODATA, UNCHANGED
-from scdcli.networks.outputs import CoverLogits, Output, TypeLogits
+from scdcli.networks.outputs import CoverLogits, Logits, Output, TypeLogits
 
 IGNORED = -100
 
@@ -46,6 +48,7 @@ def change_loss(
     alpha: float = 1.0,
     beta: float = 1.0,
     weights: ClassWeights | None = None,
+    totals: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropies of what the network gives, each a mean over the pixels that count.
 
@@ -61,49 +64,107 @@ def change_loss(
         alpha: Weight of the first date's semantic term.
         beta: Weight of the second date's semantic term.
         weights: Class weights; of a from-to type, that of its change times the mean of its classes.
+        totals: Where the labels are part of a larger batch, the sum of the `loss_totals` of all its
+            parts; the losses of the parts then add up to the loss of the batch.
 
     Returns:
         A scalar; a term without any counting pixel is 0.
     """
+    terms = _terms(KINDS[type(logits)], _classes(logits), (from_label, to_label, changed), weights)
+    if totals is None:
+        totals = torch.stack([term.total() for term in terms])
+    # Summed by hand: the sum inside the operator has no deterministic form on a GPU.
+    sums = [
+        F.cross_entropy(x, t.target, t.weight, ignore_index=IGNORED, reduction="none").sum()
+        for x, t in zip(logits, terms, strict=True)
+    ]
+    # A plain mean is 0/0 for a chip in which nothing changed.
+    means = torch.stack(sums) / totals.clamp(min=1e-6)
     if isinstance(logits, TypeLogits):
-        return _type_loss(logits, from_label, to_label, changed, weights)
-    classes = weights.classes if weights else None
-    loss = alpha * _cross_entropy(logits.from_class, _class_target(from_label), classes)
-    loss = loss + beta * _cross_entropy(logits.to_class, _class_target(to_label), classes)
-    if isinstance(logits, CoverLogits):
-        return loss
-    change_target = torch.where(changed == NODATA, IGNORED, changed)
-    return loss + _cross_entropy(logits.change, change_target, weights.change if weights else None)
+        return means[0]
+    return alpha * means[0] + beta * means[1] + means[2:].sum()
 
 
-def _type_loss(
-    logits: TypeLogits,
-    from_label: Tensor,
-    to_label: Tensor,
-    changed: Tensor,
-    weights: ClassWeights | None,
+def loss_totals(
+    output: str,
+    classes: int,
+    labels: tuple[Tensor, Tensor, Tensor],
+    weights: ClassWeights | None = None,
 ) -> Tensor:
-    classes = round((logits.types.shape[1] - 1) ** 0.5)
+    """What `change_loss` divides each of its terms by: pixels that count, or their weights.
+
+    Args:
+        output: Kind of output of the network.
+        classes: K.
+        labels: Class before, class after, changed; (B, H, W) int64.
+        weights: Class weights.
+
+    Returns:
+        One number per term, (T,) float32.
+    """
+    return torch.stack([term.total() for term in _terms(output, classes, labels, weights)])
+
+
+class _Term(NamedTuple):
+    """The target of one cross-entropy."""
+
+    target: Tensor  # (B, H, W) int64, the channel that should win, or IGNORED
+    weight: Tensor | None  # by channel
+
+    def total(self) -> Tensor:
+        """What a mean over the pixels divides by, a float32 scalar."""
+        counts = self.target != IGNORED
+        if self.weight is None:
+            return counts.sum().float()
+        return self.weight[self.target.clamp(min=0)][counts].sum()
+
+
+KINDS: dict[type[Output], str] = {
+    Logits: "branches",
+    TypeLogits: "types",
+    CoverLogits: "covers",
+}
+
+
+def _terms(
+    output: str,
+    classes: int,
+    labels: tuple[Tensor, Tensor, Tensor],
+    weights: ClassWeights | None,
+) -> list[_Term]:
+    from_label, to_label, changed = labels
+    if output == "types":
+        return [_Term(_type_target(labels, classes), _type_weights(weights))]
+    by_class = weights.classes if weights else None
+    terms = [_Term(_class_target(label), by_class) for label in (from_label, to_label)]
+    if output == "branches":
+        change_target = torch.where(changed == NODATA, IGNORED, changed)
+        terms.append(_Term(change_target, weights.change if weights else None))
+    return terms
+
+
+def _classes(logits: Output) -> int:
+    if isinstance(logits, TypeLogits):
+        return isqrt(logits.types.shape[1] - 1)
+    return logits.from_class.shape[1]
+
+
+def _type_target(labels: tuple[Tensor, Tensor, Tensor], classes: int) -> Tensor:
+    from_label, to_label, changed = labels
     code = (from_label - 1) * classes + to_label
     known = (
         (from_label - 1 < classes) & (to_label - 1 < classes) & (from_label > 0) & (to_label > 0)
     )
     target = torch.where((changed == 1) & known, code, IGNORED)
-    target = torch.where(changed == 0, 0, target)
-    by_type = None
-    if weights:
-        pairs = (weights.classes[:, None] + weights.classes[None]) / 2
-        by_type = torch.cat((weights.change[:1], weights.change[1] * pairs.flatten()))
-    return _cross_entropy(logits.types, target, by_type)
+    return torch.where(changed == 0, 0, target)
+
+
+def _type_weights(weights: ClassWeights | None) -> Tensor | None:
+    if weights is None:
+        return None
+    pairs = (weights.classes[:, None] + weights.classes[None]) / 2
+    return torch.cat((weights.change[:1], weights.change[1] * pairs.flatten()))
 
 
 def _class_target(label: Tensor) -> Tensor:
     return torch.where((label == UNCHANGED) | (label == NODATA), IGNORED, label - 1)
-
-
-def _cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
-    # A plain mean is 0/0 for a chip in which nothing changed.
-    counts = target != IGNORED
-    total = counts.sum() if weight is None else weight[target.clamp(min=0)][counts].sum()
-    loss = F.cross_entropy(logits, target, weight, ignore_index=IGNORED, reduction="sum")
-    return loss / total.clamp(min=1e-6)
