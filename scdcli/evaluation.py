@@ -1,4 +1,4 @@
-"""Scoring a set: one joint table over all its pairs, then the scores."""
+"""Scoring a set: a joint table per pair, their sum, then the scores."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,15 @@ from scdcli.errors import DatasetError
 from scdcli.labels import unknown_class
 from scdcli.legend import MAX_CLASSES, NODATA, TRANSITION_BASE, Legend
 from scdcli.mappairs import PairOfMaps
-from scdcli.metrics import Scores, Undefined, Value, scores
+from scdcli.metrics import Scores, Undefined, Value, known, scores
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """The joint counts of one pair, nodata included."""
+
+    name: str
+    counts: JointCounts
 
 
 @dataclass(frozen=True)
@@ -19,16 +27,21 @@ class Evaluation:
     Attributes:
         legend: Names of the classes; None when no file and nobody declared them.
         classes: K, the legend's or else the largest index present.
-        pairs: Number of pairs.
+        parts: The counts of every pair.
         counts: Joint counts of all pairs, nodata included.
         scores: Of these counts.
     """
 
     legend: Legend | None
     classes: int
-    pairs: int
+    parts: tuple[PairCounts, ...]
     counts: JointCounts
     scores: Scores
+
+    @property
+    def pairs(self) -> int:
+        """Number of pairs."""
+        return len(self.parts)
 
     @property
     def pixels(self) -> int:
@@ -54,7 +67,6 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON-ready document; what is undefined is None, with its reason in ``undefined``."""
-        from_to, stacked = self.scores.from_to, self.scores.stacked
         class_iou = {
             f"class_iou.{index}": value for index, value in enumerate(self.scores.class_iou, 1)
         }
@@ -64,19 +76,7 @@ class Evaluation:
                 self.transitions(), self.scores.categorical_sek, strict=True
             )
         }
-        headline = {
-            "oa": from_to.oa,
-            "kappa": from_to.kappa,
-            "miou": from_to.miou,
-            "iou_unchanged": from_to.iou_unchanged,
-            "iou_changed": from_to.iou_changed,
-            "sek_from_to": from_to.sek,
-            "sek_stacked": stacked.sek,
-            "fscd_from_to": from_to.fscd,
-            "fscd_stacked": stacked.fscd,
-            "score_from_to": from_to.score,
-            "score_stacked": stacked.score,
-        }
+        headline = self.scores.headline()
         return {
             "legend": self.legend.to_dict() if self.legend else None,
             "classes": self.classes,
@@ -131,11 +131,31 @@ def score_maps(pairs: Iterable[PairOfMaps], legend: Legend | None) -> Evaluation
     Raises:
         DatasetError: An index is not in the legend, or a label is changed at one date only.
     """
-    counts, number = JointCounts.empty(), 0
-    for pair in pairs:
-        counts, number = counts + count_pair(pair, legend), number + 1
-    classes = len(legend) if legend else _largest(counts)
-    return Evaluation(legend, classes, number, counts, scores(counts, classes))
+    return evaluate(count_set(pairs, legend), legend)
+
+
+def count_set(pairs: Iterable[PairOfMaps], legend: Legend | None) -> tuple[PairCounts, ...]:
+    """The counts of every pair; the maps are seen once, a window at a time.
+
+    Raises:
+        DatasetError: An index is not in the legend, or a label is changed at one date only.
+    """
+    return tuple(PairCounts(pair.name, count_pair(pair, legend)) for pair in pairs)
+
+
+def evaluate(
+    parts: tuple[PairCounts, ...], legend: Legend | None, classes: int | None = None
+) -> Evaluation:
+    """Scores of one matrix over all pairs.
+
+    Args:
+        parts: The counts of every pair.
+        legend: The classes.
+        classes: K; the legend's, or without it the largest index present, if not given.
+    """
+    counts = sum((part.counts for part in parts), JointCounts.empty())
+    classes = classes or (len(legend) if legend else largest_class(counts))
+    return Evaluation(legend, classes, parts, counts, scores(counts, classes))
 
 
 def count_pair(pair: PairOfMaps, legend: Legend | None) -> JointCounts:
@@ -169,16 +189,14 @@ def _require_known(found: JointCounts, pair: PairOfMaps, legend: Legend | None) 
             raise unknown_class(source, value, pixels, legend)
 
 
-def _largest(counts: JointCounts) -> int:
+def largest_class(counts: JointCounts) -> int:
+    """The largest class index in any map; at least 1."""
     classes = counts.classes
     return max(1, int(classes[classes != NODATA].max(initial=0)))
 
 
 def _known(values: dict[str, Value], prefix: str = "") -> dict[str, float | None]:
-    return {
-        name.removeprefix(prefix): None if isinstance(value, Undefined) else value
-        for name, value in values.items()
-    }
+    return {name.removeprefix(prefix): known(value) for name, value in values.items()}
 
 
 def _reasons(values: dict[str, Value]) -> dict[str, str]:

@@ -52,6 +52,22 @@ class ChangeScores:
     score: Value
 
 
+# The scores a set is known by, under the names they bear in files: matrix and field.
+HEADLINE = {
+    "oa": ("from_to", "oa"),
+    "kappa": ("from_to", "kappa"),
+    "miou": ("from_to", "miou"),
+    "iou_unchanged": ("from_to", "iou_unchanged"),
+    "iou_changed": ("from_to", "iou_changed"),
+    "sek_from_to": ("from_to", "sek"),
+    "sek_stacked": ("stacked", "sek"),
+    "fscd_from_to": ("from_to", "fscd"),
+    "fscd_stacked": ("stacked", "fscd"),
+    "score_from_to": ("from_to", "score"),
+    "score_stacked": ("stacked", "score"),
+}
+
+
 @dataclass(frozen=True)
 class Scores:
     """All scores of a set.
@@ -67,6 +83,21 @@ class Scores:
     stacked: ChangeScores
     class_iou: tuple[Value, ...]
     categorical_sek: tuple[Value, ...]
+
+    def headline(self) -> dict[str, Value]:
+        """The scores of `HEADLINE`."""
+        return headline(self.from_to, self.stacked)
+
+
+def headline(from_to: ChangeScores, stacked: ChangeScores) -> dict[str, Value]:
+    """The scores of `HEADLINE`, of both matrices."""
+    sides = {"from_to": from_to, "stacked": stacked}
+    return {name: getattr(sides[matrix], field) for name, (matrix, field) in HEADLINE.items()}
+
+
+def known(value: Value) -> float | None:
+    """The value of a score, None where it is undefined."""
+    return None if isinstance(value, Undefined) else value
 
 
 def scores(counts: JointCounts, classes: int) -> Scores:

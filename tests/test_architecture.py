@@ -22,10 +22,10 @@ LAYERS = (
     "clock folder naming maps symmetry device averaging tiling decode augment "
     "raster stretch warp bands alignment pair cog sidecar labelkinds labels legendfile labelsets "
     "area strips components outlines rings polygons polygonstyle features "
-    "geojson geopackage vector table counting metrics world networks",
+    "geojson geopackage vector table counting metrics bootstrap thumbnails world networks",
     "samples dataset datasetscan chips checkpoint mappairs",
     "inference provenance prediction runfolder startweights classweights trainer validation "
-    "training stages evaluation simulation",
+    "training stages evaluation comparison scorefiles panelfigure panels simulation",
     "cli __main__",
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names.split()}

@@ -1,185 +1,205 @@
 """``scd evaluate``: labels and predictions in, scores out."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from scdcli.cli.options import (
+    Command,
+    batch_option,
+    chip_option,
+    device_option,
     json_option,
     legend_option,
     output_option,
+    overlap_option,
     overwrite_option,
+    precision_option,
     quiet_option,
-    running_options,
+    seed_option,
+    threshold_option,
 )
-from scdcli.cli.predictor import make_predictor
 from scdcli.cli.scoretable import show_scores
-from scdcli.cli.terminal import Bar, Terminal
+from scdcli.cli.scoring import Scoring
+from scdcli.cli.systems import find_systems, shared_legend
+from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from scdcli.evaluation import Evaluation
-    from scdcli.inference import Predictor
+    from scdcli.comparison import Bootstrap, Run
     from scdcli.labelsets import LabelSet
     from scdcli.legend import Legend
-    from scdcli.mappairs import PairOfMaps
+    from scdcli.panels import Panels
+
+
+TABLES = ("matrix", "per_pair")
+
+
+def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Command]:
+    kind = click.Path(path_type=Path)
+    return click.option(
+        name, type=kind, metavar=metavar, default=None, show_default=False, help=help
+    )
 
 
 @click.command()
 @click.argument("truth", type=click.Path(path_type=Path))
 @click.option(
+    "-m",
+    "--model",
+    "models",
+    # A path: then the environment's list is split as PATH is, not at spaces.
+    type=click.Path(),
+    metavar="NAME|FILE",
+    multiple=True,
+    show_default=False,
+    help="A model to score, bundled or a file; may be given several times. Without it and without "
+    "--pred the bundled default.",
+)
+@click.option(
     "--pred",
+    "folders",
     type=click.Path(path_type=Path),
     metavar="DIR",
+    multiple=True,
     show_default=False,
-    help="Predicted maps to score, matched by name; without it a model predicts them.",
+    help="Predicted maps to score, matched by name; may be given several times.",
 )
-@running_options
+@click.option(
+    "--tta",
+    default="auto",
+    metavar="auto|none|flip|ms|ms+flip",
+    help="Test-time augmentation of the models: average over mirrored copies (flip) and six "
+    "scales (ms); auto is none on a CPU and ms+flip on a GPU. Several with commas between, for "
+    "example none,ms,ms+flip.",
+)
+@threshold_option
+@chip_option
+@overlap_option
+@batch_option
+@precision_option
+@device_option
 @legend_option
-@output_option("FILE", "Write the JSON document to this file too.")
+@output_option("FILE", "Write all scores to a .json file, or a row per system to a .csv file.")
+@_file_option("--matrix", "FILE.csv", "Write the SeK of every transition, a row per class before.")
+@_file_option("--per-pair", "FILE.csv", "Write a row of scores for every pair.")
+@click.option(
+    "--bootstrap",
+    "resamples",
+    type=click.IntRange(min=100),
+    metavar="N",
+    default=None,
+    show_default=False,
+    help="Draw the pairs N times with replacement: 95 % intervals of the scores, and of the "
+    "differences to the first system.",
+)
+@seed_option
+@_file_option("--panels", "DIR", "Draw images, truth and predictions of some pairs side by side.")
+@click.option(
+    "--panel-pairs",
+    metavar="NAME,NAME",
+    default=None,
+    show_default="the first 4",
+    help="The pairs to draw.",
+)
 @overwrite_option
 @json_option
 @quiet_option
 def evaluate(
     truth: Path,
-    pred: Path | None,
-    output: Path | None,
+    models: tuple[str, ...],
+    folders: tuple[Path, ...],
     **options: Any,  # noqa: ANN401
 ) -> None:
     """Score maps that exist, or predict a labelled set and score it.
 
     TRUTH and --pred are folders: label1 and label2 with class maps of equal names (PNG or
     GeoTIFF, colors or indices), a prediction (from.tif, to.tif), or a folder of predictions. Of a
-    set with splits, test is used. 255 at either date leaves a pixel out.
+    set with splits, test is used. 255 at either date leaves a pixel out. Several systems come in
+    one table: models first, then folders.
 
     \b
     scd evaluate SECOND --pred maps
     scd evaluate SECOND --model runs/asn/best.safetensors --json
+    scd evaluate SECOND -m runs/fc/best.safetensors -m runs/asn/best.safetensors --tta none,ms
     """
-    if pred and options["model"]:
-        raise click.UsageError("--pred scores maps that exist and --model predicts: give one.")
-    if output:
-        _require_free(output, overwrite=options["overwrite"])
-    terminal = Terminal(options["quiet"])
-    predictor = None if pred else make_predictor(options, terminal)
-    found = _evaluate(truth, pred, predictor, terminal, options["legend"])
-    sides = {"truth": str(truth), "predictions": str(pred) if pred else None}
-    sides |= {"model": None, "settings": None} if predictor is None else _described(predictor)
-    document = json.dumps(sides | found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-    if options["json"]:
-        click.echo(document)
-    else:
-        show_scores(found)
-    if output:
-        _write(output, document)
-
-
-def _described(predictor: "Predictor") -> dict[str, Any]:
-    from scdcli.provenance import describe_model, describe_run
-
-    return {"model": describe_model(predictor.loaded), "settings": describe_run(predictor)}
-
-
-def _evaluate(
-    truth_folder: Path,
-    folder: Path | None,
-    predictor: "Predictor | None",
-    terminal: Terminal,
-    legend_name: str | None,
-) -> "Evaluation":
-    from scdcli.evaluation import score_maps
-    from scdcli.labelsets import find_predictions, find_truth
+    from scdcli.comparison import bootstrap
+    from scdcli.labelsets import find_truth
     from scdcli.legendfile import find_legend
-    from scdcli.mappairs import files_legend, pairs_of_files
 
-    given = find_legend(legend_name) if legend_name else None
-    truth = find_truth(truth_folder)
-    predictions = find_predictions(folder) if folder else None
-    for side in (truth, predictions):
+    _require_usable(options)
+    terminal = Terminal(options["quiet"])
+    given = find_legend(options["legend"]) if options["legend"] else None
+    labels = find_truth(truth)
+    systems = find_systems(models, folders, options, labels)
+    for side in (labels, *(system.maps for system in systems)):
         if side and side.note:
             terminal.note(side.note)
-    legend: Legend | None
-    if predictor:
-        legend, pairs = _predicted_pairs(truth, given, predictor)
+    legend = shared_legend(systems, labels, given)
+    panels = _choose_panels(labels, legend, len(systems), options)
+    scoring = Scoring(labels, legend, given is not None, panels, terminal)
+    runs = scoring.score(systems)
+    resamples = options["resamples"]
+    resampled = bootstrap(runs, resamples, options["seed"]) if resamples else None
+    _report(str(truth), runs, resampled, options)
+    if panels:
+        _draw(panels, options, terminal)
+
+
+def _require_usable(options: dict[str, Any]) -> None:
+    """Refuse what could not be written at the end."""
+    from scdcli.errors import OutputError
+    from scdcli.scorefiles import SCORE_SUFFIXES, TABLE_SUFFIXES, require_writable
+
+    if options["panel_pairs"] and not options["panels"]:
+        raise click.UsageError("--panel-pairs chooses pairs to draw: say where with --panels DIR.")
+    tables = [options[name] for name in TABLES if options[name]]
+    scores = [options["output"]] if options["output"] else []
+    require_writable(scores, SCORE_SUFFIXES, overwrite=options["overwrite"])
+    require_writable(tables, TABLE_SUFFIXES, overwrite=options["overwrite"])
+    files = [path.resolve() for path in (*scores, *tables)]
+    if len(set(files)) < len(files):
+        raise OutputError(f"{files[-1]} is named for two outputs; give each its own file.")
+
+
+def _choose_panels(
+    truth: "LabelSet", legend: "Legend | None", systems: int, options: dict[str, Any]
+) -> "Panels | None":
+    from scdcli.panels import Panels, choose_pairs, panel_files, picture_side
+
+    if not options["panels"]:
+        return None
+    names = [name.strip() for name in (options["panel_pairs"] or "").split(",")]
+    chosen = choose_pairs(truth, [name for name in names if name])
+    panel_files(options["panels"], chosen, overwrite=options["overwrite"])
+    return Panels(chosen, legend, picture_side(systems))
+
+
+def _report(
+    truth: str, runs: list["Run"], resampled: "Bootstrap | None", options: dict[str, Any]
+) -> None:
+    """Tables or the document on stdout, and the files that were asked for."""
+    from scdcli.scorefiles import document, dumps, matrix_rows, pair_rows, write_scores, write_table
+
+    whole = document(truth, runs, resampled)
+    if options["json"]:
+        click.echo(dumps(whole))
     else:
-        assert predictions is not None
-        legend = given or files_legend(truth, predictions)
-        pairs = pairs_of_files(truth, predictions, legend, overrule=given is not None)
-    with terminal.progress("pairs", len(truth.maps)) as bar:
-        found = score_maps(_shown(pairs, len(truth.maps), bar), legend)
-    _note_choices(found, terminal)
-    return found
+        show_scores(runs, resampled)
+    if options["output"]:
+        write_scores(options["output"], whole, runs, resampled)
+    for name, rows in (("matrix", matrix_rows), ("per_pair", pair_rows)):
+        if options[name]:
+            write_table(options[name], rows(runs))
 
 
-def _predicted_pairs(
-    truth: "LabelSet", given: "Legend | None", predictor: "Predictor"
-) -> tuple["Legend", Iterator["PairOfMaps"]]:
-    """The pairs of a labelled set with the maps that a model predicts for them."""
-    from scdcli.errors import DatasetError
-    from scdcli.inference import predict_windows
-    from scdcli.mappairs import PredictedWindow, pairs_of_predictor
-    from scdcli.pair import open_pair
+def _draw(panels: "Panels", options: dict[str, Any], terminal: Terminal) -> None:
+    from scdcli.panels import panel_files
+    from scdcli.scorefiles import write_bytes
 
-    known = predictor.loaded.header.legend
-    if given and len(given) != len(known):
-        raise DatasetError(
-            f"legend {given.name!r} has {len(given)} classes, but the model "
-            f"{predictor.loaded.name} predicts {len(known)}; choose a model with the legend of the "
-            "labels."
-        )
-
-    def predict(before: Path, after: Path) -> Iterator[PredictedWindow]:
-        with open_pair(before, after) as pair:
-            for window, decoded, _ in predict_windows(pair, predictor):
-                yield window, decoded.from_class, decoded.to_class
-
-    legend = given or known
-    return legend, pairs_of_predictor(truth, predict, legend, overrule=given is not None)
-
-
-def _note_choices(found: "Evaluation", terminal: Terminal) -> None:
-    if found.legend is None:
-        terminal.note(
-            f"The maps carry no legend: K = {found.classes}, the largest index present. "
-            "Name their classes with --legend."
-        )
-    if found.incomplete_pixels:
-        terminal.note(
-            f"{found.incomplete_pixels} pixels are predicted as changed at one date only: "
-            "unchanged in the from-to scores, as given in the stacked scores."
-        )
-
-
-def _shown(pairs: Iterator["PairOfMaps"], total: int, bar: Bar) -> Iterator["PairOfMaps"]:
-    """The pairs as they come, with the bar moved on after each."""
-    for number, pair in enumerate(pairs, 1):
-        yield pair
-        bar.update(number, total)
-
-
-def _require_free(path: Path, *, overwrite: bool) -> None:
-    from scdcli.errors import OutputError
-
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; replace it with --overwrite, or name another file.")
-    if path.is_dir() or not path.parent.is_dir():
-        problem = (
-            "is a folder" if path.is_dir() else f"cannot be written: {path.parent} is no folder"
-        )
-        raise OutputError(f"{path} {problem}; name a file.")
-
-
-def _write(path: Path, document: str) -> None:
-    """The document whole or not at all."""
-    from scdcli.errors import OutputError
-
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(document + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    files = panel_files(options["panels"], panels.truth, overwrite=True)
+    with terminal.progress("panels", len(files)) as bar:
+        for number, (name, path) in enumerate(files.items(), 1):
+            write_bytes(path, panels.draw(name))
+            bar.update(number, len(files))

@@ -1,0 +1,140 @@
+"""Running the systems of ``scd evaluate`` over the labelled pairs, with notes and progress."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scdcli.cli.systems import System
+from scdcli.cli.terminal import Bar, Terminal
+
+if TYPE_CHECKING:
+    from scdcli.comparison import Run
+    from scdcli.evaluation import PairCounts
+    from scdcli.inference import Predictor
+    from scdcli.labelsets import LabelSet
+    from scdcli.legend import Legend
+    from scdcli.mappairs import PairOfMaps, PredictedWindow, PredictPair
+    from scdcli.panels import Panels
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What holds for all systems while they are scored.
+
+    Attributes:
+        truth: The labels.
+        legend: What all maps mean.
+        overrule: Whether it also holds for files that carry another one of its length.
+        panels: Keeps what it draws of the maps as they pass by.
+        terminal: Notes and progress.
+    """
+
+    truth: "LabelSet"
+    legend: "Legend | None"
+    overrule: bool
+    panels: "Panels | None"
+    terminal: Terminal
+
+    def score(self, systems: Sequence[System]) -> list["Run"]:
+        """The scores of every system, in order; all with one K."""
+        from scdcli.comparison import Run
+        from scdcli.evaluation import evaluate, largest_class
+
+        parts: dict[str, tuple[PairCounts, ...]] = {}
+        titled = dict(zip(titles(systems), systems, strict=True))
+        if self.panels:
+            self.panels.predicted.update((title, {}) for title in titled)
+        # Folders first: if one of them is wrong, no model has run for nothing.
+        for title in sorted(titled, key=lambda title: titled[title].maps is None):
+            parts[title] = self._count(title, titled[title])
+        present = (largest_class(part.counts) for each in parts.values() for part in each)
+        classes = len(self.legend) if self.legend else max(present)
+        runs = [
+            Run(
+                system.name,
+                system.tta,
+                evaluate(parts[title], self.legend, classes),
+                system.describe(),
+            )
+            for title, system in titled.items()
+        ]
+        self._note_choices(runs)
+        return runs
+
+    def _count(self, title: str, system: System) -> "tuple[PairCounts, ...]":
+        from scdcli.evaluation import count_set
+
+        if system.predictor:
+            self.terminal.note(
+                f"Model {system.name}, test-time augmentation {system.tta}, "
+                f"on {system.predictor.device}."
+            )
+        with self.terminal.progress(title, len(self.truth.maps)) as bar:
+            pairs = self._pairs(title, system)
+            return count_set(_shown(pairs, len(self.truth.maps), bar), self.legend)
+
+    def _pairs(self, title: str, system: System) -> "Iterator[PairOfMaps]":
+        from scdcli.labelsets import match
+        from scdcli.mappairs import pairs_of_files, pairs_of_predictor
+
+        if system.maps:
+            if self.panels:
+                found = match(self.truth, system.maps).items()
+                self.panels.read(title, {name: maps for name, (_, maps) in found})
+            return pairs_of_files(self.truth, system.maps, self.legend, overrule=self.overrule)
+        assert system.predictor is not None
+        assert self.legend is not None
+        predict = predict_with(system.predictor)
+        if self.panels:
+            predict = self.panels.watch(title, predict)
+        return pairs_of_predictor(self.truth, predict, self.legend, overrule=self.overrule)
+
+    def _note_choices(self, runs: Sequence["Run"]) -> None:
+        found = runs[0].found
+        if found.legend is None:
+            self.terminal.note(
+                f"The maps carry no legend: K = {found.classes}, the largest index present. "
+                "Name their classes with --legend."
+            )
+        for run in runs:
+            if run.found.incomplete_pixels:
+                whose = f" by {run.title}" if len(runs) > 1 else ""
+                self.terminal.note(
+                    f"{run.found.incomplete_pixels} pixels are predicted{whose} as changed at one "
+                    "date only: unchanged in the from-to scores, as given in the stacked scores."
+                )
+        if len({run.found.pixels for run in runs}) > 1:
+            listed = ", ".join(f"{run.title} {run.found.pixels:,}" for run in runs)
+            self.terminal.note(
+                f"Nodata differs, so the systems are scored on different pixels: {listed}."
+            )
+
+
+def titles(systems: Sequence[System]) -> list[str]:
+    """What the results of each system are called: with the augmentation if there are several."""
+    several = len({system.tta for system in systems if system.tta}) > 1
+    return [
+        f"{system.name}, {system.tta}" if several and system.tta else system.name
+        for system in systems
+    ]
+
+
+def predict_with(predictor: "Predictor") -> "PredictPair":
+    """What predicts a pair, for `pairs_of_predictor`."""
+    from scdcli.inference import predict_windows
+    from scdcli.pair import open_pair
+
+    def predict(before: Path, after: Path) -> Iterator["PredictedWindow"]:
+        with open_pair(before, after) as pair:
+            for window, decoded, _ in predict_windows(pair, predictor):
+                yield window, decoded.from_class, decoded.to_class
+
+    return predict
+
+
+def _shown(pairs: Iterator["PairOfMaps"], total: int, bar: Bar) -> Iterator["PairOfMaps"]:
+    """The pairs as they come, with the bar moved on after each."""
+    for number, pair in enumerate(pairs, 1):
+        yield pair
+        bar.update(number, total)

@@ -1,0 +1,130 @@
+"""The systems that ``scd evaluate`` compares: models and folders of maps, each with its name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scdcli.cli.predictor import make_predictor
+from scdcli.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from scdcli.inference import Predictor
+    from scdcli.labelsets import LabelSet
+    from scdcli.legend import Legend
+
+
+@dataclass(frozen=True)
+class System:
+    """A model with one test-time augmentation, or a folder of maps.
+
+    Attributes:
+        name: Short, and the same for all its test-time augmentations.
+        predictor: The model and how to run it; None for a folder.
+        folder: Where maps lie; None for a model.
+        maps: What lies there.
+    """
+
+    name: str
+    predictor: "Predictor | None" = None
+    folder: Path | None = None
+    maps: "LabelSet | None" = None
+
+    @property
+    def tta(self) -> str | None:
+        """Test-time augmentation; None for maps that exist."""
+        return self.predictor.tta if self.predictor else None
+
+    @property
+    def legend(self) -> "Legend | None":
+        """The model's."""
+        return self.predictor.loaded.header.legend if self.predictor else None
+
+    def describe(self) -> dict[str, Any]:
+        """Where its maps come from, JSON-ready."""
+        from scdcli.provenance import describe_model, describe_run
+
+        if self.predictor is None:
+            return {"predictions": str(self.folder), "model": None, "settings": None}
+        described = describe_model(self.predictor.loaded), describe_run(self.predictor)
+        return {"predictions": None, "model": described[0], "settings": described[1]}
+
+
+def find_systems(
+    models: Sequence[str], folders: Sequence[Path], options: dict[str, Any], truth: "LabelSet"
+) -> list[System]:
+    """Models, once per test-time augmentation, then folders; the default model if there are none.
+
+    Everything that can be wrong with them is found here, before any of them runs.
+    """
+    from scdcli.checkpoint import DEFAULT_MODEL
+    from scdcli.comparison import folder_forms, model_forms, short_names
+    from scdcli.labelsets import find_images, find_predictions, match
+
+    if not folders:
+        models = models or (DEFAULT_MODEL,)
+    if models:
+        find_images(truth)
+    maps = [find_predictions(folder) for folder in folders]
+    for each in maps:
+        match(truth, each)
+    names = iter(short_names([*map(model_forms, models), *map(folder_forms, folders)]))
+    systems = [
+        System(name, predictor)
+        for name, model in zip([next(names) for _ in models], models, strict=True)
+        for predictor in _predictors(model, options)
+    ]
+    found = zip(names, folders, maps, strict=True)
+    return systems + [System(name, folder=folder, maps=each) for name, folder, each in found]
+
+
+def _predictors(model: str, options: dict[str, Any]) -> list["Predictor"]:
+    """One per test-time augmentation; the model is loaded once."""
+    from scdcli.symmetry import find_tta
+
+    names = [name.strip() for name in options["tta"].split(",")]
+    first = make_predictor(options | {"model": model, "tta": names[0]}, Terminal(quiet=True))
+    gpu = first.device.type == "cuda"
+    chosen = dict.fromkeys(find_tta(name, gpu=gpu) for name in names)
+    return [replace(first, tta=tta) for tta in chosen]
+
+
+def shared_legend(
+    systems: Sequence[System], truth: "LabelSet", given: "Legend | None"
+) -> "Legend | None":
+    """What the maps of all systems and the labels mean; None for indices that nobody declared.
+
+    Raises:
+        DatasetError: The models predict other classes than each other, or than the given legend.
+    """
+    from scdcli.mappairs import files_legend
+
+    models = [system for system in systems if system.legend]
+    for system in models:
+        _require_same_classes(models[0], system, given)
+    if given or models:
+        return given or models[0].legend
+    legends = (files_legend(truth, system.maps) for system in systems)
+    return next((legend for legend in legends if legend), None)
+
+
+def _require_same_classes(first: System, system: System, given: "Legend | None") -> None:
+    from scdcli.errors import DatasetError
+
+    legend, other = system.legend, first.legend
+    assert legend is not None
+    assert other is not None
+    if given and len(given) != len(legend):
+        raise DatasetError(
+            f"legend {given.name!r} has {len(given)} classes, but the model {system.name} predicts "
+            f"{len(legend)}; choose a model with the legend of the labels."
+        )
+    if not given and _names(legend) != _names(other):
+        raise DatasetError(
+            f"the model {first.name} predicts {_names(other)}, and {system.name} predicts "
+            f"{_names(legend)}: they cannot be compared. Score them apart."
+        )
+
+
+def _names(legend: "Legend") -> str:
+    return ", ".join(cover.name for cover in legend.classes)
