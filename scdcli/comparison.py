@@ -35,11 +35,6 @@ class Run:
     found: Evaluation
     origin: dict[str, Any]
 
-    @property
-    def title(self) -> str:
-        """For example ``asn, ms+flip``."""
-        return f"{self.system}, {self.tta}" if self.tta else self.system
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -161,6 +156,16 @@ def short_names(forms: Sequence[Sequence[str]]) -> list[str]:
             return _numbered(names)
         for number in unclear:
             levels[number] += 1
+
+
+def run_titles(runs: Sequence[tuple[str, str | None]]) -> list[str]:
+    """What the results of each run are called: ``asn, ms`` if there are several augmentations.
+
+    Args:
+        runs: System and test-time augmentation of each.
+    """
+    several = len({tta for _, tta in runs if tta}) > 1
+    return [f"{system}, {tta}" if several and tta else system for system, tta in runs]
 
 
 def _parts(path: Path) -> tuple[str, ...]:

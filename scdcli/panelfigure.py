@@ -15,15 +15,15 @@ from scdcli.legend import LandCover
 from scdcli.thumbnails import Picture
 
 DPI = 100
-FONT_POINTS = 9
+FONT_POINTS = 11
 FONT = "DejaVu Sans"  # comes with matplotlib, so a panel looks the same everywhere
 
 # All in pixels.
 MARGIN = 10
 GAP = 6
-LINE = 16
-ROW_LABEL = 18
-SWATCH = 12
+LINE = 20
+ROW_LABEL = 22
+SWATCH = 14
 SMALLEST_CELL = 256
 NARROWEST_COLUMN = 96
 EDGE_GRAY = "0.6"

@@ -102,7 +102,11 @@ def _defaults(ctx: click.Context, path: Path, name: str, values: object) -> dict
     strange = sorted(set(values) - set(known))
     if strange:
         raise click.BadParameter(f"{path}: scd {name} has no option --{strange[0]}.")
-    return {known[key]: value for key, value in values.items()}
+    many = {param.name for param in command.params if param.multiple}
+    return {
+        known[key]: [value] if known[key] in many and isinstance(value, str) else value
+        for key, value in values.items()
+    }
 
 
 @click.group(

@@ -21,7 +21,7 @@ from scdcli.cli.options import (
     seed_option,
     threshold_option,
 )
-from scdcli.cli.scoretable import show_scores
+from scdcli.cli.scorereport import show_scores
 from scdcli.cli.scoring import Scoring
 from scdcli.cli.systems import find_systems, shared_legend
 from scdcli.cli.terminal import Terminal
@@ -48,7 +48,6 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
 @click.option(
     "-m",
     "--model",
-    "models",
     # A path: then the environment's list is split as PATH is, not at spaces.
     type=click.Path(),
     metavar="NAME|FILE",
@@ -59,7 +58,6 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
 )
 @click.option(
     "--pred",
-    "folders",
     type=click.Path(path_type=Path),
     metavar="DIR",
     multiple=True,
@@ -86,7 +84,6 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
 @_file_option("--per-pair", "FILE.csv", "Write a row of scores for every pair.")
 @click.option(
     "--bootstrap",
-    "resamples",
     type=click.IntRange(min=100),
     metavar="N",
     default=None,
@@ -108,8 +105,8 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
 @quiet_option
 def evaluate(
     truth: Path,
-    models: tuple[str, ...],
-    folders: tuple[Path, ...],
+    model: tuple[str, ...],
+    pred: tuple[Path, ...],
     **options: Any,  # noqa: ANN401
 ) -> None:
     """Score maps that exist, or predict a labelled set and score it.
@@ -132,7 +129,7 @@ def evaluate(
     terminal = Terminal(options["quiet"])
     given = find_legend(options["legend"]) if options["legend"] else None
     labels = find_truth(truth)
-    systems = find_systems(models, folders, options, labels)
+    systems = find_systems(model, pred, options, labels)
     for side in (labels, *(system.maps for system in systems)):
         if side and side.note:
             terminal.note(side.note)
@@ -140,7 +137,7 @@ def evaluate(
     panels = _choose_panels(labels, legend, len(systems), options)
     scoring = Scoring(labels, legend, given is not None, panels, terminal)
     runs = scoring.score(systems)
-    resamples = options["resamples"]
+    resamples = options["bootstrap"]
     resampled = bootstrap(runs, resamples, options["seed"]) if resamples else None
     _report(str(truth), runs, resampled, options)
     if panels:

@@ -38,11 +38,12 @@ class Scoring:
 
     def score(self, systems: Sequence[System]) -> list["Run"]:
         """The scores of every system, in order; all with one K."""
-        from scdcli.comparison import Run
+        from scdcli.comparison import Run, run_titles
         from scdcli.evaluation import evaluate, largest_class
 
         parts: dict[str, tuple[PairCounts, ...]] = {}
-        titled = dict(zip(titles(systems), systems, strict=True))
+        titles = run_titles([(system.name, system.tta) for system in systems])
+        titled = dict(zip(titles, systems, strict=True))
         if self.panels:
             self.panels.predicted.update((title, {}) for title in titled)
         # Folders first: if one of them is wrong, no model has run for nothing.
@@ -59,7 +60,7 @@ class Scoring:
             )
             for title, system in titled.items()
         ]
-        self._note_choices(runs)
+        self._note_choices(runs, titles)
         return runs
 
     def _count(self, title: str, system: System) -> "tuple[PairCounts, ...]":
@@ -90,34 +91,26 @@ class Scoring:
             predict = self.panels.watch(title, predict)
         return pairs_of_predictor(self.truth, predict, self.legend, overrule=self.overrule)
 
-    def _note_choices(self, runs: Sequence["Run"]) -> None:
+    def _note_choices(self, runs: Sequence["Run"], titles: Sequence[str]) -> None:
         found = runs[0].found
         if found.legend is None:
             self.terminal.note(
                 f"The maps carry no legend: K = {found.classes}, the largest index present. "
                 "Name their classes with --legend."
             )
-        for run in runs:
-            if run.found.incomplete_pixels:
-                whose = f" by {run.title}" if len(runs) > 1 else ""
+        titled = list(zip(titles, (run.found for run in runs), strict=True))
+        for title, each in titled:
+            if each.incomplete_pixels:
+                whose = f" by {title}" if len(runs) > 1 else ""
                 self.terminal.note(
-                    f"{run.found.incomplete_pixels} pixels are predicted{whose} as changed at one "
+                    f"{each.incomplete_pixels} pixels are predicted{whose} as changed at one "
                     "date only: unchanged in the from-to scores, as given in the stacked scores."
                 )
-        if len({run.found.pixels for run in runs}) > 1:
-            listed = ", ".join(f"{run.title} {run.found.pixels:,}" for run in runs)
+        if len({each.pixels for _, each in titled}) > 1:
+            listed = ", ".join(f"{title} {each.pixels:,}" for title, each in titled)
             self.terminal.note(
                 f"Nodata differs, so the systems are scored on different pixels: {listed}."
             )
-
-
-def titles(systems: Sequence[System]) -> list[str]:
-    """What the results of each system are called: with the augmentation if there are several."""
-    several = len({system.tta for system in systems if system.tta}) > 1
-    return [
-        f"{system.name}, {system.tta}" if several and system.tta else system.name
-        for system in systems
-    ]
 
 
 def predict_with(predictor: "Predictor") -> "PredictPair":
