@@ -61,3 +61,20 @@ def test_map_many_goes_on_after_a_failure(pairs):
     assert "failed: bad" in result.stderr
     assert (pairs / "out/good/transition.tif").exists()
     assert not (pairs / "out/bad").exists()
+
+
+def test_systems_are_compared_and_finished_runs_kept(tmp_path):
+    small = ("--pairs", 2, "--test-pairs", 1, "--size", 128, "--width", 0.125, "--chip", 64)
+    command = (sys.executable, EXAMPLES / "compare_systems.py", "out", *small, "--epochs", 1)
+    first = run(*command, "--systems", "asn-atl", "--seeds", "3", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    for name in ("asn-3", "asn-atl-3"):
+        assert (tmp_path / f"out/runs/{name}/test.json").exists()
+    table = (tmp_path / "out/table.md").read_text(encoding="utf-8").splitlines()
+    assert [line.split(" |")[0] for line in table[2:]] == ["| `asn`", "| `asn-atl`"]
+    assert len((tmp_path / "out/scores.csv").read_text(encoding="utf-8").splitlines()) == 3
+    again = run(*command, "--systems", "asn-atl", "--seeds", "3", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert not [line for line in again.stdout.splitlines() if line.startswith("scd ")]
+    strange = run(*command, "--systems", "asm", cwd=tmp_path)
+    assert "'asm'; choose among" in strange.stderr

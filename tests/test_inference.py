@@ -7,9 +7,9 @@ from scenes import write_scene
 from standins import Thresholds, loaded
 
 from scdcli.errors import ModelError
-from scdcli.inference import Predictor, predict_windows, probabilities
+from scdcli.inference import Predictor, default_supertile, predict_windows, probabilities
 from scdcli.legend import NODATA
-from scdcli.networks import Logits
+from scdcli.networks.outputs import CoverLogits, Logits, TypeLogits
 from scdcli.pair import open_pair
 from scdcli.tiling import Tiling
 
@@ -67,6 +67,41 @@ def test_a_real_network_gives_the_same_bits_for_every_split(scenes, supertile):
     paths, *_ = scenes
     first = whole(paths, predictor(tiling=Tiling(64, 16, 2)))
     assert (whole(paths, predictor(tiling=Tiling(64, 16, supertile))) == first).all()
+
+
+class TypesByBand(torch.nn.Module):
+    """`Thresholds` with its answer as from-to types."""
+
+    output = "types"
+
+    def forward(self, before, after):
+        inner = Thresholds()(before, after)
+        types = torch.einsum("bihw,bjhw->bijhw", inner.from_class / 20, inner.to_class / 20)
+        changed = inner.change[:, 1:] / 20
+        unchanged = 20 * (1 - changed)
+        return TypeLogits(torch.cat((unchanged, 20 * changed * types.flatten(1, 2)), dim=1))
+
+
+class CoversByBand(torch.nn.Module):
+    """`Thresholds` without its change branch."""
+
+    output = "covers"
+
+    def forward(self, before, after):
+        return CoverLogits(*Thresholds()(before, after)[:2])
+
+
+@pytest.mark.parametrize("network", [TypesByBand, CoversByBand])
+def test_every_kind_of_output_becomes_the_same_maps(scenes, network):
+    paths, from_class, to_class = scenes
+    layers = whole(paths, predictor(network()))
+    assert (layers[0] == from_class).all()
+    assert (layers[1] == to_class).all()
+
+
+@pytest.mark.parametrize(("network", "strides"), [(Thresholds, 6), (TypesByBand, 3)])
+def test_many_channels_are_blended_in_smaller_supertiles(network, strides):
+    assert default_supertile(loaded(network())) == strides
 
 
 def test_the_padded_last_batch_changes_nothing(scenes):
