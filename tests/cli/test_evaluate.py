@@ -141,7 +141,8 @@ def test_a_model_predicts_a_labelled_set_and_is_scored(scd, tmp_path, model):
         write_scene(
             truth / folder / "a.png", noise((3, 64, 64), seed=seed), None, None, driver="PNG"
         )
-    result = scd("evaluate", truth, "--model", model, "--device", "cpu", "--json")
+    options = ("--device", "cpu", "--chip", 64, "--overlap", 0)
+    result = scd("evaluate", truth, "--model", model, *options, "--json")
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
     assert document["pixels"] == 64 * 64
