@@ -5,8 +5,8 @@ from dataclasses import fields
 
 from torch import nn
 
+from scdcli.bandstatistics import band_statistics
 from scdcli.checkpoint import LoadedModel
-from scdcli.dataset import band_statistics
 from scdcli.errors import ModelError, TrainingError
 from scdcli.legend import Legend
 from scdcli.networks import NetworkSettings, build, initialize

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from scdcli.augment import Augmentation
 from scdcli.averaging import WeightAverage
 from scdcli.checkpoint import LoadedModel
+from scdcli.distributed import ALONE, Ranks
 from scdcli.errors import UnknownName
 from scdcli.networks import NetworkSettings
 from scdcli.networks.losses import ClassWeights
@@ -24,7 +26,8 @@ class TrainingSettings:
     """The protocol; the defaults are the paper's (Section VI-A)."""
 
     epochs: int = 50
-    batch: int = 4
+    batch: int = 4  # over all processes
+    accumulate: int = 1  # batches per step of the optimizer
     optimizer: str = "sgd"
     lr: float = 0.005
     momentum: float = 0.9
@@ -34,6 +37,7 @@ class TrainingSettings:
     cover: bool = False  # semantic terms on every pixel of known land cover
     class_weights: str = "none"  # a scheme of `scdcli.classweights.SCHEMES`
     seed: int = 0
+    preset: str | None = None  # where the values come from; for the record
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -43,7 +47,8 @@ class Hardware:
 
     device: torch.device
     precision: torch.dtype = torch.float32
-    workers: int = 0
+    workers: int = 0  # of each process
+    ranks: Ranks = ALONE
 
 
 def _sgd(model: ChangeModel, settings: TrainingSettings) -> torch.optim.Optimizer:
@@ -72,6 +77,8 @@ class Trainer:
     """The moving parts of a run: model, optimizer, average, and the history so far."""
 
     model: ChangeModel
+    forward: nn.Module  # the model as it is called for gradients
+    classes: int  # K
     optimizer: torch.optim.Optimizer
     average: WeightAverage | None
     scaler: torch.amp.GradScaler
@@ -113,10 +120,23 @@ def make_trainer(
         raise UnknownName("optimizer", settings.optimizer, OPTIMIZERS)
     model = start_model(samples, network, start).to(hardware.device)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if not hardware.ranks.alone and hardware.device.type == "cuda":
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
     average = WeightAverage(model, settings.ema) if settings.ema else None
     scaling = hardware.precision == torch.float16
     scaler = torch.amp.GradScaler(hardware.device.type, enabled=scaling)
-    return Trainer(model, OPTIMIZERS[settings.optimizer](model, settings), average, scaler)
+    optimizer = OPTIMIZERS[settings.optimizer](model, settings)
+    return Trainer(model, model, network.classes, optimizer, average, scaler)
+
+
+def exchange_gradients(trainer: Trainer, hardware: Hardware) -> None:
+    """Let gradients be averaged where several processes train; all of them must get here."""
+    if not hardware.ranks.alone:
+        devices = [hardware.device] if hardware.device.type == "cuda" else None
+        # Batch statistics are shared once an epoch, which is when they are used.
+        trainer.forward = DistributedDataParallel(
+            trainer.model, device_ids=devices, broadcast_buffers=False
+        )
 
 
 def store(trainer: Trainer, out: Path) -> None:

@@ -1,31 +1,41 @@
 """Training: labelled pairs in, a model file out; the paper's protocol is the default.
 
 Everything random depends only on (seed, epoch, sample), so a run continued after a kill goes on as
-if nothing had happened.
+if nothing had happened. Several processes train as one: `scdcli.distributed` says how they agree.
 """
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from math import isfinite
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from scdcli.checkpoint import LoadedModel, ModelHeader, save_model
 from scdcli.chips import Chips, batches
 from scdcli.classweights import class_weights, require_scheme
-from scdcli.device import autocast
 from scdcli.errors import TrainingError
 from scdcli.legend import Legend
 from scdcli.networks import NetworkSettings
-from scdcli.networks.losses import change_loss
-from scdcli.networks.outputs import in_float
+from scdcli.optimization import optimize
 from scdcli.runfolder import BEST, LAST, EpochLog, require_run, start_run, write_log
 from scdcli.samples import Sample
+from scdcli.schedule import plan_epoch, poly_rate, require_divisible
 from scdcli.startweights import require_same_legend
-from scdcli.trainer import Hardware, Trainer, TrainingSettings, make_trainer, restore, store
-from scdcli.validation import known, validate
+from scdcli.trainer import (
+    Hardware,
+    Trainer,
+    TrainingSettings,
+    exchange_gradients,
+    make_trainer,
+    restore,
+    store,
+)
+from scdcli.validation import Validation, known, validate
+
+SCORES = ("miou", "sek_from_to", "sek_stacked", "score_from_to")  # of an `EpochLog`
 
 
 @dataclass(frozen=True)
@@ -74,20 +84,7 @@ def train(
         UnknownName: No such network, blocks, optimizer or class weights.
     """
     require_scheme(settings.class_weights)
-    described = asdict(settings) | {"network": asdict(network), "legend": legend.to_dict()}
-    described |= {"pairs": len(samples), "validation_pairs": len(validation)}
-    if start is not None:
-        require_same_legend(start, network, legend)
-        described |= {"init": {"name": start.name, "sha256": start.sha256}}
-    resuming = require_run(out, described, resume=resume)
-    torch.manual_seed(settings.seed)
-    trainer = make_trainer(samples, network, settings, hardware, start)
-    weights = class_weights(samples, legend, settings.class_weights, cover=settings.cover)
-    trainer.weights = weights.to(hardware.device) if weights else None
-    if resuming:
-        restore(trainer, out)
-    else:
-        start_run(out, described)
+    ranks = hardware.ranks
     chips = Chips(
         samples,
         legend,
@@ -96,39 +93,57 @@ def train(
         augmentation=settings.augmentation,
         seed=settings.seed,
     )
+    require_divisible(len(chips), settings, ranks)
+    described = asdict(settings) | {"network": asdict(network), "legend": legend.to_dict()}
+    described |= {"pairs": len(samples), "validation_pairs": len(validation)}
+    described |= {"bands": samples[0].bands}
+    if start is not None:
+        require_same_legend(start, network, legend)
+        described |= {"init": {"name": start.name, "sha256": start.sha256}}
+    resuming = ranks.by_first(lambda: require_run(out, described, resume=resume))
+    torch.manual_seed(settings.seed)
+    with ranks.together():
+        trainer = make_trainer(samples, network, settings, hardware, start)
+    exchange_gradients(trainer, hardware)
+    weights = ranks.by_first(
+        lambda: class_weights(samples, legend, settings.class_weights, cover=settings.cover)
+    )
+    trainer.weights = weights.to(hardware.device) if weights else None
+    with ranks.together():
+        if resuming:
+            restore(trainer, out)
+        elif ranks.first:
+            start_run(out, described)
+    header = ModelHeader(
+        network=network,
+        legend=legend,
+        chip=settings.augmentation.chip,
+        # Where nothing changed, a network over from-to types learns no class.
+        land_cover=settings.cover and trainer.model.output != "types",
+        training=described | {"data": data},
+    )
     for epoch in range(len(trainer.logs) + 1, settings.epochs + 1):
         started = time.perf_counter()
         chips.epoch = epoch
-        loss = 0.0
-        step = None
+        losses = []
         for step in _steps(trainer, chips, epoch, settings, hardware):
-            loss += step.loss / step.steps
+            losses.append(step.loss)
             yield step
-        training_seconds = time.perf_counter() - started
-        assert step is not None
-        _require_finite(trainer, epoch)
+        speed = len(losses) / (time.perf_counter() - started)
+        _settle(trainer, epoch, hardware)
         found = validate(trainer.result, validation, legend, hardware, trainer.weights)
         log = EpochLog(
             epoch=epoch,
             lr=trainer.optimizer.param_groups[0]["lr"],
-            loss=loss,
-            val_loss=found.loss if found else None,
-            miou=known(found.from_to.miou) if found else None,
-            sek_from_to=known(found.from_to.sek) if found else None,
-            sek_stacked=known(found.stacked.sek) if found else None,
-            score_from_to=known(found.from_to.score) if found else None,
-            steps_per_second=step.steps / training_seconds,
+            loss=sum(losses) / len(losses),
+            **_scores(found),
+            steps_per_second=speed,
             seconds=time.perf_counter() - started,
         )
-        header = ModelHeader(
-            network=network,
-            legend=legend,
-            chip=settings.augmentation.chip,
-            land_cover=settings.cover and trainer.model.output != "types",
-            training=described | {"data": data, "epoch": epoch},
-            scores={name: getattr(log, name) for name in ("miou", "sek_from_to", "sek_stacked")},
-        )
-        _keep(trainer, log, header, out, half=half)
+        best = _remember(trainer, log)
+        with ranks.together():
+            if ranks.first:
+                _write(trainer, header, out, best=best, half=half)
         yield log
 
 
@@ -136,44 +151,44 @@ def _steps(
     trainer: Trainer, chips: Chips, epoch: int, settings: TrainingSettings, hardware: Hardware
 ) -> Iterator[StepDone]:
     trainer.model.train()
-    order = torch.Generator().manual_seed(settings.seed * 100_003 + epoch)
-    whole = len(chips) >= settings.batch  # a short last batch would weigh its pairs more
-    steps = len(chips) // settings.batch if whole else 1
-    loaded = batches(
+    ranks = hardware.ranks
+    plan = plan_epoch(len(chips), epoch, settings, ranks)
+    loading = batches(
         chips,
         hardware.workers,
-        batch_size=settings.batch,
-        shuffle=True,
-        generator=order,
-        drop_last=whole,
+        batch_sampler=[batch for step in plan for batch in step],
         pin_memory=hardware.device.type == "cuda",
     )
-    for step, batch in enumerate(loaded, start=1):
-        done = (epoch - 1) * steps + step - 1
-        for group in trainer.optimizer.param_groups:  # poly
-            group["lr"] = (
-                settings.lr * (1 - done / (settings.epochs * steps)) ** settings.poly_power
-            )
-        batch = {name: x.to(hardware.device, non_blocking=True) for name, x in batch.items()}
-        loss = _optimize(trainer, batch, hardware)
-        if not torch.isfinite(loss):
+    loaded = ranks.in_step(loading, hardware.device)
+    for step, planned in enumerate(plan, start=1):
+        done = (epoch - 1) * len(plan) + step - 1
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = poly_rate(settings, done, settings.epochs * len(plan))
+        loss = optimize(trainer, list(islice(loaded, len(planned))), hardware)
+        if not isfinite(loss):
             raise TrainingError(
-                f"the loss is {float(loss)} at step {step} of epoch {epoch}; {_kept(epoch)}"
+                f"the loss is {loss} at step {step} of epoch {epoch}; {_kept(epoch)}"
             )
         if trainer.average is not None:
             trainer.average.update(trainer.model)
-        yield StepDone(epoch, step, steps, float(loss))
+        yield StepDone(epoch, step, len(plan), loss)
 
 
-def _require_finite(trainer: Trainer, epoch: int) -> None:
-    """The last step of an epoch may ruin the weights after its loss was still a number."""
+def _settle(trainer: Trainer, epoch: int, hardware: Hardware) -> None:
+    """One state in all processes, and none of it ruined.
+
+    The last step of an epoch may ruin the weights after its loss was still a number.
+    """
+    with hardware.ranks.together():
+        for model in (trainer.model, trainer.result):
+            for name, tensor in model.state_dict().items():
+                if not torch.isfinite(tensor).all():
+                    raise TrainingError(
+                        f"the weights of {name} are no longer numbers at the end of epoch {epoch}; "
+                        f"{_kept(epoch)}"
+                    )
     for model in (trainer.model, trainer.result):
-        for name, tensor in model.state_dict().items():
-            if not torch.isfinite(tensor).all():
-                raise TrainingError(
-                    f"the weights of {name} are no longer numbers at the end of epoch {epoch}; "
-                    f"{_kept(epoch)}"
-                )
+        hardware.ranks.share_buffers(model)
 
 
 def _kept(epoch: int) -> str:
@@ -183,34 +198,22 @@ def _kept(epoch: int) -> str:
     return f"{kept}. Lower --lr, or train with --precision fp32."
 
 
-def _optimize(trainer: Trainer, batch: dict[str, Tensor], hardware: Hardware) -> Tensor:
-    trainer.optimizer.zero_grad(set_to_none=True)
-    with autocast(hardware.device, hardware.precision):
-        images = (x.contiguous(memory_format=torch.channels_last) for x in _images(batch))
-        logits = trainer.model(*images)
-    labels = (batch["from_label"], batch["to_label"], batch["changed"])
-    loss = change_loss(in_float(logits), *labels, weights=trainer.weights)
-    if torch.isfinite(loss):
-        trainer.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        trainer.scaler.step(trainer.optimizer)
-        trainer.scaler.update()
-    return loss.detach()
+def _scores(found: Validation | None) -> dict[str, float | None]:
+    if found is None:
+        return dict.fromkeys(("val_loss", *SCORES))
+    values = (found.from_to.miou, found.from_to.sek, found.stacked.sek, found.from_to.score)
+    return {"val_loss": found.loss, **dict(zip(SCORES, map(known, values), strict=True))}
 
 
-def _images(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    return batch["before"], batch["after"]
-
-
-def _keep(trainer: Trainer, log: EpochLog, header: ModelHeader, out: Path, *, half: bool) -> None:
+def _remember(trainer: Trainer, log: EpochLog) -> bool:
+    """Take up the epoch; whether it is the best so far."""
     trainer.logs.append(log)
-    save_model(out / LAST, trainer.result, header, half=half)
     # Without validation the last epoch is the result, as in the paper.
     rank = _rank(log)
-    if rank is None or trainer.best is None or rank > trainer.best:
+    best = rank is None or trainer.best is None or rank > trainer.best
+    if best:
         trainer.best = rank
-        save_model(out / BEST, trainer.result, header, half=half)
-    write_log(out, trainer.logs)
-    store(trainer, out)
+    return best
 
 
 def _rank(log: EpochLog) -> float | None:
@@ -218,3 +221,17 @@ def _rank(log: EpochLog) -> float | None:
         return None
     # SeK is what counts; while it is undefined the loss decides, far below any SeK.
     return log.sek_from_to if log.sek_from_to is not None else -1e6 - log.val_loss
+
+
+def _write(trainer: Trainer, header: ModelHeader, out: Path, *, best: bool, half: bool) -> None:
+    log = trainer.logs[-1]
+    header = replace(
+        header,
+        training=header.training | {"epoch": log.epoch},
+        scores={name: getattr(log, name) for name in SCORES[:3]},
+    )
+    save_model(out / LAST, trainer.result, header, half=half)
+    if best:
+        save_model(out / BEST, trainer.result, header, half=half)
+    write_log(out, trainer.logs)
+    store(trainer, out)

@@ -33,15 +33,33 @@ def validate(
     hardware: Hardware,
     weights: ClassWeights | None = None,
 ) -> Validation | None:
-    """Loss and scores over whole pairs at τ = 0.5, one pair at a time; None without pairs."""
+    """Loss and scores over whole pairs at τ = 0.5, one pair at a time; None without pairs.
+
+    Processes share the pairs; the result is that of one, to the bit.
+    """
     if not samples:
         return None
+    ranks = hardware.ranks
+    chips = Chips(samples, legend, bands=len(model.mean), cover=False)
+    with ranks.together():
+        part = _validate_part(model, chips, hardware, weights)
+    parts = ranks.gather(part)
+    losses = [parts[i % ranks.count][0][i // ranks.count] for i in range(len(chips))]
+    counts = sum((each[1] for each in parts), start=JointCounts.empty())
+    found = scores(counts, len(legend))
+    return Validation(float(np.mean(losses)), found.from_to, found.stacked)
+
+
+def _validate_part(
+    model: ChangeModel, chips: Chips, hardware: Hardware, weights: ClassWeights | None
+) -> tuple[list[float], JointCounts]:
+    """Of this process's pairs, the loss of each and counts over all."""
     model.eval()
     counts = JointCounts.empty()
     losses = []
-    chips = Chips(samples, legend, bands=len(model.mean), cover=False)
+    mine = range(hardware.ranks.rank, len(chips), hardware.ranks.count)
     with torch.inference_mode():
-        for batch in batches(chips, hardware.workers, batch_size=1):
+        for batch in batches(chips, hardware.workers, batch_sampler=[[i] for i in mine]):
             batch = {name: x.to(hardware.device) for name, x in batch.items()}
             with autocast(hardware.device, hardware.precision):
                 logits = model(batch["before"], batch["after"])
@@ -49,12 +67,11 @@ def validate(
             labels = (batch["from_label"], batch["to_label"], batch["changed"])
             losses.append(float(change_loss(logits, *labels, weights=weights)))
             likely = probabilities(logits)[0].cpu().numpy()
-            decoded = decode(likely, model.output, len(legend), threshold=0.5)
+            decoded = decode(likely, model.output, len(chips.legend), threshold=0.5)
             from_label, to_label = (x[0].cpu().numpy().astype(np.uint8) for x in labels[:2])
             maps = (from_label, to_label, decoded.from_class, decoded.to_class)
             counts += count_joint(maps)
-    found = scores(counts, len(legend))
-    return Validation(float(np.mean(losses)), found.from_to, found.stacked)
+    return losses, counts
 
 
 def known(value: Value) -> float | None:

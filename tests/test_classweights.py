@@ -6,9 +6,9 @@ import torch
 from conftest import write_png
 
 from scdcli.classweights import class_weights
+from scdcli.dataset import second_samples
 from scdcli.errors import DatasetError, UnknownName
 from scdcli.legend import SECOND
-from scdcli.samples import second_samples
 
 
 @pytest.fixture

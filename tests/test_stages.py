@@ -8,11 +8,11 @@ import torch
 
 from scdcli.augment import Augmentation
 from scdcli.checkpoint import load_model
+from scdcli.dataset import second_samples
 from scdcli.errors import ModelError, OutputError, TrainingError
 from scdcli.legend import SECOND, Legend
 from scdcli.networks import NetworkSettings
 from scdcli.runfolder import EpochLog
-from scdcli.samples import second_samples
 from scdcli.stages import Stage, train_in_stages
 from scdcli.trainer import Hardware, TrainingSettings
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from scdcli import training
+from scdcli import optimization, training
 from scdcli.augment import Augmentation
 from scdcli.averaging import WeightAverage
 from scdcli.checkpoint import load_model, read_tensors
@@ -50,8 +50,8 @@ def run(samples, out, settings=QUICK, *, stop_after=None, **kwargs):
 
 def spoil(patch):
     """Let every loss be no number."""
-    original = training.change_loss
-    patch.setattr(training, "change_loss", lambda *a, **k: original(*a, **k) * float("nan"))
+    original = optimization.change_loss
+    patch.setattr(optimization, "change_loss", lambda *a, **k: original(*a, **k) * float("nan"))
 
 
 def tensors(path):
@@ -186,14 +186,14 @@ def test_the_average_follows_quickly_at_first_and_slowly_later():
 def test_weights_ruined_by_the_last_step_are_not_kept(samples, tmp_path, monkeypatch):
     run(samples, tmp_path, stop_after=1)
     good = {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors")}
-    original = training._optimize
+    original = training.optimize
 
-    def ruin(trainer, batch, hardware):
-        loss = original(trainer, batch, hardware)
+    def ruin(trainer, parts, hardware):
+        loss = original(trainer, parts, hardware)
         next(trainer.model.parameters()).data.fill_(float("nan"))
         return loss
 
-    monkeypatch.setattr(training, "_optimize", ruin)
+    monkeypatch.setattr(training, "optimize", ruin)
     with pytest.raises(TrainingError, match=r"no longer numbers at the end of epoch 2.*epoch 1"):
         run(samples, tmp_path, resume=True)
     assert good == {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors")}

@@ -1,0 +1,109 @@
+"""What one of several processes does in `test_distributed`; ``torchrun`` starts it.
+
+Arguments: the folder with the set and the model, in which the outcome is written.
+"""
+
+import json
+import sys
+from dataclasses import asdict, replace
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+
+from scdcli.augment import Augmentation
+from scdcli.checkpoint import load_model
+from scdcli.chips import Chips
+from scdcli.dataset import second_samples
+from scdcli.distributed import connected, launched
+from scdcli.errors import ScdError
+from scdcli.legend import SECOND
+from scdcli.networks import NetworkSettings
+from scdcli.runfolder import EpochLog
+from scdcli.trainer import Hardware, TrainingSettings
+from scdcli.training import train
+from scdcli.validation import validate
+
+ASN = NetworkSettings(width=0.125)
+ATL = replace(ASN, name="asn-atl")
+SETTINGS = TrainingSettings(
+    epochs=2,
+    batch=4,
+    optimizer="adamw",
+    lr=1e-3,
+    ema=0.9,
+    class_weights="inverse",
+    augmentation=Augmentation(chip=32),
+)
+ACCUMULATING = replace(SETTINGS, batch=2, accumulate=2)
+
+
+def second_stage(folder, name, settings, hardware):
+    """Losses and scores of training ψ, to which several processes make no difference."""
+    samples = second_samples(folder / "set/train")
+    start = load_model(str(folder / "asn.safetensors"))
+    arguments = (samples, samples[:3], folder / name, ATL, SECOND, settings, hardware)
+    return [asdict(e) for e in train(*arguments, start=start) if isinstance(e, EpochLog)]
+
+
+def scores_of_validation(folder, hardware):
+    model = load_model(str(folder / "asn.safetensors")).model
+    samples = second_samples(folder / "set/train")
+    found = validate(model, samples[:5], SECOND, hardware)
+    return [found.loss, found.from_to.miou, found.stacked.miou]
+
+
+def whole_network(folder, hardware):
+    """Train with batch normalization and an average, stop after an epoch and go on."""
+    samples = second_samples(folder / "set/train")
+    out = folder / "whole"
+    arguments = (samples, samples[:2], out, ASN, SECOND, SETTINGS, hardware)
+    first = train(*arguments)
+    while not isinstance(next(first), EpochLog):
+        pass
+    first.close()
+    logs = [e for e in train(*arguments, resume=True) if isinstance(e, EpochLog)]
+    state = (out / "last.safetensors").read_bytes()
+    return [log.epoch for log in logs], [log.loss for log in logs], sha256(state).hexdigest()
+
+
+def error_of_one(folder, hardware):
+    """One process meets a sample that cannot be read; the message all of them end with."""
+    samples = second_samples(folder / "set/train")
+    samples[3] = replace(samples[3], after=folder / "gone.png")
+    arguments = (samples, [], folder / "broken", ATL, SECOND, SETTINGS, hardware)
+    try:
+        list(train(*arguments, start=load_model(str(folder / "asn.safetensors"))))
+    except ScdError as error:
+        return str(error)
+
+
+def main(folder):
+    ranks = launched()
+    device = torch.device("cpu")
+    hardware = Hardware(device, ranks=ranks)
+    seen = []
+    original = Chips.__getitem__
+
+    def noting(self, index):
+        if self.augmentation is not None:
+            seen.append([self.epoch, index])
+        return original(self, index)
+
+    Chips.__getitem__ = noting
+    with connected(ranks, device):
+        mine = {
+            "logs": second_stage(folder, "two", SETTINGS, hardware),
+            "seen": list(seen),
+            "accumulated": second_stage(folder, "accumulated", ACCUMULATING, hardware),
+            "validation": scores_of_validation(folder, hardware),
+            "whole": whole_network(folder, hardware),
+            "error": error_of_one(folder, hardware),
+        }
+        everybody = ranks.gather(mine)
+    if ranks.first:
+        (folder / "outcome.json").write_text(json.dumps(everybody))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
