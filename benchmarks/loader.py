@@ -2,7 +2,8 @@
 
 Usage: OMP_NUM_THREADS=1 python benchmarks/loader.py [FOLDER] [--pairs 40] [--profile]
 FOLDER holds im1, im2, label1, label2, cover1 and cover2, as `scd simulate OUT --pairs 40` writes
-them into OUT/train; without it such a set is drawn first.
+them into OUT/train; without it such a set is drawn first. Processor time
+counts, so that other work on the machine disturbs little.
 """
 
 import argparse
@@ -55,9 +56,9 @@ def pairs_per_second(count, task, repeats):
     task()  # the files are in the system's cache from here on
     seconds = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         task()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return count / np.median(seconds)
 
 

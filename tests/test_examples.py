@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 from scenes import noise, write_scene
 
+from scdcli.checkpoint import ModelHeader, save_model
+from scdcli.legend import SECOND
+from scdcli.networks import NetworkSettings, build
+from scdcli.networks.model import ChangeModel
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -53,6 +58,31 @@ def test_predict_from_python_and_show_the_result(pairs):
     )
     assert shown.returncode == 0, shown.stderr
     assert (pairs / "shown.png").read_bytes().startswith(b"\x89PNG")
+
+
+def save_tiny(path, network):
+    settings = NetworkSettings(network, width=0.125)
+    save_model(
+        path, ChangeModel(build(settings), [0.0] * 3, [1.0] * 3), ModelHeader(settings, SECOND)
+    )
+
+
+def test_feature_maps_are_drawn_or_refused_in_one_sentence(pairs):
+    save_tiny(pairs / "asn.safetensors", "asn")
+    save_tiny(pairs / "plain.safetensors", "hrscd-str4")
+    command = (sys.executable, EXAMPLES / "feature_maps.py")
+    images = ("before/good.tif", "after/good.tif")
+    drawn = run(*command, "asn.safetensors", *images, "-o", "maps", "--square", 8, 0, 40, cwd=pairs)
+    assert drawn.returncode == 0, drawn.stderr
+    names = {path.name for path in (pairs / "maps").iterdir()}
+    assert names == {"asp-16.png", "asp-32.png", "asp-64.png", "arp.png"}
+    refused = run(*command, "plain.safetensors", *images, "-o", "none", cwd=pairs)
+    assert refused.returncode == 1
+    assert "plain.safetensors is a model of hrscd-str4, which links no pyramids" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (pairs / "none").exists()
+    outside = run(*command, "asn.safetensors", *images, "-o", "o", "--square", 40, 0, 40, cwd=pairs)
+    assert "40 0 40 is not inside the scene of 64 x 64" in outside.stderr
 
 
 def test_map_many_goes_on_after_a_failure(pairs):
