@@ -8,9 +8,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from scdcli.augment import Augmentation, augment
-from scdcli.dataset import Sample, other_bands, read_pair
+from scdcli.dataset import other_bands, read_pair
 from scdcli.errors import ScdError
 from scdcli.legend import Legend
+from scdcli.samples import Sample
+from scdcli.scenewindows import Scenes
 
 
 class Chips(Dataset[dict[str, Tensor] | ScdError]):
@@ -32,6 +34,7 @@ class Chips(Dataset[dict[str, Tensor] | ScdError]):
     ) -> None:
         """Without ``augmentation`` whole samples come out as they are."""
         self.samples = list(samples)
+        self.scenes = Scenes(samples, legend)
         self.legend = legend
         self.bands = bands
         self.cover = cover
@@ -51,12 +54,16 @@ class Chips(Dataset[dict[str, Tensor] | ScdError]):
             return error
 
     def _read(self, index: int) -> dict[str, Tensor]:
-        pair = read_pair(self.samples[index], self.legend, cover=self.cover)
+        sample = self.samples[index]
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        if sample.windowed:
+            pair = self.scenes.read(sample, self.augmentation, rng)
+        else:
+            pair = read_pair(sample, self.legend, cover=self.cover)
+            if self.augmentation is not None:
+                pair = augment(pair, self.augmentation, rng)
         if len(pair.before) != self.bands:
-            raise other_bands(self.samples[index].name, len(pair.before), self.bands)
-        if self.augmentation is not None:
-            rng = np.random.default_rng((self.seed, self.epoch, index))
-            pair = augment(pair, self.augmentation, rng)
+            raise other_bands(sample.name, len(pair.before), self.bands)
         images = {
             name: image.float().contiguous()
             for name, image in (("before", pair.before), ("after", pair.after))

@@ -1,7 +1,7 @@
 """Labelled pairs read from disk: images in 0 to 255, labels as the legend says."""
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,10 +11,11 @@ from rasterio.windows import Window
 from scdcli.augment import LabelledPair
 from scdcli.errors import DatasetError
 from scdcli.labels import read_label
+from scdcli.layouts import second_samples as second_samples
 from scdcli.legend import NODATA, UNCHANGED, Legend
+from scdcli.pair import open_pair
 from scdcli.raster import open_scene, read_window, spectral_bands, valid_window
 from scdcli.samples import Sample as Sample
-from scdcli.samples import second_samples as second_samples
 
 
 def read_pair(sample: Sample, legend: Legend, *, cover: bool) -> LabelledPair:
@@ -23,7 +24,7 @@ def read_pair(sample: Sample, legend: Legend, *, cover: bool) -> LabelledPair:
     Raises:
         DatasetError: Sizes differ, or a label holds what the legend does not know.
     """
-    (before, seen_before), (after, seen_after) = map(read_image, (sample.before, sample.after))
+    (before, seen_before), (after, seen_after) = read_images(sample)
     from_change = read_label(sample.from_label, legend)
     to_change = read_label(sample.to_label, legend)
     from_label, to_label = from_change, to_change
@@ -67,45 +68,36 @@ def change_map(
     return changed
 
 
-def band_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation per band over both dates of up to 200 samples spread evenly.
+def read_images(sample: Sample) -> list[tuple[NDArray[Any], NDArray[np.bool_]]]:
+    """Both images of a sample, (C, H, W) in 0-255, and where each is measured, (H, W) bool.
+
+    uint8 stays as it is; other types get one stretch for both dates, as in prediction, and become
+    float32. Pixels without a measurement hold the image's mean, which says nothing.
 
     Raises:
-        DatasetError: The images differ in their number of bands.
+        InputError: An image cannot be read.
+        PairError: The bands or types of the two do not go together.
     """
-    step = max(1, len(samples) // 200)
-    sums: list[NDArray[np.float64]] = []
-    for sample in samples[::step]:
-        for path in (sample.before, sample.after):
-            image, seen = read_image(path)
-            if sums and sums[0].shape[1] != len(image):
-                raise other_bands(path.name, len(image), sums[0].shape[1])
-            x = image[:, seen].astype(np.float64)
-            if x.size:
-                sums.append(np.stack([x.mean(axis=1), (x**2).mean(axis=1)]))
-    if not sums:
-        raise DatasetError(
-            f"no image of the set holds a measured pixel, {samples[0].before} first."
-        )
-    mean, square = np.mean(sums, axis=0)
-    std = np.sqrt(np.maximum(square - mean**2, 1.0))
-    return mean.tolist(), std.tolist()
+    images = []
+    for path in (sample.before, sample.after):
+        image = _read_bytes(path, sample.bands)
+        if image is None:
+            return _read_stretched(sample)
+        images.append(image)
+    return images
 
 
-def read_image(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """An image, (C, H, W) uint8, and where it holds measurements, (H, W) bool.
-
-    Pixels without a measurement hold the image's mean, which says nothing.
-    """
+def _read_bytes(
+    path: Path, bands: tuple[int, ...] | None
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]] | None:
+    """An image of uint8; None where it is of another type, or a band is no measurement."""
     with open_scene(path) as dataset:
-        if set(dataset.dtypes) != {"uint8"}:
-            raise DatasetError(
-                f"{path} is {dataset.dtypes[0]}; training reads uint8. Bring both dates to 0-255 "
-                "with one stretch first, for example with gdal_translate -ot Byte -scale LO HI 0 "
-                "255."
-            )
+        chosen = bands or spectral_bands(dataset)
+        kinds = {(dataset.dtypes[b - 1]) for b in chosen if 1 <= b <= dataset.count}
+        if kinds != {"uint8"} or not set(chosen) <= set(spectral_bands(dataset)):
+            return None
         window = Window(0, 0, dataset.width, dataset.height)
-        image = read_window(dataset, window, spectral_bands(dataset), path)
+        image = read_window(dataset, window, chosen, path)
         seen = valid_window(dataset, window, path)
     if not seen.all():
         mean = image[:, seen].mean(axis=1, keepdims=True) if seen.any() else 0
@@ -113,9 +105,17 @@ def read_image(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     return image, seen
 
 
+def _read_stretched(sample: Sample) -> list[tuple[NDArray[Any], NDArray[np.bool_]]]:
+    with open_pair(sample.before, sample.after, bands=sample.bands) as pair:
+        before, after, seen = pair.read(Window(0, 0, pair.grid.width, pair.grid.height))
+    for image in (before, after):
+        image[:, ~seen] = image[:, seen].mean(axis=1, keepdims=True) if seen.any() else 0
+    return [(before, seen), (after, seen)]
+
+
 def other_bands(name: str, bands: int, expected: int) -> DatasetError:
     """The error for an image whose number of bands is not that of the others."""
     return DatasetError(
         f"{name} has {bands} bands, the training reads {expected}; give all images of the set the "
-        "same bands."
+        "same bands, or choose some with --bands."
     )

@@ -1,73 +1,36 @@
 """One quick pass over the labels of a set: what would stop a training, and how much of each class.
 
-Of the images only size, bands and type are looked at; of the labels every pixel.
+Of the images only size, place, bands and type are looked at; of the labels every pixel.
 """
 
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
+from scdcli.alignment import align
+from scdcli.bands import choose_bands
+from scdcli.datasetcounts import DatasetCounts as DatasetCounts
+from scdcli.datasetcounts import count_classes, with_covers
+from scdcli.division import lattice
 from scdcli.errors import ScdError
 from scdcli.labels import read_label
-from scdcli.legend import NODATA, UNCHANGED, Legend
+from scdcli.legend import Legend
 from scdcli.naming import crs_name
-from scdcli.raster import open_scene, spectral_bands
+from scdcli.pair import open_pair
+from scdcli.raster import Scene, open_scene, scene_grid
 from scdcli.samples import Sample
+from scdcli.scenelabels import open_scene_labels, read_drawn
 
 Progress = Callable[[int, int], None]
 
-VALUES = NODATA + 1
 MOST_THREADS = 8
-
-
-@dataclass(frozen=True)
-class DatasetCounts:
-    """Pixels of a set by class; a pixel that is nodata at either date counts as nodata only.
-
-    Attributes:
-        from_pixels: Pixels of each class 1..K before, (K,) int64: changed ones, or every pixel
-            where the land cover was counted.
-        to_pixels: The same after, (K,) int64.
-        transitions: Changed pixels by class before (row) and after (column), (K, K) int64.
-        unchanged: Unchanged pixels.
-        changed: Changed pixels.
-        nodata: Pixels without a label at either date.
-    """
-
-    from_pixels: NDArray[np.int64]
-    to_pixels: NDArray[np.int64]
-    transitions: NDArray[np.int64]
-    unchanged: int
-    changed: int
-    nodata: int
-
-    @classmethod
-    def empty(cls, classes: int) -> "DatasetCounts":
-        """Nothing counted yet."""
-        none = np.zeros(classes, dtype=np.int64)
-        return cls(none, none, np.zeros((classes, classes), dtype=np.int64), 0, 0, 0)
-
-    def __add__(self, other: "DatasetCounts") -> "DatasetCounts":
-        """The counts of both."""
-        return DatasetCounts(
-            self.from_pixels + other.from_pixels,
-            self.to_pixels + other.to_pixels,
-            self.transitions + other.transitions,
-            self.unchanged + other.unchanged,
-            self.changed + other.changed,
-            self.nodata + other.nodata,
-        )
-
-    @property
-    def total(self) -> int:
-        """All pixels, nodata too."""
-        return self.unchanged + self.changed + self.nodata
+SCENE_WINDOW = 2048  # pixels
 
 
 @dataclass(frozen=True)
@@ -115,25 +78,29 @@ def scan(
     """Look at every label of a set, in threads; the result does not depend on their number.
 
     Args:
-        samples: The pairs.
+        samples: The pairs; one that is there several times is looked at once.
         legend: The classes of the labels.
         cover: Count the classes of every pixel in the covers, not of the changed ones only.
         progress: Called with (pairs done, pairs) after each.
     """
+
+    def look_at(sample: Sample) -> DatasetScan:
+        return _scan_scene(sample, legend) if sample.windowed else _scan_pair(sample, legend, cover)
+
+    distinct = list(dict.fromkeys(samples))
     found = DatasetScan(0, DatasetCounts.empty(len(legend)))
     with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as threads:
-        each = threads.map(lambda sample: _look_at(sample, legend, cover), samples)
-        for done, one in enumerate(each, start=1):
+        for done, one in enumerate(threads.map(look_at, distinct), start=1):
             found += one
             if progress:
-                progress(done, len(samples))
+                progress(done, len(distinct))
     return found
 
 
-def _look_at(sample: Sample, legend: Legend, cover: bool) -> DatasetScan:
-    """One sample; what cannot be read is a problem of it, not the end."""
+def _scan_pair(sample: Sample, legend: Legend, cover: bool) -> DatasetScan:
+    """One pair read whole; what cannot be read is a problem of it, not the end."""
     found = DatasetScan(1, DatasetCounts.empty(len(legend)))
-    sizes = _look_at_images(sample, found)
+    sizes = _scan_images(sample, found)
     maps = []
     covers = [path for path in (sample.from_cover, sample.to_cover) if path]
     for path in (sample.from_label, sample.to_label, *covers):
@@ -148,65 +115,80 @@ def _look_at(sample: Sample, legend: Legend, cover: bool) -> DatasetScan:
         return found
     counts, half = count_classes(maps[0], maps[1], len(legend))
     if half:
-        found.problems.append(
-            f"{sample.name}: {half} pixels have a class at one date and are unchanged at the "
-            "other; label changed pixels at both dates."
-        )
-    return found + DatasetScan(0, _with_covers(counts, maps) if cover and covers else counts)
+        found.problems.append(_half_changed(sample, half))
+    return found + DatasetScan(0, with_covers(counts, maps) if cover and covers else counts)
 
 
-def _look_at_images(sample: Sample, found: DatasetScan) -> dict[Path, tuple[int, int]]:
+def _scan_images(sample: Sample, found: DatasetScan) -> dict[Path, tuple[int, int]]:
     """Heights and widths by file; facts and problems go to what was found."""
     sizes: dict[Path, tuple[int, int]] = {}
-    for path in (sample.before, sample.after):
-        try:
-            with open_scene(path) as dataset:
-                sizes[path] = dataset.shape
-                if path == sample.before:
-                    found.sizes[dataset.width, dataset.height] += 1
-                    found.bands[len(spectral_bands(dataset))] += 1
-                    found.types[dataset.dtypes[0]] += 1
-                    found.systems[crs_name(dataset.crs)] += 1
-        except ScdError as error:
-            found.problems.append(str(error))
+    try:
+        with open_scene(sample.before) as first, open_scene(sample.after) as second:
+            sizes |= {sample.before: first.shape, sample.after: second.shape}
+            scenes = [
+                Scene(path, dataset, scene_grid(dataset, path))
+                for path, dataset in ((sample.before, first), (sample.after, second))
+            ]
+            bands = choose_bands(scenes[0], scenes[1], sample.bands)
+            _note_facts(found, first, bands)
+            kinds = [each.dtypes[bands[0] - 1] for each in (first, second)]
+            if kinds[0] != kinds[1]:
+                found.problems.append(
+                    f"{sample.before} is {kinds[0]} and {sample.after} is {kinds[1]}; convert one "
+                    "to the units of the other."
+                )
+            if first.shape == second.shape:
+                shift = align(scenes[0].grid, scenes[1].grid, (scenes[0].name, scenes[1].name))
+                found.problems.extend(_moved(sample, shift.differences))
+    except ScdError as error:
+        found.problems.append(str(error))
     return sizes
 
 
-def count_classes(
-    from_label: NDArray[np.uint8], to_label: NDArray[np.uint8], classes: int
-) -> tuple[DatasetCounts, int]:
-    """Counts of a pair of labels, and how many pixels are changed at one date only.
-
-    Args:
-        from_label: Class before, (H, W) uint8, nothing above ``classes`` but nodata.
-        to_label: Class after, (H, W) uint8.
-        classes: K.
-    """
-    joint = _joint(from_label, to_label)
-    known = joint[:NODATA, :NODATA]
-    transitions = known[1 : classes + 1, 1 : classes + 1]
-    half = int(known[UNCHANGED, 1:].sum() + known[1:, UNCHANGED].sum())
-    unchanged, changed = int(known[UNCHANGED, UNCHANGED]), int(transitions.sum())
-    nodata = from_label.size - unchanged - changed - half
-    sums = transitions.sum(axis=1), transitions.sum(axis=0)
-    return DatasetCounts(*sums, transitions, unchanged, changed, nodata), half
+def _moved(sample: Sample, differences: Sequence[str]) -> list[str]:
+    if not differences:
+        return []
+    return [
+        f"{sample.before} and {sample.after} are not on the same grid: {'; '.join(differences)}. "
+        "Resample one onto the other with gdalwarp, or lay the pair out as a scene."
+    ]
 
 
-def _joint(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Pixels by value in both maps, (256, 256) int64."""
-    code = first.astype(np.uint16) * np.uint16(VALUES) + second
-    return np.bincount(code.ravel(), minlength=VALUES**2).reshape(VALUES, VALUES)
+def _note_facts(found: DatasetScan, before: DatasetReader, bands: tuple[int, ...]) -> None:
+    found.sizes[before.width, before.height] += 1
+    found.bands[len(bands)] += 1
+    found.types[before.dtypes[bands[0] - 1]] += 1
+    found.systems[crs_name(before.crs)] += 1
 
 
-def _with_covers(counts: DatasetCounts, maps: Sequence[NDArray[np.uint8]]) -> DatasetCounts:
-    """The same counts with the classes of every labelled pixel."""
-    from_label, to_label, from_cover, to_cover = maps
-    labelled = (from_label != NODATA) & (to_label != NODATA)
-    classes = slice(1, len(counts.from_pixels) + 1)
-    before, after = (
-        np.bincount(each[labelled], minlength=VALUES)[classes] for each in (from_cover, to_cover)
+def _scan_scene(sample: Sample, legend: Legend) -> DatasetScan:
+    """One scene, window by window; the first thing that cannot be read ends it."""
+    found = DatasetScan(1, DatasetCounts.empty(len(legend)))
+    counts, half = found.counts, 0
+    try:
+        with open_pair(sample.before, sample.after, bands=sample.bands) as pair:
+            with open_scene(sample.before) as before:
+                _note_facts(found, before, pair.bands)
+            drawn = read_drawn(sample, pair.grid, legend)
+            with open_scene_labels(sample, pair.grid, legend, drawn) as read:
+                for window in lattice([sample], SCENE_WINDOW):
+                    assert window.part is not None
+                    top, left, height, width = window.part
+                    maps = read(Window(left, top, width, height))
+                    more, alone = count_classes(*maps, len(legend))
+                    counts, half = counts + more, half + alone
+    except ScdError as error:
+        found.problems.append(str(error))
+    if half:
+        found.problems.append(_half_changed(sample, half))
+    return found + DatasetScan(0, counts)
+
+
+def _half_changed(sample: Sample, pixels: int) -> str:
+    return (
+        f"{sample.name}: {pixels} pixels have a class at one date and are unchanged at the "
+        "other; label changed pixels at both dates."
     )
-    return replace(counts, from_pixels=before, to_pixels=after)
 
 
 def _sizes_differ(sizes: dict[Path, tuple[int, int]]) -> str:

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from scdcli.errors import DatasetError
+from scdcli.stems import SUFFIXES, by_stem
 
-SUFFIXES = (".png", ".tif", ".tiff")
 SPLITS = ("train", "val", "test")
 MAPS = ("from.tif", "to.tif")
 TRUTH_FOLDER = "truth"
@@ -172,22 +172,6 @@ def _first(root: Path, shapes: tuple[Callable[[Path], dict[str, Files] | None], 
         f"{root} holds no class maps; looked for label1 and label2 with {', '.join(SUFFIXES)} "
         f"files, for {' and '.join(MAPS)}, and for folders that hold these."
     )
-
-
-def by_stem(folder: Path) -> dict[str, Path]:
-    """The images or maps of a folder by name without suffix; nothing where there is no folder.
-
-    Raises:
-        DatasetError: Two files have one name.
-    """
-    if not folder.is_dir():
-        return {}
-    files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]
-    found = {file.stem: file for file in files if file.name[0] != "."}
-    for file in files:
-        if found.get(file.stem, file) != file:
-            raise DatasetError(f"{file} and {found[file.stem]} have the same name; keep one.")
-    return found
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -87,6 +87,7 @@ def open_pair(
     *,
     bands: tuple[int, ...] | None = None,
     scale: tuple[float, float] | None = None,
+    stretch: Stretch | None = None,
     strict: bool = False,
     allow_vrt: bool = False,
 ) -> Iterator[Pair]:
@@ -98,6 +99,7 @@ def open_pair(
         bands: Band numbers to use of either file, from 1; all but alpha by default.
         scale: Values that become 0 and 255; by default uint8 is used as it is, and other types
             get the 2 to 98 % range of both dates together.
+        stretch: The stretch found when the same pair was opened before, to save finding it.
         strict: Refuse two scenes that do not lie on exactly the same grid.
         allow_vrt: Also open VRT files.
 
@@ -120,7 +122,7 @@ def open_pair(
                 f"{'; '.join(alignment.differences)}. Leave out --strict to have the second "
                 "warped onto the first."
             )
-        stretch = _choose_stretch(first, second, chosen, alignment, scale)
+        stretch = stretch or _choose_stretch(first, second, chosen, alignment, scale)
         if alignment.offset is None:
             view = warped_reader(second.dataset, first.grid, chosen, after)
             read_after = stack.enter_context(view)

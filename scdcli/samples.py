@@ -1,37 +1,40 @@
-"""Labelled sets on disk, as lists of samples: which files belong together.
+"""What a labelled set consists of: samples, each the files that belong together."""
 
-Layout of SECOND: ``ROOT/SPLIT/{im1,im2,label1,label2}/NAME.png``, optionally ``cover1, cover2``
-with the land cover of every pixel. A set without split folders is one split.
-"""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from scdcli.errors import DatasetError
-from scdcli.labelsets import SUFFIXES, by_stem
 
-PARTS = ("im1", "im2", "label1", "label2")
-COVERS = ("cover1", "cover2")
 SHOWN = 10
+
+
+class Part(NamedTuple):
+    """A rectangle of pixels on the grid of a scene."""
+
+    top: int
+    left: int
+    height: int
+    width: int
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The files of one labelled pair; covers are None where only changes are labelled.
+    """The files of one labelled pair.
 
     Attributes:
         name: The pair's name.
         before: The earlier image.
-        after: The later image, of the same size.
-        from_label: Class before where changed, of that size too.
-        to_label: Class after where changed.
-        from_cover: Class before of every pixel.
+        after: The later image.
+        from_label: Class before where changed; or a layer of polygons with both classes.
+        to_label: Class after where changed; or the same layer of polygons.
+        from_cover: Class before of every pixel; None where only changes are labelled.
         to_cover: Class after of every pixel.
         bands: Band numbers to read of both images, from 1; None for all but alpha.
+        windowed: Whether this is a scene to cut windows from; other pairs are read whole.
+        aoi: Polygons of a scene outside of which nothing is labelled.
+        part: What to use of a scene; None for all. Training draws windows in it.
     """
 
     name: str
@@ -42,6 +45,9 @@ class Sample:
     from_cover: Path | None = None
     to_cover: Path | None = None
     bands: tuple[int, ...] | None = None
+    windowed: bool = False
+    aoi: Path | None = None
+    part: Part | None = None
 
 
 class Listing(NamedTuple):
@@ -49,91 +55,6 @@ class Listing(NamedTuple):
 
     samples: list[Sample]
     problems: list[str]
-
-
-def second_layout(folder: Path) -> Listing | None:
-    """The samples of a folder with ``im1, im2, label1, label2``; None without any of these.
-
-    Raises:
-        DatasetError: Some of the four are missing, or im1 is empty.
-    """
-    missing = [part for part in PARTS if not (folder / part).is_dir()]
-    if len(missing) == len(PARTS):
-        return None
-    if missing:
-        raise DatasetError(
-            f"{folder} has no {', '.join(missing)}; a labelled set has the folders "
-            f"{', '.join(PARTS)} in it, or in a folder per split (train, val, test)."
-        )
-    covers = [cover for cover in COVERS if (folder / cover).is_dir()]
-    by_part = {part: by_stem(folder / part) for part in (*PARTS, *covers)}
-    names = sorted(set().union(*by_part.values()))
-    if not names:
-        raise DatasetError(f"{folder}/im1 holds no {' or '.join(SUFFIXES)} images.")
-    gaps = {name: [part for part in by_part if name not in by_part[part]] for name in names}
-    whole = [name for name in names if not gaps[name]]
-    return Listing(
-        [_second_sample(name, by_part) for name in whole],
-        [f"{folder / part / name} is missing" for name in names for part in gaps[name]],
-    )
-
-
-def _second_sample(name: str, by_part: dict[str, dict[str, Path]]) -> Sample:
-    before, after, from_label, to_label = (by_part[part][name] for part in PARTS)
-    sample = Sample(name, before, after, from_label, to_label)
-    if any(cover not in by_part for cover in COVERS):
-        return sample
-    from_cover, to_cover = (by_part[cover][name] for cover in COVERS)
-    return replace(sample, from_cover=from_cover, to_cover=to_cover)
-
-
-# A layout takes a split's folder and returns its samples, or None for a folder of another kind.
-LAYOUTS: dict[str, Callable[[Path], Listing | None]] = {"second": second_layout}
-
-
-def list_samples(folder: Path) -> Listing:
-    """The samples of one split folder, in whatever layout it has.
-
-    Raises:
-        DatasetError: The folder is of no known layout.
-    """
-    for layout in LAYOUTS.values():
-        listing = layout(folder)
-        if listing is not None:
-            return listing
-    raise no_set(folder)
-
-
-def find_samples(folder: Path) -> list[Sample]:
-    """The samples of one split folder, all of them complete.
-
-    Raises:
-        DatasetError: The folder is of no known layout, or names do not pair up.
-    """
-    samples, problems = list_samples(folder)
-    require_none(problems, f"{folder}: images and labels do not pair up")
-    return samples
-
-
-def second_samples(folder: Path) -> list[Sample]:
-    """The samples of one split folder in the layout of SECOND.
-
-    Raises:
-        DatasetError: A folder is missing or its names do not pair up.
-    """
-    listing = second_layout(folder)
-    if listing is None:
-        raise no_set(folder)
-    require_none(listing.problems, f"{folder}: images and labels do not pair up")
-    return listing.samples
-
-
-def no_set(folder: Path) -> DatasetError:
-    """The error for a folder without a labelled set."""
-    return DatasetError(
-        f"{folder} is not a labelled set: it has neither a train folder nor {', '.join(PARTS)}; "
-        "see scd train --help for the folders that are."
-    )
 
 
 def require_none(problems: Sequence[str], what: str) -> None:
@@ -148,28 +69,3 @@ def require_none(problems: Sequence[str], what: str) -> None:
         rest = f"; and {more} more" if more > 0 else ""
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise DatasetError(f"{what}, {count}: {listed}{rest}.")
-
-
-def find_split(root: Path, split: str) -> Path | None:
-    """The folder of a split, the root itself for ``train`` in a set without splits, else None."""
-    if (root / split).is_dir():
-        return root / split
-    if split == "train" and root.is_dir() and any(layout(root) for layout in LAYOUTS.values()):
-        return root
-    return None
-
-
-def split_validation(
-    samples: Sequence[Sample], share: float, seed: int
-) -> tuple[list[Sample], list[Sample]]:
-    """Training and validation samples: a random share held out, the same for the same seed."""
-    count = max(1, round(share * len(samples))) if share > 0 else 0
-    if count >= len(samples):
-        raise DatasetError(
-            f"the set has {len(samples)} pairs, {count} of them would be held out for validation; "
-            "give more pairs, a val folder, or --val-share 0."
-        )
-    order = np.random.default_rng(seed).permutation(len(samples))
-    held_out = set(order[:count].tolist())
-    train = [sample for i, sample in enumerate(samples) if i not in held_out]
-    return train, [samples[i] for i in sorted(held_out)]

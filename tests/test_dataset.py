@@ -1,21 +1,22 @@
 """Labelled sets on disk: pairing, splits, labels."""
 
-import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from scdcli.augment import Augmentation
+from scdcli.bandstatistics import band_statistics
 from scdcli.chips import Chips, batches
-from scdcli.dataset import band_statistics, change_map, read_pair
+from scdcli.dataset import change_map, read_pair
+from scdcli.division import split_validation
 from scdcli.errors import DatasetError, InputError
-from scdcli.legend import NODATA, SECOND
-from scdcli.samples import (
+from scdcli.layouts import (
     LAYOUTS,
     find_split,
     second_samples,
-    split_validation,
 )
+from scdcli.legend import NODATA, SECOND
 
 
 def test_every_layout_reads_its_own_tree(second_tree):
@@ -46,7 +47,7 @@ def test_missing_partners_are_listed(second_tree):
 
 
 def test_a_folder_that_is_no_set_says_what_a_set_has(tmp_path):
-    with pytest.raises(DatasetError, match=r"neither a train folder nor im1, im2, label1, label2"):
+    with pytest.raises(DatasetError, match=r"neither a train folder, nor im1, im2, label1, label2"):
         second_samples(tmp_path)
     (tmp_path / "im1").mkdir()
     with pytest.raises(DatasetError, match=r"has no im2, label1, label2; a labelled set"):
@@ -103,18 +104,34 @@ def test_a_chip_depends_on_seed_epoch_and_index_only(second_tree):
     assert not (chips[1]["before"] == again[1]["before"]).all()
 
 
-def test_images_that_are_not_uint8_are_refused_with_the_remedy(second_tree):
-    import rasterio
+def test_other_types_get_the_stretch_of_prediction(second_tree):
+    """One stretch for both dates, found as `open_pair` finds it."""
+    from rasterio.windows import Window
+    from scenes import noise, write_scene
+
+    from scdcli.pair import open_pair
 
     root = second_tree(pairs=1)
-    path = root / "train/im2/00000.png"
-    profile = {"driver": "PNG", "dtype": "uint16", "count": 3, "height": 64, "width": 64}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.open(path, "w", **profile) as dataset:
-            dataset.write(np.zeros((3, 64, 64), np.uint16))
-    with pytest.raises(DatasetError, match=r"is uint16; training reads uint8.*gdal_translate"):
-        read_pair(second_samples(root / "train")[0], SECOND, cover=False)
+    for seed, part in enumerate(("im1", "im2")):
+        (root / "train" / part / "00000.png").unlink()
+        pixels = noise((4, 64, 64), "uint16", high=3000 * (seed + 1), seed=seed)
+        write_scene(root / "train" / part / "00000.tif", pixels)
+    sample = replace(second_samples(root / "train")[0], bands=(4, 2))
+    pair = read_pair(sample, SECOND, cover=False)
+    with open_pair(sample.before, sample.after, bands=(4, 2)) as opened:
+        before, after, _ = opened.read(Window(0, 0, 64, 64))
+    assert (pair.before.numpy() == before).all()
+    assert (pair.after.numpy() == after).all()
+    assert pair.before.mean() < 0.7 * pair.after.mean()
+    mean, _ = band_statistics([sample])
+    np.testing.assert_allclose(mean, (before.mean((1, 2)) + after.mean((1, 2))) / 2, rtol=1e-5)
+
+
+def test_bands_are_read_in_the_order_asked_for(second_tree):
+    sample = second_samples(second_tree(pairs=1) / "train")[0]
+    whole = read_pair(sample, SECOND, cover=False)
+    some = read_pair(replace(sample, bands=(3, 1)), SECOND, cover=False)
+    assert (some.before == whole.before[[2, 0]]).all()
 
 
 def test_pixels_without_a_measurement_count_nowhere(second_tree):

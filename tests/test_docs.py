@@ -10,8 +10,8 @@ import pytest
 
 from scdcli import errors
 from scdcli.cli import ALIASES, COMMANDS, main
-from scdcli.samples import LAYOUTS
 from scdcli.device import PRECISIONS
+from scdcli.layouts import LAYOUTS
 from scdcli.legend import LEGENDS
 from scdcli.networks import BLOCKS, NETWORKS
 from scdcli.symmetry import TTA

@@ -42,6 +42,22 @@ legend_option = click.option(
     default=None,
     help="Legend of the labels: a built-in one or a TOML or JSON file.",
 )
+
+
+def _whole_numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in (text or "").split(",") if part)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not numbers with commas between.") from error
+
+
+bands_option = click.option(
+    "--bands",
+    callback=_whole_numbers,
+    metavar="1,2,3",
+    default=None,
+    help="Bands to use of both images, in the order of the model; all but alpha if not given.",
+)
 workers_option = click.option(
     "--workers",
     type=click.IntRange(min=0),

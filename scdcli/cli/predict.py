@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from scdcli.cli.options import (
+    bands_option,
     json_option,
     output_option,
     overwrite_option,
@@ -19,13 +20,12 @@ from scdcli.cli.terminal import Terminal
 
 
 def _numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[float, ...]:
-    """Comma-separated numbers, all whole for --bands."""
-    kind = int if param.name == "bands" else float
+    """Comma-separated numbers."""
     try:
-        numbers = tuple(kind(part) for part in (text or "").split(",") if part)
+        numbers = tuple(float(part) for part in (text or "").split(",") if part)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not numbers with commas between.") from error
-    if numbers and param.name == "scale" and not _is_range(numbers):
+    if numbers and not _is_range(numbers):
         raise click.BadParameter(f"{text!r} is not LO,HI, the lower value first.")
     return numbers
 
@@ -46,13 +46,7 @@ def _formats(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str
 @click.argument("after")
 @output_option("DIR", "Folder of the result; <before>__<after> if not given.")
 @running_options
-@click.option(
-    "--bands",
-    callback=_numbers,
-    metavar="1,2,3",
-    default=None,
-    help="Bands to use of both images, in the order of the model.",
-)
+@bands_option
 @click.option(
     "--scale",
     callback=_numbers,
