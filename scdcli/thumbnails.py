@@ -15,7 +15,7 @@ from scdcli.pair import Pair, open_pair
 Picture = NDArray[np.uint8]
 """Red, green and blue, (h, w, 3) uint8: as matplotlib draws it."""
 
-STRIP_PIXELS = 1 << 22
+STRIP_PIXELS = 1 << 20
 
 
 def step(height: int, width: int, side: int) -> int:

@@ -42,10 +42,11 @@ class System:
 
     def describe(self) -> dict[str, Any]:
         """Where its maps come from, JSON-ready."""
-        from scdcli.provenance import describe_model, describe_run
-
         if self.predictor is None:
             return {"predictions": str(self.folder), "model": None, "settings": None}
+        # Imports torch, which scoring maps that exist does without.
+        from scdcli.provenance import describe_model, describe_run
+
         described = describe_model(self.predictor.loaded), describe_run(self.predictor)
         return {"predictions": None, "model": described[0], "settings": described[1]}
 
@@ -57,12 +58,13 @@ def find_systems(
 
     Everything that can be wrong with them is found here, before any of them runs.
     """
-    from scdcli.checkpoint import DEFAULT_MODEL
     from scdcli.comparison import folder_forms, model_forms, short_names
     from scdcli.labelsets import find_images, find_predictions, match
 
-    if not folders:
-        models = models or (DEFAULT_MODEL,)
+    if not folders and not models:
+        from scdcli.checkpoint import DEFAULT_MODEL  # imports torch
+
+        models = (DEFAULT_MODEL,)
     if models:
         find_images(truth)
     maps = [find_predictions(folder) for folder in folders]

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -220,6 +222,19 @@ def test_what_cannot_be_done_is_said_before_anything_runs(
     assert (result.exit_code, result.stdout) == (code, "")
     assert message in " ".join(result.stderr.split())
     assert "Traceback" not in result.output
+
+
+def test_maps_are_scored_and_drawn_without_torch(truth, maps, tmp_path):
+    arguments = ["evaluate", str(truth), "--pred", str(maps["good"]), "--bootstrap", "100"]
+    arguments += ["--panels", str(tmp_path / "p"), "-o", str(tmp_path / "s.json")]
+    script = (
+        "import sys\n"
+        "from scdcli.cli import main\n"
+        f"main({arguments!r}, prog_name='scd', standalone_mode=False)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_models_of_other_classes_are_not_compared(scd, truth, model):
