@@ -4,12 +4,14 @@ Of the images only size, place, bands and type are looked at; of the labels ever
 """
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
@@ -89,12 +91,18 @@ def scan(
 
     distinct = list(dict.fromkeys(samples))
     found = DatasetScan(0, DatasetCounts.empty(len(legend)))
-    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as threads:
+    with warnings.catch_warnings(), ThreadPoolExecutor(_threads()) as threads:
+        # Threads share the filters: what one of them silences for itself, another may undo.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
         for done, one in enumerate(threads.map(look_at, distinct), start=1):
             found += one
             if progress:
                 progress(done, len(distinct))
     return found
+
+
+def _threads() -> int:
+    return min(MOST_THREADS, os.cpu_count() or 1)
 
 
 def _scan_pair(sample: Sample, legend: Legend, cover: bool) -> DatasetScan:

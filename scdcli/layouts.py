@@ -75,6 +75,17 @@ def list_samples(folder: Path) -> Listing:
     raise no_set(folder)
 
 
+def layout_of(folder: Path) -> str | None:
+    """The name of a folder's layout; None for a folder of no known one.
+
+    Raises:
+        DatasetError: The folder is a damaged one of some layout.
+    """
+    if not folder.is_dir():
+        return None
+    return next((name for name, layout in LAYOUTS.items() if layout(folder) is not None), None)
+
+
 def find_samples(folder: Path) -> list[Sample]:
     """The samples of one split folder, all of them complete.
 
@@ -82,7 +93,7 @@ def find_samples(folder: Path) -> list[Sample]:
         DatasetError: The folder is of no known layout, or names do not pair up.
     """
     samples, problems = list_samples(folder)
-    require_none(problems, f"{folder}: images and labels do not pair up")
+    require_none(problems, f"{folder} is incomplete")
     return samples
 
 
@@ -95,7 +106,7 @@ def second_samples(folder: Path) -> list[Sample]:
     listing = second_layout(folder)
     if listing is None:
         raise no_set(folder)
-    require_none(listing.problems, f"{folder}: images and labels do not pair up")
+    require_none(listing.problems, f"{folder} is incomplete")
     return listing.samples
 
 
@@ -112,6 +123,6 @@ def find_split(root: Path, split: str) -> Path | None:
     """The folder of a split, the root itself for ``train`` in a set without splits, else None."""
     if (root / split).is_dir():
         return root / split
-    if split == "train" and root.is_dir() and any(layout(root) for layout in LAYOUTS.values()):
+    if split == "train" and layout_of(root):
         return root
     return None

@@ -65,7 +65,7 @@ def require_none(problems: Sequence[str], what: str) -> None:
     """
     if problems:
         more = len(problems) - SHOWN
-        listed = "; ".join(text.rstrip(".") for text in problems[:SHOWN])
-        rest = f"; and {more} more" if more > 0 else ""
+        shown = [text.rstrip(".") for text in problems[:SHOWN]]
+        listed = [*shown, f"and {more} more: scd check counts them"] if more > 0 else shown
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise DatasetError(f"{what}, {count}: {listed}{rest}.")
+        raise DatasetError(f"{what}, {count}:" + ";".join(f"\n- {text}" for text in listed) + ".")

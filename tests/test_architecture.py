@@ -24,7 +24,8 @@ LAYERS = (
     "stems samples scenes changelayer burning scenelabels layouts division datasetcounts labelsets "
     "area strips components outlines rings polygons polygonstyle features "
     "geojson geopackage vector table counting metrics bootstrap thumbnails world networks",
-    "dataset scenewindows bandstatistics datasetscan chips checkpoint pyramidmaps mappairs",
+    "dataset scenewindows bandstatistics datasetscan labelledset chips checkpoint pyramidmaps "
+    "mappairs",
     "inference provenance prediction runfolder startweights classweights trainer schedule "
     "optimization validation training stages evaluation comparison scorefiles panelfigure panels "
     "simulation",

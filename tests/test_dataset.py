@@ -41,7 +41,8 @@ def test_missing_partners_are_listed(second_tree):
     (root / "train/label2/00001.png").unlink()
     (root / "train/im1/00002.png").unlink()
     with pytest.raises(
-        DatasetError, match=r"2 problems: \S+label2/00001 is missing; \S+im1/00002 is missing\."
+        DatasetError,
+        match=r"2 problems:\n- \S+label2/00001 is missing;\n- \S+im1/00002 is missing\.",
     ):
         second_samples(root / "train")
 

@@ -19,7 +19,7 @@ from scdcli import __version__
 from scdcli.errors import ScdError
 
 # In the order of use; the module scdcli.cli.NAME holds the command NAME.
-COMMANDS = ("predict", "evaluate", "train", "simulate", "models")
+COMMANDS = ("predict", "evaluate", "train", "check", "simulate", "models")
 ALIASES = {"eval": "evaluate"}
 
 

@@ -53,7 +53,7 @@ def test_a_run_resumes_and_is_not_overwritten(scd, second_tree, tmp_path):
         (["--optimizer", "lion"], "'lion'"),
         (["--legend", "urbn"], "'urbn'"),
         (["--cover"], "no cover1 and cover2"),
-        (["--bands", "4"], "has 3 bands"),
+        (["--bands", "4"], "has bands 1 to 3"),
         (["--device", "cuda:7"], "cuda:7"),
     ],
 )
@@ -67,7 +67,7 @@ def test_settings_that_cannot_work_are_one_sentence(scd, second_tree, tmp_path, 
 def test_a_folder_without_a_set_says_what_is_missing(scd, tmp_path):
     result = scd("train", tmp_path, "-o", tmp_path / "run")
     assert result.exit_code == 1
-    assert "neither a train folder nor im1" in result.stderr
+    assert "neither a train folder, nor im1" in result.stderr
     missing = scd("train", tmp_path / "nowhere", "-o", tmp_path / "run")
     assert missing.exit_code == 1
     assert "nowhere is not a labelled set" in missing.stderr
