@@ -97,7 +97,7 @@ def test_config_knows_options_with_a_dash_and_aliases(scd, config):
     path = config('[eval]\nlegend = "none such"\n[predict]\nmin-area = -1\n')
     evaluated = scd("--config", path, "evaluate", ".", "--pred", ".")
     assert evaluated.exit_code == 1
-    assert "no legend named 'none such'" in evaluated.stderr
+    assert "named 'none such'" in evaluated.stderr
     predicted = scd("--config", path, "predict", "a.tif", "b.tif")
     assert predicted.exit_code == 2
     assert "'--min-area': -1.0 is not in the range" in predicted.stderr
