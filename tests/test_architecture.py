@@ -21,9 +21,9 @@ LAYERS = (
     "scdcli errors coding legend grid",
     "clock folder naming maps symmetry device distributed averaging tiling decode augment "
     "raster stretch warp bands alignment pair cog sidecar labelkinds labels legendfile "
-    "stems samples scenes changelayer burning scenelabels layouts division datasetcounts labelsets "
-    "area strips components outlines rings polygons polygonstyle features "
-    "geojson geopackage vector table counting metrics bootstrap thumbnails world networks",
+    "stems samples scenes changelayer burning scenelabels layouts division splitfile "
+    "presets datasetcounts labelsets area strips components outlines rings polygons polygonstyle "
+    "features geojson geopackage vector table counting metrics bootstrap thumbnails world networks",
     "dataset scenewindows bandstatistics datasetscan labelledset chips checkpoint pyramidmaps "
     "mappairs",
     "inference provenance prediction runfolder startweights classweights trainer schedule "

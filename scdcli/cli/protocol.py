@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scdcli.cli.options import Command
+from scdcli.presets import preset, preset_rows
 
 if TYPE_CHECKING:
     from scdcli.trainer import TrainingSettings
@@ -18,7 +19,33 @@ def _ascending(
     return pair
 
 
+def _take_preset(ctx: click.Context, param: click.Parameter, name: str | None) -> str | None:
+    """Let a preset's values stand where neither the user nor the configuration gives any."""
+    if name is not None:
+        ctx.default_map = {**preset(name), **(ctx.default_map or {})}
+    return name
+
+
+def preset_table() -> str:
+    """The presets for the help page, with click's mark that keeps lines as they are."""
+    rows = preset_rows()
+    widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
+    lines = [
+        "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return "\b\nPresets:\n" + "\n".join(f"  {line}" for line in lines)
+
+
 PROTOCOL = (
+    click.option(
+        "--preset",
+        metavar="paper|best",
+        default=None,
+        is_eager=True,
+        callback=_take_preset,
+        help="A table of option values, below; options given otherwise win.",
+    ),
     click.option("--network", default="asn", help="Network by name."),
     click.option("--blocks", default="residual", help="Basic blocks of the encoders."),
     click.option(
@@ -115,7 +142,7 @@ def protocol(
     drawn = ("chip", "scale", "flip", "swap_dates", "jitter")
     same = (
         *("epochs", "batch", "accumulate", "optimizer", "lr", "momentum", "weight_decay"),
-        *("ema", "class_weights", "seed"),
+        *("ema", "class_weights", "seed", "preset"),
     )
     settings = TrainingSettings(
         **{name: options[name] for name in same},

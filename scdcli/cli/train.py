@@ -12,7 +12,7 @@ from scdcli.cli.options import (
     seed_option,
     workers_option,
 )
-from scdcli.cli.protocol import protocol, protocol_options
+from scdcli.cli.protocol import preset_table, protocol, protocol_options
 from scdcli.cli.terminal import Terminal
 from scdcli.cli.trainingset import data_options, training_set
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scdcli.stages import Stage
 
 
-@click.command()
+@click.command(epilog=preset_table())
 @click.argument("dataset", type=click.Path(path_type=Path))
 @output_option("RUN", "Folder of the run.", required=True)
 @protocol_options

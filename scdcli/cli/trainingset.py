@@ -40,7 +40,16 @@ DATA = (
         type=click.FloatRange(0, 1, max_open=True),
         default=0.05,
         help="Share of the training pairs held out to choose the best epoch, unless there is a val "
-        "folder; 0 for none. The test split is never touched.",
+        "folder or a split file; 0 for none. The test split is never touched.",
+    ),
+    click.option(
+        "--split-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        default=None,
+        show_default=False,
+        help="Which pairs of the training folder train and which validate: a table with the "
+        "columns name,split (train, val or test), or a name per line (these train, the others "
+        "validate).",
     ),
     click.option(
         "--chips-per-epoch",
@@ -75,14 +84,22 @@ def training_set(
     """
     from scdcli.division import lattice, share_out, split_validation
     from scdcli.errors import DatasetError
-    from scdcli.layouts import find_samples, find_split, no_set
+    from scdcli.labelledset import set_legend, shared_bands
+    from scdcli.layouts import find_split, list_samples, no_set
+    from scdcli.samples import require_none
 
     folder = find_split(dataset, "train")
     if folder is None:
         raise no_set(dataset)
-    samples = find_samples(folder)
-    val_folder = find_split(dataset, "val")
-    held_out = find_samples(val_folder) if val_folder else []
+    samples, problems = list_samples(folder)
+    by_file = options["split_file"]
+    val_folder = None if by_file else find_split(dataset, "val")
+    held_out, more = list_samples(val_folder) if val_folder else ([], [])
+    problems = [*problems, *more]
+    if not look or not samples:
+        require_none(problems, f"{dataset} is incomplete")
+    if by_file:
+        samples, held_out = _divided(samples, by_file, terminal)
     legend = set_legend(samples[0], options["legend"])
     bands = shared_bands(samples[0], options["bands"])
     samples, held_out = (
@@ -93,66 +110,29 @@ def training_set(
     if cover and not has_cover:
         raise DatasetError(f"{folder} has no cover1 and cover2; leave --cover out.")
     if look:
-        _look_through(dataset, [*samples, *held_out], legend, terminal)
-    if val_folder is None:
+        problems += _look_through([*samples, *held_out], legend, terminal)
+        require_none(problems, f"{dataset} cannot be trained on")
+    if not (val_folder or by_file):
         samples, held_out = split_validation(samples, options["val_share"], options["seed"])
     samples = share_out(samples, options["chip"], options["chips_per_epoch"])
     return TrainingSet(samples, lattice(held_out), legend, bands, cover)
 
 
-def set_legend(sample: "Sample", name: str | None) -> "Legend":
-    """The legend asked for, or the one that the labels carry or have the colors of.
+def _divided(
+    samples: "list[Sample]", split_file: Path, terminal: Terminal
+) -> "tuple[list[Sample], list[Sample]]":
+    """Training and validation samples, as a file says."""
+    from scdcli.splitfile import divide
 
-    Raises:
-        DatasetError: The labels do not say what their numbers mean.
-    """
-    from scdcli.errors import DatasetError
-    from scdcli.labels import open_label
-    from scdcli.legendfile import find_legend
-    from scdcli.scenelabels import is_drawn
-
-    if name:
-        return find_legend(name)
-    label = sample.from_label
-    if is_drawn(label):
-        raise DatasetError(
-            f"{label} holds polygons, whose numbers and names of classes need a legend; say which "
-            "with --legend, a built-in name or a file."
-        )
-    with open_label(label) as opened:
-        if opened.legend is None:
-            raise DatasetError(
-                f"{label} holds indices, and copies of one set differ in their order; say which "
-                "classes they are with --legend, for example --legend second if 1 is water, "
-                "2 n.v.g. surface, 3 low vegetation, 4 tree, 5 building and 6 playground."
-            )
-        return opened.legend
+    found = divide(samples, split_file)
+    if found.not_named:
+        terminal.note(f"{found.not_named} pairs that {split_file.name} does not name are left out.")
+    return found.train, found.validation
 
 
-def shared_bands(sample: "Sample", asked: tuple[int, ...]) -> tuple[int, ...]:
-    """The bands asked for, or all of the first pair but alpha.
-
-    Raises:
-        PairError: The first pair has not those bands, or its images have different ones.
-    """
-    from scdcli.bands import choose_bands
-    from scdcli.raster import Scene, open_scene, scene_grid
-
-    with open_scene(sample.before) as first, open_scene(sample.after) as second:
-        scenes = [
-            Scene(path, each, scene_grid(each, path))
-            for path, each in ((sample.before, first), (sample.after, second))
-        ]
-        return choose_bands(scenes[0], scenes[1], asked or None)
-
-
-def _look_through(
-    dataset: Path, samples: "list[Sample]", legend: "Legend", terminal: Terminal
-) -> None:
-    """Stop here with what would stop the training, perhaps after hours."""
+def _look_through(samples: "list[Sample]", legend: "Legend", terminal: Terminal) -> list[str]:
+    """What would stop the training, perhaps after hours."""
     from scdcli.datasetscan import scan
-    from scdcli.samples import require_none
 
     with terminal.progress("looking through the labels", len(samples)) as bar:
-        found = scan(samples, legend, progress=bar.update)
-    require_none(found.problems, f"{dataset} cannot be trained on")
+        return scan(samples, legend, progress=bar.update).problems

@@ -110,6 +110,21 @@ def test_asn_atl_takes_one_command_or_two(scd, second_tree, tmp_path):
     assert "give --atl-epochs instead of --epochs" in refused.stderr
 
 
+def test_a_split_file_says_what_trains(scd, second_tree, tmp_path):
+    root = second_tree(pairs=5, size=64, splits=("train", "val"))
+    split = tmp_path / "split.csv"
+    split.write_text("name,split\n00000,train\n00001,train\n00003,val\n", encoding="utf-8")
+    command = ("train", root, *QUICK[:-1], "--split-file", split)
+    result = scd(*command, "-o", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert "2 training and 1 validation pairs" in result.stderr
+    assert "2 pairs that split.csv does not name are left out" in result.stderr
+    split.write_text("00000\n00009\n", encoding="utf-8")
+    refused = scd(*command, "-o", tmp_path / "other")
+    assert refused.exit_code == 1
+    assert "not among the 5 of the training folder: 00009 (1 in all)" in refused.stderr
+
+
 def test_models_lists_and_describes(scd):
     from scdcli.checkpoint import DEFAULT_MODEL
 
