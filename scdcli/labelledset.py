@@ -17,7 +17,7 @@ from scdcli.legend import MAX_CLASSES, TRANSITION_BASE, LandCover, Legend
 from scdcli.legendfile import find_legend
 from scdcli.raster import Scene, open_scene, scene_grid
 from scdcli.samples import Sample
-from scdcli.scenelabels import is_drawn
+from scdcli.scenes import is_drawn
 
 SPLITS = ("train", "val", "test")
 WHOLE = "train"  # what a set without splits is

@@ -1,11 +1,13 @@
 """Where the class maps of a set lie: each known shape of folder as names and files."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from scdcli.errors import DatasetError
+from scdcli.samples import Listing, Sample, require_none
+from scdcli.scenes import TABLE, is_drawn, scenes_layout, table_layout
 from scdcli.stems import SUFFIXES, by_stem
 
 SPLITS = ("train", "val", "test")
@@ -26,12 +28,15 @@ class LabelSet:
         maps: From and to map per name, in order of the names.
         single: Whether the folder is itself one pair, whose name says nothing.
         note: What was chosen where the folder left a choice.
+        scenes: Images and labels of the pairs that are large scenes, by name; their labels are read
+            on the grid of BEFORE, and may be polygons.
     """
 
     root: Path
     maps: dict[str, Files]
     single: bool = False
     note: str | None = None
+    scenes: dict[str, Sample] = field(default_factory=dict)
 
 
 def find_truth(root: Path) -> LabelSet:
@@ -40,13 +45,20 @@ def find_truth(root: Path) -> LabelSet:
     Raises:
         DatasetError: The folder has none of the known shapes, or maps without their other date.
     """
-    splits = [split for split in SPLITS if (root / split / "label1").is_dir()]
+    splits = [split for split in SPLITS if _is_split(root / split)]
     if splits and "test" not in splits:
         raise DatasetError(
             f"{root} has no test split, only {' and '.join(splits)}; name the split to score, "
             f"for example {root / splits[-1]}."
         )
-    return _first(root, TRUTH_SHAPES)
+    split = root / "test"
+    scenes = _find_scenes(split if splits else root)
+    if scenes is None:
+        return _first(root, TRUTH_SHAPES)
+    note = f"{root} has splits; {split} is used." if splits else None
+    maps = {scene.name: (scene.from_label, scene.to_label) for scene in scenes}
+    single = len(scenes) == 1 and scenes[0].before.parent == root
+    return LabelSet(root, maps, single, note, {scene.name: scene for scene in scenes})
 
 
 def find_predictions(root: Path) -> LabelSet:
@@ -92,6 +104,9 @@ def find_images(truth: LabelSet) -> dict[str, Files]:
     listing = cache(by_stem)
     found: dict[str, Files] = {}
     for name, (from_map, _) in truth.maps.items():
+        if name in truth.scenes:
+            found[name] = truth.scenes[name].before, truth.scenes[name].after
+            continue
         folder = from_map.parent
         if folder.name == "label1":
             keys, places = (name, name), (folder.parent / "im1", folder.parent / "im2")
@@ -108,6 +123,30 @@ def find_images(truth: LabelSet) -> dict[str, Files]:
             "for in im1 and im2, or as before.tif and after.tif. Score maps that exist with --pred."
         )
     return found
+
+
+def _is_split(folder: Path) -> bool:
+    return (folder / "label1").is_dir() or (folder.is_dir() and bool(_list_scenes(folder)))
+
+
+def _list_scenes(folder: Path) -> Listing | None:
+    return table_layout(folder) or scenes_layout(folder)
+
+
+def _find_scenes(folder: Path) -> list[Sample] | None:
+    """The scenes of a folder where they are needed: class maps alone are found without images.
+
+    Raises:
+        DatasetError: A scene is incomplete.
+    """
+    listing = _list_scenes(folder) if folder.is_dir() else None
+    if listing is None:
+        return None
+    listed = (folder / TABLE).is_file()
+    if not listed and not any(is_drawn(each.from_label) or each.aoi for each in listing.samples):
+        return None
+    require_none(listing.problems, f"{folder} is incomplete")
+    return listing.samples
 
 
 def _second_maps(root: Path) -> dict[str, Files] | None:
@@ -162,7 +201,7 @@ def _first(root: Path, shapes: tuple[Callable[[Path], dict[str, Files] | None], 
     if not root.is_dir():
         raise DatasetError(f"{root} is not a folder; give a folder of class maps.")
     split = root / "test"
-    has_splits = (split / "label1").is_dir()
+    has_splits = _is_split(split)
     for shape in shapes:
         maps = shape(split if has_splits else root)
         if maps:

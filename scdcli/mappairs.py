@@ -17,6 +17,10 @@ from scdcli.errors import DatasetError
 from scdcli.labels import LabelMap, label_windows, open_label
 from scdcli.labelsets import Files, LabelSet, find_images, match
 from scdcli.legend import Legend
+from scdcli.raster import open_scene, scene_grid
+from scdcli.samples import Sample
+from scdcli.scenelabels import open_scene_labels, read_drawn
+from scdcli.scenes import is_drawn
 
 PredictedWindow = tuple[Window, NDArray[np.uint8], NDArray[np.uint8]]
 """A window of the before image, and its from and to classes, (h, w) each."""
@@ -53,6 +57,8 @@ def files_legend(truth: LabelSet, predictions: LabelSet | None = None) -> Legend
     known = []
     for side in (truth, predictions):
         for path in next(iter(side.maps.values())) if side else ():
+            if is_drawn(path):
+                continue
             with open_label(path) as label:
                 known.append((label.carried is None, label.legend))
     return next((legend for _, legend in sorted(known, key=itemgetter(0)) if legend), None)
@@ -75,7 +81,9 @@ def pairs_of_files(
     """
     for name, (labels, maps) in match(truth, predictions).items():
         paths = (*labels, *maps)
-        yield PairOfMaps(name, _named(paths), _file_windows(paths, legend, overrule))
+        scene = truth.scenes.get(name)
+        windows = _scene_windows(scene, maps, legend, overrule) if scene else None
+        yield PairOfMaps(name, _named(paths), windows or _file_windows(paths, legend, overrule))
 
 
 def pairs_of_predictor(
@@ -91,7 +99,11 @@ def pairs_of_predictor(
     """
     images = find_images(truth)
     for name, labels in truth.maps.items():
-        windows = _predicted_windows(labels, images[name], predict, legend, overrule)
+        scene = truth.scenes.get(name)
+        if scene:
+            windows = _predicted_scene(scene, predict, legend)
+        else:
+            windows = _predicted_windows(labels, images[name], predict, legend, overrule)
         yield PairOfMaps(name, _named((*labels, *images[name])), windows)
 
 
@@ -126,6 +138,27 @@ def _predicted_windows(
                 f"{labels[0]} is {width} x {height} pixels, but {images[0]} is not of that size; "
                 "labels lie on the grid of the before image."
             )
+
+
+def _scene_windows(
+    scene: Sample, maps: Files, legend: Legend | None, overrule: bool
+) -> Iterator[FourMaps]:
+    """Labels of a scene, burnt or read on the grid of the predicted maps."""
+    with _open_maps(maps, legend, overrule) as (from_map, to_map):
+        grid = from_map.grid
+        drawn = read_drawn(scene, grid, legend)
+        with open_scene_labels(scene, grid, legend, drawn) as read_labels:
+            for window in label_windows([from_map, to_map]):
+                yield *read_labels(window), from_map.read(window), to_map.read(window)
+
+
+def _predicted_scene(scene: Sample, predict: PredictPair, legend: Legend) -> Iterator[FourMaps]:
+    with open_scene(scene.before) as dataset:
+        grid = scene_grid(dataset, scene.before)
+    drawn = read_drawn(scene, grid, legend)
+    with open_scene_labels(scene, grid, legend, drawn) as read_labels:
+        for window, from_class, to_class in predict(scene.before, scene.after):
+            yield *read_labels(window), from_class, to_class
 
 
 @contextmanager

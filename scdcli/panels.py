@@ -20,7 +20,12 @@ from scdcli.legend import NODATA, UNCHANGED_COLOR, Color, LandCover, Legend
 from scdcli.mappairs import PredictedWindow, PredictPair
 from scdcli.panelfigure import Column, draw_panel
 from scdcli.raster import open_scene
-from scdcli.thumbnails import ClassThumbnail, class_thumbnail, image_thumbnails
+from scdcli.thumbnails import (
+    ClassThumbnail,
+    class_thumbnail,
+    image_thumbnails,
+    scene_thumbnails,
+)
 
 DEFAULT_PAIRS = 4
 NODATA_COLOR = (0, 0, 0)
@@ -90,7 +95,7 @@ class Panels:
         Raises:
             InputError: An image or a label cannot be read.
         """
-        labels = self._read(self.truth.maps[name])
+        labels = self._labels(name)
         maps = {"truth": labels} | {title: found[name] for title, found in self.predicted.items()}
         legend = self.legend or numbered_legend(max(map(_largest, maps.values())))
         columns = [*self._images(name)]
@@ -99,6 +104,12 @@ class Panels:
             columns.append(Column(title, *colored))
         holes = any((index == NODATA).any() for found in maps.values() for index in found)
         return draw_panel(name, columns, _covers(legend, nodata=holes))
+
+    def _labels(self, name: str) -> FromTo:
+        scene = self.truth.scenes.get(name)
+        if scene is None:
+            return self._read(self.truth.maps[name])
+        return FromTo(*scene_thumbnails(scene, self.legend, self.side))
 
     def _read(self, files: Files) -> FromTo:
         return FromTo(*(class_thumbnail(path, self.legend, self.side) for path in files))

@@ -18,7 +18,7 @@ from scdcli.labels import LabelMap, open_label, unknown_class
 from scdcli.legend import NODATA, Legend
 from scdcli.naming import crs_name
 from scdcli.samples import Sample
-from scdcli.scenes import VECTORS
+from scdcli.scenes import is_drawn
 
 ReadClasses = Callable[[Window], tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 """Window of the BEFORE grid to from and to classes, (h, w) uint8; 255 where nothing is labelled."""
@@ -30,11 +30,6 @@ class Drawn:
 
     changes: Burner | None
     area: Burner | None
-
-
-def is_drawn(path: Path) -> bool:
-    """Whether labels are polygons, by the suffix of the file."""
-    return path.suffix.lower() in VECTORS
 
 
 def read_drawn(sample: Sample, grid: Grid, legend: Legend | None) -> Drawn:

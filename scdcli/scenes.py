@@ -67,6 +67,11 @@ def table_layout(folder: Path) -> Listing | None:
     return Listing(_with_own_names(samples), problems)
 
 
+def is_drawn(path: Path) -> bool:
+    """Whether labels are polygons, by the suffix of the file."""
+    return path.suffix.lower() in VECTORS
+
+
 def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and filled cells of each row."""
     try:

@@ -11,6 +11,9 @@ from rasterio.windows import Window
 from scdcli.labels import label_windows, open_label
 from scdcli.legend import NODATA, Legend
 from scdcli.pair import Pair, open_pair
+from scdcli.raster import open_scene, scene_grid
+from scdcli.samples import Sample
+from scdcli.scenelabels import open_scene_labels, read_drawn
 
 Picture = NDArray[np.uint8]
 """Red, green and blue, (h, w, 3) uint8: as matplotlib draws it."""
@@ -58,6 +61,28 @@ def class_thumbnail(path: Path, legend: Legend | None, side: int) -> NDArray[np.
         for window in label_windows([label]):
             small.add(window, label.read(window))
     return small.index
+
+
+def scene_thumbnails(
+    scene: Sample, legend: Legend | None, side: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Both labels of a scene on the grid of BEFORE, (h, w) uint8, no side longer than ``side``.
+
+    Raises:
+        DatasetError: A class is not in the legend, or a label lies elsewhere.
+        InputError: A file cannot be read.
+    """
+    with open_scene(scene.before) as dataset:
+        grid = scene_grid(dataset, scene.before)
+    first, second = (ClassThumbnail(*grid.shape, side) for _ in range(2))
+    drawn = read_drawn(scene, grid, legend)
+    with open_scene_labels(scene, grid, legend, drawn) as read_labels:
+        rows = max(1, STRIP_PIXELS // grid.width)
+        for top in range(0, grid.height, rows):
+            window = Window(0, top, grid.width, min(rows, grid.height - top))
+            for thumbnail, classes in zip((first, second), read_labels(window), strict=True):
+                thumbnail.add(window, classes)
+    return first.index, second.index
 
 
 def image_thumbnails(before: Path, after: Path, side: int) -> tuple[Picture, Picture]:

@@ -112,8 +112,8 @@ def evaluate(
     """Score maps that exist, or predict a labelled set and score it.
 
     TRUTH and --pred are folders: label1 and label2 with class maps of equal names (PNG or
-    GeoTIFF, colors or indices), a prediction (from.tif, to.tif), or a folder of predictions. Of a
-    set with splits, test is used. 255 at either date leaves a pixel out. Several systems come in
+    GeoTIFF, colors or indices), a prediction (from.tif, to.tif), or a folder of predictions; TRUTH
+    also scenes as scd train takes them, with polygons too. Of a set with splits, test is used. 255 at either date leaves a pixel out. Several systems come in
     one table: models first, then folders.
 
     \b
