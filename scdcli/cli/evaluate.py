@@ -113,8 +113,9 @@ def evaluate(
 
     TRUTH and --pred are folders: label1 and label2 with class maps of equal names (PNG or
     GeoTIFF, colors or indices), a prediction (from.tif, to.tif), or a folder of predictions; TRUTH
-    also scenes as scd train takes them, with polygons too. Of a set with splits, test is used. 255 at either date leaves a pixel out. Several systems come in
-    one table: models first, then folders.
+    also scenes as scd train takes them, with polygons too. Of a set with splits, test is used. 255
+    at either date leaves a pixel out. Several systems come in one table: models first, then
+    folders.
 
     \b
     scd evaluate SECOND --pred maps
