@@ -39,9 +39,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=256, help="side of a pair in pixels")
     parser.add_argument("--width", type=float, default=0.25)
     parser.add_argument("--chip", type=int, default=128)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--atl-epochs", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--atl-epochs", type=int, default=2)
     parser.add_argument("--tta", default="none")
     parser.add_argument(
         "--train",
