@@ -44,12 +44,15 @@ class EpochLog:
     seconds: float
 
 
-def require_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> bool:
+def require_run(
+    folder: Path, settings: dict[str, Any], defaults: dict[str, Any], *, resume: bool
+) -> bool:
     """Check that a run can begin in a folder, or go on there.
 
     Args:
         folder: The run's folder.
         settings: All settings as JSON-ready values.
+        defaults: What a setting was in a run from before it could be chosen.
         resume: Whether to continue a run that is there.
 
     Returns:
@@ -68,7 +71,7 @@ def require_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> bool
             f"{folder} holds models but no {STATE}, without which the run cannot go on; give "
             "another folder with -o."
         )
-    _refuse_other_settings(folder / SETTINGS, settings)
+    _refuse_other_settings(folder / SETTINGS, settings, defaults)
     return True
 
 
@@ -166,8 +169,8 @@ def _writing(folder: Path) -> Iterator[None]:
         raise OutputError(f"{folder} cannot be written: {error.strerror}.") from error
 
 
-def _refuse_other_settings(path: Path, settings: dict[str, Any]) -> None:
-    stored = json.loads(path.read_text())
+def _refuse_other_settings(path: Path, settings: dict[str, Any], defaults: dict[str, Any]) -> None:
+    stored = json.loads(json.dumps(defaults)) | json.loads(path.read_text())
     wanted = json.loads(json.dumps(settings))
     differing = [
         f"{name} was {stored.get(name)!r} and is {wanted.get(name)!r}"

@@ -133,10 +133,7 @@ def exchange_gradients(trainer: Trainer, hardware: Hardware) -> None:
     """Let gradients be averaged where several processes train; all of them must get here."""
     if not hardware.ranks.alone:
         devices = [hardware.device] if hardware.device.type == "cuda" else None
-        # Batch statistics are shared once an epoch, which is when they are used.
-        trainer.forward = DistributedDataParallel(
-            trainer.model, device_ids=devices, broadcast_buffers=False
-        )
+        trainer.forward = DistributedDataParallel(trainer.model, device_ids=devices)
 
 
 def store(trainer: Trainer, out: Path) -> None:

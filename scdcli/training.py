@@ -100,7 +100,8 @@ def train(
     if start is not None:
         require_same_legend(start, network, legend)
         described |= {"init": {"name": start.name, "sha256": start.sha256}}
-    resuming = ranks.by_first(lambda: require_run(out, described, resume=resume))
+    defaults = asdict(TrainingSettings())
+    resuming = ranks.by_first(lambda: require_run(out, described, defaults, resume=resume))
     torch.manual_seed(settings.seed)
     with ranks.together():
         trainer = make_trainer(samples, network, settings, hardware, start)

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import torch
 
+from scdcli import training
 from scdcli.augment import Augmentation
 from scdcli.checkpoint import load_model
 from scdcli.chips import Chips
 from scdcli.dataset import second_samples
 from scdcli.distributed import connected, launched
-from scdcli.errors import ScdError
+from scdcli.errors import ScdError, TrainingError
 from scdcli.legend import SECOND
 from scdcli.networks import NetworkSettings
 from scdcli.runfolder import EpochLog
@@ -54,7 +55,7 @@ def scores_of_validation(folder, hardware):
 
 
 def whole_network(folder, hardware):
-    """Train with batch normalization and an average, stop after an epoch and go on."""
+    """Train with batch normalization and an average, stop and go on; a digest of all tensors."""
     samples = second_samples(folder / "set/train")
     out = folder / "whole"
     arguments = (samples, samples[:2], out, ASN, SECOND, SETTINGS, hardware)
@@ -62,9 +63,16 @@ def whole_network(folder, hardware):
     while not isinstance(next(first), EpochLog):
         pass
     first.close()
+    made = []
+    original = training.make_trainer
+    training.make_trainer = lambda *a: made.append(original(*a)) or made[-1]
     logs = [e for e in train(*arguments, resume=True) if isinstance(e, EpochLog)]
-    state = (out / "last.safetensors").read_bytes()
-    return [log.epoch for log in logs], [log.loss for log in logs], sha256(state).hexdigest()
+    training.make_trainer = original
+    digest = sha256()
+    for model in (made[0].model, made[0].result):
+        for tensor in model.state_dict().values():
+            digest.update(tensor.contiguous().numpy().tobytes())
+    return [log.epoch for log in logs], [log.loss for log in logs], digest.hexdigest()
 
 
 def error_of_one(folder, hardware):
@@ -75,6 +83,16 @@ def error_of_one(folder, hardware):
     try:
         list(train(*arguments, start=load_model(str(folder / "asn.safetensors"))))
     except ScdError as error:
+        return str(error)
+
+
+def loss_that_is_no_number(folder, hardware):
+    """The message all end with when a rate is far too large."""
+    samples = second_samples(folder / "set/train")
+    settings = replace(SETTINGS, optimizer="sgd", lr=1e30, epochs=9)
+    try:
+        list(train(samples, [], folder / "ruined", ASN, SECOND, settings, hardware))
+    except TrainingError as error:
         return str(error)
 
 
@@ -99,6 +117,7 @@ def main(folder):
             "validation": scores_of_validation(folder, hardware),
             "whole": whole_network(folder, hardware),
             "error": error_of_one(folder, hardware),
+            "ruined": loss_that_is_no_number(folder, hardware),
         }
         everybody = ranks.gather(mine)
     if ranks.first:

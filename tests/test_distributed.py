@@ -27,7 +27,7 @@ def launch(*words):
         [sys.executable, *LAUNCH, *map(str, words)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
         env=os.environ | {"OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "20000"},
         check=False,
     )
@@ -55,6 +55,7 @@ def outcome(folder):
     tiny_model(folder / "asn.safetensors")
     done = launch(HERE / "ranks.py", folder)
     assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
     return json.loads((folder / "outcome.json").read_text())
 
 
@@ -91,6 +92,11 @@ def test_a_whole_network_trains_and_resumes_in_step(outcome):
 def test_the_error_of_one_ends_all(outcome):
     assert "gone.png" in outcome[0]["error"]
     assert outcome[0]["error"] == outcome[1]["error"]
+
+
+def test_a_loss_that_is_no_number_ends_all(outcome):
+    assert "Lower --lr" in outcome[0]["ruined"]
+    assert outcome[0]["ruined"] == outcome[1]["ruined"]
 
 
 def test_only_the_first_process_writes_and_prints(outcome, folder):

@@ -102,6 +102,27 @@ def test_losses_of_parts_add_up(kind, weights):
     torch.testing.assert_close(sum(parts), change_loss(logits, *labels, weights=weights))
 
 
+def test_scaled_gradients_move_the_weights_alike():
+    """As fp16 needs: one scale for all parts of a step."""
+    one, two = trainer(), trainer()
+    two.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    optimize(one, [batch()], CPU)
+    optimize(two, split(batch(), 2, 6), CPU)
+    for name, tensor in one.model.named_parameters():
+        torch.testing.assert_close(dict(two.model.named_parameters())[name], tensor)
+
+
+def test_a_scale_that_is_too_large_skips_the_step():
+    made = trainer()
+    made.scaler = torch.amp.GradScaler("cpu", init_scale=3e38)  # nearly float32's largest
+    before = {name: x.clone() for name, x in made.model.named_parameters()}
+    bright = batch()
+    bright["before"] *= 1e3
+    assert torch.isfinite(torch.tensor(optimize(made, split(bright, 2, 6), CPU)))
+    assert all(torch.equal(x, before[name]) for name, x in made.model.named_parameters())
+    assert made.scaler.get_scale() < 3e38
+
+
 def test_a_loss_that_is_no_number_moves_nothing():
     made = trainer()
     before = {name: x.clone() for name, x in made.model.state_dict().items()}

@@ -1,6 +1,7 @@
 """Training learns, resumes to the same bits, and stops in time."""
 
 import csv
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -115,6 +116,36 @@ def test_resuming_with_other_settings_names_them(samples, tmp_path):
     run(samples, tmp_path, stop_after=1)
     with pytest.raises(TrainingError, match=r"lr was 0\.003 and is 0\.1"):
         run(samples, tmp_path, replace(QUICK, lr=0.1), resume=True)
+
+
+def test_a_run_from_before_a_setting_existed_had_its_default(samples, tmp_path):
+    run(samples, tmp_path, stop_after=1)
+    path = tmp_path / "settings.json"
+    older = json.loads(path.read_text())
+    del older["accumulate"]
+    path.write_text(json.dumps(older))
+    with pytest.raises(TrainingError, match=r"accumulate was 1 and is 2"):
+        run(samples, tmp_path, replace(QUICK, batch=1, accumulate=2), resume=True)
+    assert [log.epoch for log in run(samples, tmp_path, resume=True)] == [2, 3]
+
+
+def test_an_interrupted_run_goes_on(samples, tmp_path, monkeypatch):
+    whole = run(samples, tmp_path / "whole")
+    original = training.optimize
+    steps = iter([False, True])  # in the second epoch
+
+    def interrupted(*arguments):
+        if next(steps):
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(training, "optimize", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(samples, tmp_path / "cut")
+    monkeypatch.setattr(training, "optimize", original)
+    assert not list((tmp_path / "cut").glob("*.partial"))
+    resumed = run(samples, tmp_path / "cut", resume=True)
+    assert [log.loss for log in resumed] == [log.loss for log in whole[1:]]
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_model(
