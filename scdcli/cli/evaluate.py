@@ -157,8 +157,9 @@ def _require_usable(options: dict[str, Any]) -> None:
     require_writable(scores, SCORE_SUFFIXES, overwrite=options["overwrite"])
     require_writable(tables, TABLE_SUFFIXES, overwrite=options["overwrite"])
     files = [path.resolve() for path in (*scores, *tables)]
-    if len(set(files)) < len(files):
-        raise OutputError(f"{files[-1]} is named for two outputs; give each its own file.")
+    for path in files:
+        if files.count(path) > 1:
+            raise OutputError(f"{path} is named for two outputs; give each its own file.")
 
 
 def _choose_panels(

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from scdcli.cli.predictor import make_predictor
 from scdcli.cli.terminal import Terminal
 
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     from scdcli.inference import Predictor
     from scdcli.labelsets import LabelSet
     from scdcli.legend import Legend
+
+
+# Options that say how a model runs; maps that exist do without.
+RUNNING = ("tta", "threshold", "chip", "overlap", "batch", "precision", "device")
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ def find_systems(
     from scdcli.comparison import folder_forms, model_forms, short_names
     from scdcli.labelsets import find_images, find_predictions, match
 
+    if folders and not models:
+        _refuse_running_options()
     if not folders and not models:
         from scdcli.checkpoint import DEFAULT_MODEL  # imports torch
 
@@ -78,6 +86,17 @@ def find_systems(
     ]
     found = zip(names, folders, maps, strict=True)
     return systems + [System(name, folder=folder, maps=each) for name, folder, each in found]
+
+
+def _refuse_running_options() -> None:
+    """Without a model, an option of one is a mistake; in a configuration it may serve other runs."""
+    source = click.get_current_context().get_parameter_source
+    for name in RUNNING:
+        if source(name) == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"--{name} says how a model runs, but only maps that exist are scored; "
+                f"name a model with --model, or leave --{name} out."
+            )
 
 
 def _predictors(model: str, options: dict[str, Any]) -> list["Predictor"]:

@@ -209,6 +209,13 @@ def test_panels_of_single_pairs_match_whatever_their_names(scd, tmp_path):
         (("-o", "s.txt"), 1, "s.txt: there is no format for '.txt'; use .json or .csv"),
         (("--matrix", "m.json"), 1, "there is no format for '.json'; use .csv"),
         (("--matrix", "m.csv", "--per-pair", "m.csv"), 1, "m.csv is named for two outputs"),
+        (
+            ("-o", "m.csv", "--matrix", "m.csv", "--per-pair", "p.csv"),
+            1,
+            "m.csv is named for two outputs",
+        ),
+        (("--tta", "flip"), 2, "--tta says how a model runs, but only maps that exist are scored"),
+        (("--threshold", "0.3"), 2, "name a model with --model, or leave --threshold out"),
         (("--bootstrap", "0"), 2, "'--bootstrap': 0 is not in the range x>=100"),
         (("--tta", "none,twist", "-m", "second"), 1, "augmentation named 'twist'"),
         (("-m", "nowhere"), 1, "no model (and no such file) named 'nowhere'"),
@@ -267,6 +274,13 @@ def test_systems_scored_on_different_pixels_are_noted(scd, tmp_path):
     other = write_second(tmp_path / "p", {"a": hole}, None)
     result = scd("evaluate", truth, "--pred", truth, "--pred", other)
     assert "scored on different pixels: t 4,096, p 4,095" in result.stderr
+
+
+def test_the_configuration_may_say_how_models_run_where_there_is_none(scd, truth, maps, tmp_path):
+    file = tmp_path / "scd.toml"
+    file.write_text('[evaluate]\ntta = "flip"\nthreshold = 0.3\n', encoding="utf-8")
+    result = scd("--config", file, "evaluate", truth, "--pred", maps["good"])
+    assert result.exit_code == 0, result.output
 
 
 def test_a_system_may_come_from_the_configuration(scd, truth, maps, tmp_path):
