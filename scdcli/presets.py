@@ -28,6 +28,7 @@ PRESETS: Mapping[str, Mapping[str, Value]] = MappingProxyType(
             "swap-dates": False,
             "jitter": 0.0,
             "ema": 0.0,
+            "cover": False,
             "class-weights": "none",
             "atl-class-weights": "inverse",
             "val-share": 0.0,
