@@ -8,6 +8,7 @@ import click
 
 from scdcli.cli.options import (
     Command,
+    bands_option,
     batch_option,
     chip_option,
     device_option,
@@ -78,6 +79,7 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
 @batch_option
 @precision_option
 @device_option
+@bands_option
 @legend_option
 @output_option("FILE", "Write all scores to a .json file, or a row per system to a .csv file.")
 @_file_option("--matrix", "FILE.csv", "Write the SeK of every transition, a row per class before.")

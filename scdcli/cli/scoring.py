@@ -86,7 +86,7 @@ class Scoring:
             return pairs_of_files(self.truth, system.maps, self.legend, overrule=self.overrule)
         assert system.predictor is not None
         assert self.legend is not None
-        predict = predict_with(system.predictor)
+        predict = predict_with(system.predictor, system.bands)
         if self.panels:
             predict = self.panels.watch(title, predict)
         return pairs_of_predictor(self.truth, predict, self.legend, overrule=self.overrule)
@@ -113,13 +113,13 @@ class Scoring:
             )
 
 
-def predict_with(predictor: "Predictor") -> "PredictPair":
+def predict_with(predictor: "Predictor", bands: tuple[int, ...] | None) -> "PredictPair":
     """What predicts a pair, for `pairs_of_predictor`."""
     from scdcli.inference import predict_windows
     from scdcli.pair import open_pair
 
     def predict(before: Path, after: Path) -> Iterator["PredictedWindow"]:
-        with open_pair(before, after) as pair:
+        with open_pair(before, after, bands=bands) as pair:
             for window, decoded, _ in predict_windows(pair, predictor):
                 yield window, decoded.from_class, decoded.to_class
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 # Options that say how a model runs; maps that exist do without.
-RUNNING = ("tta", "threshold", "chip", "overlap", "batch", "precision", "device")
+RUNNING = ("tta", "threshold", "chip", "overlap", "batch", "precision", "device", "bands")
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,14 @@ class System:
     Attributes:
         name: Short, and the same for all its test-time augmentations.
         predictor: The model and how to run it; None for a folder.
+        bands: Band numbers it reads of the images, from 1; None for all but alpha.
         folder: Where maps lie; None for a model.
         maps: What lies there.
     """
 
     name: str
     predictor: "Predictor | None" = None
+    bands: tuple[int, ...] | None = None
     folder: Path | None = None
     maps: "LabelSet | None" = None
 
@@ -53,8 +55,9 @@ class System:
         # Imports torch, which scoring maps that exist does without.
         from scdcli.provenance import describe_model, describe_run
 
-        described = describe_model(self.predictor.loaded), describe_run(self.predictor)
-        return {"predictions": None, "model": described[0], "settings": described[1]}
+        settings = describe_run(self.predictor) | {"bands": self.bands}
+        model = describe_model(self.predictor.loaded)
+        return {"predictions": None, "model": model, "settings": settings}
 
 
 def find_systems(
@@ -80,7 +83,7 @@ def find_systems(
         match(truth, each)
     names = iter(short_names([*map(model_forms, models), *map(folder_forms, folders)]))
     systems = [
-        System(name, predictor)
+        System(name, predictor, options["bands"] or None)
         for name, model in zip([next(names) for _ in models], models, strict=True)
         for predictor in _predictors(model, options)
     ]
@@ -89,7 +92,7 @@ def find_systems(
 
 
 def _refuse_running_options() -> None:
-    """Without a model, an option of one is a mistake; in a configuration it may serve other runs."""
+    """Without a model they are a mistake; in a configuration they may serve other runs."""
     source = click.get_current_context().get_parameter_source
     for name in RUNNING:
         if source(name) == click.core.ParameterSource.COMMANDLINE:

@@ -276,6 +276,24 @@ def test_systems_scored_on_different_pixels_are_noted(scd, tmp_path):
     assert "scored on different pixels: t 4,096, p 4,095" in result.stderr
 
 
+def test_a_model_of_some_of_the_bands_is_scored_on_those(scd, tmp_path, model):
+    more, three = (write_second(tmp_path / name, {"a": TRUTH["a"]}) for name in ("more", "three"))
+    for seed, folder in enumerate(("im1", "im2")):
+        image = noise((5, *SHAPE), seed=seed)
+        for root, bands in ((more, [0, 1, 2, 3, 4]), (three, [4, 1, 0])):
+            (root / folder).mkdir()
+            write_scene(root / folder / "a.tif", image[bands])
+    options = ("-m", model("one"), "--device", "cpu", "--chip", 64, "--overlap", 0, "--json")
+    refused = scd("evaluate", more, *options)
+    assert refused.exit_code == 1
+    assert "choose 3 of them, for example --bands 1,2,3" in refused.stderr
+    chosen = document(scd("evaluate", more, *options, "--bands", "5,2,1"))
+    assert chosen["settings"]["bands"] == [5, 2, 1]
+    plain = document(scd("evaluate", three, *options))
+    assert plain["settings"]["bands"] is None
+    assert chosen["stacked_matrix"] == plain["stacked_matrix"]
+
+
 def test_the_configuration_may_say_how_models_run_where_there_is_none(scd, truth, maps, tmp_path):
     file = tmp_path / "scd.toml"
     file.write_text('[evaluate]\ntta = "flip"\nthreshold = 0.3\n', encoding="utf-8")
