@@ -17,6 +17,8 @@ from scdcli.thumbnails import Picture
 DPI = 100
 FONT_POINTS = 11
 FONT = "DejaVu Sans"  # comes with matplotlib, so a panel looks the same everywhere
+# Names are no formulas, even with dollars in them.
+STYLE: Any = {"font.family": FONT, "font.size": FONT_POINTS, "text.parse_math": False}
 
 # All in pixels.
 MARGIN = 10
@@ -90,7 +92,7 @@ def draw_panel(name: str, columns: Sequence[Column], covers: Sequence[LandCover]
         max(len(lines) for lines in titles),
         len(entries),
     )
-    with matplotlib.rc_context({"font.family": FONT, "font.size": FONT_POINTS}):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(layout.width / DPI, layout.height / DPI), dpi=DPI)
         page = _Page(figure, layout)
         page.text(name, MARGIN + ROW_LABEL, MARGIN, weight="bold")
@@ -201,5 +203,6 @@ def text_width(text: str) -> int:
     """Of a line as it is drawn, pixels."""
     if not text.strip():
         return 0
-    path = TextPath((0, 0), text, size=FONT_POINTS, prop=FontProperties(family=FONT))
+    with matplotlib.rc_context(STYLE):
+        path = TextPath((0, 0), text, size=FONT_POINTS, prop=FontProperties(family=FONT))
     return int(path.get_extents().width * DPI / 72) + 2

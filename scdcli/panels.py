@@ -64,10 +64,11 @@ class Panels:
         Nothing is predicted twice, and no more than a thumbnail is held.
         """
         kept = self.predicted.setdefault(title, {})
-        names = {before: name for name, (before, _) in find_images(self.truth).items()}
+        # Both dates: of a series, several pairs may begin with one image.
+        names = {images: name for name, images in find_images(self.truth).items()}
 
         def predict_and_keep(before: Path, after: Path) -> Iterator[PredictedWindow]:
-            if before not in names:
+            if (before, after) not in names:
                 yield from predict(before, after)
                 return
             with open_scene(before) as scene:
@@ -77,7 +78,7 @@ class Panels:
                 for thumbnail, classes in zip(small, maps, strict=True):
                     thumbnail.add(window, classes)
                 yield window, maps[0], maps[1]
-            kept[names[before]] = FromTo(small[0].index, small[1].index)
+            kept[names[before, after]] = FromTo(small[0].index, small[1].index)
 
         return predict_and_keep
 

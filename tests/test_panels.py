@@ -8,7 +8,7 @@ from rasterio.windows import Window
 from scenes import noise, write_scene
 
 from scdcli.errors import DatasetError, OutputError
-from scdcli.labelsets import find_predictions, find_truth
+from scdcli.labelsets import LabelSet, find_predictions, find_truth
 from scdcli.legend import SECOND, LandCover, Legend
 from scdcli.panelfigure import Column, draw_panel, text_width
 from scdcli.panels import (
@@ -19,6 +19,7 @@ from scdcli.panels import (
     panel_files,
     picture_side,
 )
+from scdcli.samples import Sample
 
 SHAPE = (64, 64)
 TRUTH = {name: draw(seed, shape=SHAPE) for seed, name in enumerate("abcdef")}
@@ -102,6 +103,24 @@ def test_a_watched_predictor_predicts_the_same_and_is_kept(truth):
     list(watched(truth.root / "im1/c.png", truth.root / "im2/c.png"))
     assert list(panels.predicted["asn"]) == ["b"]
     np.testing.assert_array_equal(panels.predicted["asn"]["b"].to_class, maps[1][::2, ::2])
+
+
+def test_pairs_that_begin_with_one_image_are_told_apart(truth):
+    labels, first = truth.maps["a"], truth.root / "im1/a.png"
+    scenes = {
+        name: Sample(name, first, truth.root / f"im2/{name}.png", *labels) for name in ("a", "b")
+    }
+    series = LabelSet(truth.root, dict.fromkeys("ab", labels), scenes=scenes)
+
+    def predict(before, after):
+        yield Window(0, 0, 64, 64), *(np.full(SHAPE, ord(after.stem), np.uint8),) * 2
+
+    panels = Panels(series, SECOND, 64)
+    watched = panels.watch("asn", predict)
+    for sample in scenes.values():
+        list(watched(sample.before, sample.after))
+    kept = panels.predicted["asn"]
+    assert [kept[name].to_class[0, 0] for name in ("a", "b")] == [ord("a"), ord("b")]
 
 
 def test_a_panel_shows_images_truth_and_every_system(truth, tmp_path):
@@ -193,6 +212,12 @@ def test_large_pictures_are_drawn_pixel_by_pixel():
     picture = pixels(draw_panel("n", [column(shape=(300, 400))], []))
     assert 400 < picture.shape[1] < 460
     assert 606 < picture.shape[0] < 710
+
+
+def test_names_are_no_formulas():
+    name = "lot $_$ b"  # no formula either that could be drawn
+    draw_panel(name, [column(name)], [LandCover(name, (1, 2, 3))])
+    assert text_width("$a$") > text_width("a")
 
 
 def test_width_of_text_grows_with_the_text():
