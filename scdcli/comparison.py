@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ def run_titles(runs: Sequence[tuple[str, str | None]]) -> list[str]:
         runs: System and test-time augmentation of each.
     """
     several = len({tta for _, tta in runs if tta}) > 1
-    return [f"{system}, {tta}" if several and tta else system for system, tta in runs]
+    return _numbered([f"{system}, {tta}" if several and tta else system for system, tta in runs])
 
 
 def _parts(path: Path) -> tuple[str, ...]:
@@ -174,11 +175,14 @@ def _parts(path: Path) -> tuple[str, ...]:
 
 
 def _numbered(names: Sequence[str]) -> list[str]:
-    seen: Counter[str] = Counter()
-    numbered = []
-    for name in names:
-        seen[name] += 1
-        numbered.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
+    """The same names, with a number where one came before; all differ."""
+    taken, numbered = set(names), []
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            free = (f"{name} #{number}" for number in count(2))
+            name = next(each for each in free if each not in taken)
+            taken.add(name)
+        numbered.append(name)
     return numbered
 
 

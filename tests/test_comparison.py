@@ -82,6 +82,12 @@ def test_titles_name_the_augmentation_only_when_it_tells_runs_apart():
     assert run_titles([("a", "none"), ("a", "ms"), ("m", None)]) == ["a, none", "a, ms", "m"]
 
 
+def test_names_that_look_like_made_ones_are_told_apart():
+    runs = [("a", "none"), ("a", "ms"), ("a, ms", None)]
+    assert run_titles(runs) == ["a, none", "a, ms", "a, ms #2"]
+    assert short_names([["a"], ["a"], ["a #2"]]) == ["a", "a #3", "a #2"]
+
+
 def test_a_system_against_itself_differs_by_exactly_nothing():
     found = bootstrap([run("a"), run("a #2")], 100, 0)
     for difference in found.differences[1].values():
