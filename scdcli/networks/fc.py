@@ -18,13 +18,14 @@ class EarlyFusion(nn.Module):
     """FC-EF: one encoder-decoder on both images stacked."""
 
     output = "types"
+    widths: tuple[int, ...] = FC_WIDTHS
 
     def __init__(
         self, *, bands: int, classes: int, blocks: EncoderBlocks, width: float = 1.0
     ) -> None:
         """Build for ``bands`` per date and ``classes`` K; ``width`` multiplies all channels."""
         super().__init__()
-        widths = scaled(FC_WIDTHS, width)
+        widths = scaled(self.widths, width)
         self.encoder = Encoder(2 * bands, widths, blocks)
         self.decoder = Decoder(widths, 1 + classes**2, skips=1)
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from scdcli.networks.blocks import EncoderBlocks
-from scdcli.networks.outputs import CoverLogits, Logits, TypeLogits
+from scdcli.networks.fc import EarlyFusion
+from scdcli.networks.outputs import CoverLogits, Logits
 from scdcli.networks.trunk import WIDTHS, Decoder, Encoder, scaled
 
 
@@ -28,23 +29,10 @@ class Strategy1(nn.Module):
         return CoverLogits(*self.semantic_decoder(semantic).chunk(2))
 
 
-class Strategy2(nn.Module):
-    """One encoder-decoder on both images stacked, for from-to types."""
+class Strategy2(EarlyFusion):
+    """One encoder-decoder on both images stacked, for from-to types: FC-EF, a scale deeper."""
 
-    output = "types"
-
-    def __init__(
-        self, *, bands: int, classes: int, blocks: EncoderBlocks, width: float = 1.0
-    ) -> None:
-        """Build for ``bands`` per date and ``classes`` K; ``width`` multiplies all channels."""
-        super().__init__()
-        widths = scaled(WIDTHS, width)
-        self.encoder = Encoder(2 * bands, widths, blocks)
-        self.decoder = Decoder(widths, 1 + classes**2, skips=1)
-
-    def forward(self, before: Tensor, after: Tensor) -> TypeLogits:
-        """Logits of a normalized pair, each date (B, bands, H, W) float."""
-        return TypeLogits(self.decoder(self.encoder(torch.cat((before, after), dim=1))))
+    widths = WIDTHS
 
 
 class Strategy3(nn.Module):
