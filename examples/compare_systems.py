@@ -11,6 +11,7 @@ folder per run, `scores.csv` with a line per run, and `table.md` with mean ± st
 import argparse
 import csv
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -109,7 +110,7 @@ def collect(out: Path) -> dict[str, dict[int, dict[str, float]]]:
         for path in sorted(out.glob(f"runs/{system}-[0-9]*/test.json")):
             scored = json.loads(path.read_text(encoding="utf-8"))
             seed = int(path.parent.name.removeprefix(f"{system}-"))
-            values = {name: 100 * scored[key] for name, key in SCORES.items()}
+            values = {name: _percent(scored[key]) for name, key in SCORES.items()}
             found.setdefault(system, {})[seed] = values
     return found
 
@@ -130,6 +131,11 @@ def write_tables(out: Path) -> str:
     table = "\n".join(lines) + "\n"
     (out / "table.md").write_text(table, encoding="utf-8")
     return table
+
+
+def _percent(score: float | None) -> float:
+    """Undefined scores are nan, and so is a mean with one: that of the others says too much."""
+    return math.nan if score is None else 100 * score
 
 
 def _spread(values: list[float]) -> str:

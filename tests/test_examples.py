@@ -1,5 +1,6 @@
 """The examples run as their first lines say."""
 
+import json
 import os
 import subprocess
 import sys
@@ -106,5 +107,10 @@ def test_systems_are_compared_and_finished_runs_kept(tmp_path):
     again = run(*command, "--systems", "asn-atl", "--seeds", "3", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert not [line for line in again.stdout.splitlines() if line.startswith("scd ")]
+    scored = tmp_path / "out/runs/asn-3/test.json"
+    undefined = json.loads(scored.read_text(encoding="utf-8")) | {"sek_from_to": None}
+    scored.write_text(json.dumps(undefined), encoding="utf-8")
+    again = run(*command, "--systems", "asn", "--seeds", "3", cwd=tmp_path)
+    assert "| `asn` | nan |" in again.stdout
     strange = run(*command, "--systems", "asm", cwd=tmp_path)
     assert "'asm'; choose among" in strange.stderr
