@@ -10,7 +10,8 @@ from scdcli.counting import JointCounts, count_joint
 from scdcli.decode import decode
 from scdcli.device import autocast
 from scdcli.legend import Legend
-from scdcli.metrics import ChangeScores, Undefined, Value, scores
+from scdcli.metrics import ChangeScores, scores
+from scdcli.metrics import known as known  # for training
 from scdcli.networks.losses import ClassWeights, change_loss
 from scdcli.networks.model import ChangeModel
 from scdcli.networks.outputs import in_float, probabilities
@@ -72,8 +73,3 @@ def _validate_part(
             maps = (from_label, to_label, decoded.from_class, decoded.to_class)
             counts += count_joint(maps)
     return losses, counts
-
-
-def known(value: Value) -> float | None:
-    """The value of a score, None where it is undefined."""
-    return None if isinstance(value, Undefined) else value
