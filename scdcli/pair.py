@@ -29,7 +29,7 @@ from scdcli.raster import (
 from scdcli.stretch import Stretch, fixed_stretch, joint_stretch, sample
 from scdcli.warp import warped_reader
 
-GDAL_CACHE = 256  # MB
+GDAL_CACHE = 256 << 20  # bytes: rasterio hands a number over as it is
 
 
 @dataclass(frozen=True)

@@ -186,3 +186,22 @@ def test_the_area_of_interest_may_be_a_layer_beside_the_changes(tmp_path):
     assert area[:10].all()
     assert not area[10:].any()
     np.testing.assert_array_equal(burnt(path)[0], square(3))
+
+
+def test_an_empty_layer_burns_to_nothing(tmp_path):
+    grid = grid_of()
+    ground = measure_ground(grid)
+    write_polygons(tmp_path, iter(()), grid, ground, SECOND)
+    first, second = burnt(tmp_path / "changes.gpkg")
+    assert not first.any()
+    assert not second.any()
+
+
+def test_parts_of_one_feature_have_its_class_and_holes_stay_open(tmp_path):
+    ring = SQUARE.difference(shapely.box(500_003, 3_999_992, 500_005, 3_999_995))
+    parts = shapely.MultiPolygon([ring, shapely.box(500_010, 3_999_995, 500_012, 3_999_996)])
+    first, _ = burnt(write(tmp_path / "a.gpkg", [parts]))
+    expected = square(3)
+    expected[5:8, 3:5] = 0
+    expected[4, 10:12] = 3
+    np.testing.assert_array_equal(first, expected)

@@ -209,3 +209,12 @@ def test_the_record_is_json_and_names_both_files(scenes):
     assert (record["before"]["name"], record["after"]["name"]) == ("a.tif", "b.tif")
     assert record["overlap"] == 1.0
     assert record["before"]["metadata_sha256"] == record["after"]["metadata_sha256"]
+
+
+def test_blocks_stay_in_memory_for_the_next_window(tmp_path):
+    """GDAL's cache is bounded while a pair is open, but holds hundreds of blocks."""
+    from rasterio.env import getenv
+
+    paths = [write_scene(tmp_path / f"{k}.tif", noise((3, 8, 9), seed=k)) for k in range(2)]
+    with open_pair(*paths):
+        assert 64 << 20 <= getenv()["GDAL_CACHEMAX"] <= 1 << 30  # bytes
