@@ -23,7 +23,8 @@ def pair_of(height, width, seed=0):
 def agrees(pair):
     inside = pair.changed != NODATA
     images = (pair.before, pair.after)
-    return all(
+    changed = (pair.from_label != pair.to_label).to(torch.uint8)
+    return torch.equal(pair.changed[inside], changed[inside]) and all(
         (image[0][inside] == 10.0 * label[inside].float()).all()
         for image, label in zip(images, (pair.from_label, pair.to_label), strict=True)
     )

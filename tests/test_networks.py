@@ -388,7 +388,12 @@ def test_class_weights_are_pytorchs_weighted_mean():
     plain = change_loss(types, *labels, changed)
     equal = ClassWeights(torch.ones(3), torch.ones(2))
     torch.testing.assert_close(change_loss(types, *labels, changed, weights=equal), plain)
-    assert not torch.isclose(change_loss(types, *labels, changed, weights=weights), plain)
+    # A type weighs what its change does, times the mean of its classes.
+    by_class = (weights.classes[:, None] + weights.classes) / 2
+    by_type = torch.cat((torch.tensor([0.5]), 2.0 * by_class.flatten()))
+    target = torch.where(changed == 1, (labels[0] - 1) * 3 + labels[1], 0)
+    expected = torch.nn.functional.cross_entropy(types.types, target, by_type)
+    torch.testing.assert_close(change_loss(types, *labels, changed, weights=weights), expected)
 
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=7), st.sampled_from([0.5, 1.0]))
