@@ -30,7 +30,8 @@ DASH = "\N{EN DASH}"
 
 def set_title(found: "Evaluation") -> str:
     """What was scored, in one line."""
-    legend = f"legend {found.legend.name}" if found.legend else f"{found.classes} classes"
+    classes = "1 class" if found.classes == 1 else f"{found.classes} classes"
+    legend = f"legend {found.legend.name}" if found.legend else classes
     pairs = "1 pair" if found.pairs == 1 else f"{found.pairs} pairs"
     return f"{pairs}, {found.pixels:,} pixels ({found.nodata_pixels:,} nodata left out), {legend}"
 

@@ -92,6 +92,16 @@ def test_indices_without_a_legend_say_how_many_classes_were_taken(scd, tmp_path)
     assert "largest index" not in named.stderr
 
 
+def test_a_set_without_a_valid_pixel_has_no_score_and_says_so(scd, tmp_path):
+    nothing = (np.full((4, 4), 255, np.uint8),) * 2
+    truth = write_second(tmp_path / "t", {"a": nothing, "b": nothing}, None)
+    result = scd("evaluate", truth, "--pred", truth, "--bootstrap", 100)
+    assert result.exit_code == 0, result.output
+    assert "2 pairs, 0 pixels (32 nodata left out), 1 class\n" in result.stdout
+    told = " ".join(result.stdout.split())
+    assert "OA (from-to) is undefined: no pixel is valid in both" in told
+
+
 def test_half_predicted_changes_are_noted(scd, tmp_path):
     before, after = draw(1)
     truth = write_second(tmp_path / "t", {"a": (before, after)})
