@@ -173,11 +173,12 @@ def _separated_kappa(margins: StackedMargins) -> Floats:
 
 
 def _kappa(margins: StackedMargins) -> Floats:
-    total = margins.labelled.sum(axis=1)
-    scale = np.where(total > 0, total, np.nan)[:, None]
-    observed = (margins.hits / scale).sum(axis=1)
-    chance = (margins.predicted / scale * (margins.labelled / scale)).sum(axis=1)
-    return _ratio(observed - chance, 1 - chance)
+    """Eq. 14 from disagreement, 1 - ρ over 1 - η: where one type is nearly all, η rounds to 1."""
+    total = margins.labelled.sum(axis=1, keepdims=True)
+    scale = np.where(total > 0, total, np.nan)
+    missed = (total - margins.hits.sum(axis=1, keepdims=True)) / scale
+    by_chance = margins.predicted / scale * ((total - margins.labelled) / scale)
+    return 1 - _ratio(missed[:, 0], by_chance.sum(axis=1))
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

@@ -134,6 +134,19 @@ def test_one_type_of_change_leaves_sek_undefined_and_iou_not():
     assert (found["iou_changed"] == 1).all()
 
 
+def test_scores_are_exact_where_one_type_is_nearly_all():
+    most = of_pixels((1, 2, 1, 2), (0, 0, 0, 0))
+    counts = [
+        JointCounts(most.codes, most.pixels * 10**9),
+        of_pixels((2, 1, 1, 2), (1, 2, 0, 0), (0, 0, 2, 2)),
+    ]
+    margins = StackedMargins.of(counts, lambda each: from_to_margins(each, 2))
+    found = score_rows(margins.weighted(np.ones((1, 2))))
+    exact = scores(sum(counts, JointCounts.empty()), 2).from_to
+    assert found["sek"][0] == pytest.approx(exact.sek, rel=1e-12)
+    assert found["kappa"][0] == pytest.approx(exact.kappa, rel=1e-12)
+
+
 def test_types_that_never_occur_take_no_room():
     counts = [of_pixels((1, 99, 1, 99), (99, 1, 1, 2), (0, 0, 0, 0))] * 3
     margins = StackedMargins.of(counts, lambda each: from_to_margins(each, 99))
