@@ -9,12 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from scdcli.checkpoint import LoadedModel, load_model
+from scdcli.classweights import require_scheme
 from scdcli.errors import TrainingError
-from scdcli.networks import NetworkSettings
+from scdcli.networks import NetworkSettings, build
 from scdcli.runfolder import BEST, EpochLog, holds_run, refuse_run
 from scdcli.startweights import REVISES
-from scdcli.trainer import TrainingSettings
+from scdcli.trainer import Hardware, TrainingSettings, require_optimizer
 from scdcli.training import StepDone, train
 
 
@@ -27,11 +30,25 @@ class Stage:
     out: Path
 
 
+def require_names(network: NetworkSettings, *protocols: TrainingSettings) -> None:
+    """Refuse names that stand for nothing, before hours go into data or a first stage.
+
+    Raises:
+        UnknownName: No such network, blocks, optimizer or class weights.
+    """
+    with torch.device("meta"):  # without memory and numbers
+        build(network)
+    for settings in protocols:
+        require_optimizer(settings.optimizer)
+        require_scheme(settings.class_weights)
+
+
 def train_in_stages(
     out: Path,
     network: NetworkSettings,
     settings: TrainingSettings,
     second: TrainingSettings,
+    hardware: Hardware,
     *,
     resume: bool = False,
     start: LoadedModel | None = None,
@@ -44,6 +61,7 @@ def train_in_stages(
         network: What to train in the end.
         settings: The protocol of a network trained as a whole.
         second: The protocol of a network that revises another.
+        hardware: Where to compute.
         resume: Continue the run in ``out``.
         start: A model whose weights to start from.
         common: Further arguments of `scdcli.training.train`, for every stage.
@@ -51,7 +69,9 @@ def train_in_stages(
     Raises:
         OutputError: ``out`` holds a run and ``resume`` is off.
         TrainingError: ``out`` holds a run that was given the network to be revised.
+        UnknownName: A name of either stage stands for nothing; said before the first begins.
     """
+    common["hardware"] = hardware
     if network.name not in REVISES:
         yield Stage(network.name, settings.epochs, out)
         yield from train(
@@ -61,9 +81,11 @@ def train_in_stages(
     if start is None:
         revised = replace(network, name=REVISES[network.name])
         folder = out / revised.name
-        _require_own_first_stage(out, folder, resume=resume)
+        require_names(network, second)
+        hardware.ranks.by_first(lambda: _require_own_first_stage(out, folder, resume=resume))
         yield from train_in_stages(folder, revised, settings, second, resume=resume, **common)
-        start = load_model(str(folder / BEST))
+        with hardware.ranks.together():
+            start = load_model(str(folder / BEST))
     yield Stage(network.name, second.epochs, out)
     yield from train(
         out=out, network=network, settings=second, resume=resume, start=start, **common

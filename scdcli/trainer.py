@@ -72,6 +72,16 @@ def _trained(model: ChangeModel) -> Iterator[nn.Parameter]:
 OPTIMIZERS = {"sgd": _sgd, "adamw": _adamw}
 
 
+def require_optimizer(name: str) -> None:
+    """Refuse a name that is not in `OPTIMIZERS`.
+
+    Raises:
+        UnknownName: No such optimizer.
+    """
+    if name not in OPTIMIZERS:
+        raise UnknownName("optimizer", name, OPTIMIZERS)
+
+
 @dataclass
 class Trainer:
     """The moving parts of a run: model, optimizer, average, and the history so far."""
@@ -116,8 +126,7 @@ def make_trainer(
         TrainingError: The images have another number of bands than the network.
         UnknownName: No such network, blocks or optimizer.
     """
-    if settings.optimizer not in OPTIMIZERS:
-        raise UnknownName("optimizer", settings.optimizer, OPTIMIZERS)
+    require_optimizer(settings.optimizer)
     model = start_model(samples, network, start).to(hardware.device)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if not hardware.ranks.alone and hardware.device.type == "cuda":

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -9,11 +10,11 @@ import torch
 from scdcli.augment import Augmentation
 from scdcli.checkpoint import load_model
 from scdcli.dataset import second_samples
-from scdcli.errors import ModelError, OutputError, TrainingError
+from scdcli.errors import ModelError, OutputError, TrainingError, UnknownName
 from scdcli.legend import SECOND, Legend
-from scdcli.networks import NetworkSettings
+from scdcli.networks import BLOCKS, NETWORKS, NetworkSettings
 from scdcli.runfolder import EpochLog
-from scdcli.stages import Stage, train_in_stages
+from scdcli.stages import Stage, require_names, train_in_stages
 from scdcli.trainer import Hardware, TrainingSettings
 
 ASN = NetworkSettings(width=0.125)
@@ -29,14 +30,16 @@ def samples(second_tree):
     return second_samples(second_tree(pairs=4, size=64) / "train")
 
 
-def run(samples, out, network=ATL, *, stop_after=None, settings=FIRST, legend=SECOND, **kwargs):
+def run(
+    samples, out, network=ATL, *, stop_after=None, second=SECOND_STAGE, legend=SECOND, **kwargs
+):
     """All events up to the end, or as if killed after so many epochs."""
     seen, epochs = [], 0
     events = train_in_stages(
         out,
         network,
-        settings,
-        SECOND_STAGE,
+        FIRST,
+        second,
         samples=samples[1:],
         validation=samples[:1],
         legend=legend,
@@ -130,6 +133,19 @@ def test_a_run_in_the_way_is_refused_before_the_first_stage(samples, tmp_path):
     with pytest.raises(TrainingError, match="no asn that it began with; resume it with the --init"):
         run(samples, tmp_path / "atl", resume=True)
     assert not (tmp_path / "atl/asn").exists()
+
+
+def test_a_name_of_the_second_stage_is_refused_before_the_first(samples, tmp_path):
+    with pytest.raises(UnknownName, match="no class weights named 'focal'"):
+        run(samples, tmp_path / "atl", second=replace(SECOND_STAGE, class_weights="focal"))
+    assert not (tmp_path / "atl").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks"), [*product(NETWORKS, ["residual"]), *product(["asn-atl"], BLOCKS)]
+)
+def test_every_name_there_is_may_be_asked_for(name, blocks):
+    require_names(NetworkSettings(name, blocks), FIRST, SECOND_STAGE)
 
 
 def test_models_that_cannot_be_revised_name_both_values(samples, tmp_path):

@@ -129,10 +129,11 @@ def protocol_options(command: Command) -> Command:
     return command
 
 
-def protocol(
-    options: dict[str, Any], *, cover: bool
-) -> tuple["TrainingSettings", "TrainingSettings"]:
-    """Settings of a network trained as a whole, and of one that revises another."""
+def protocol(options: dict[str, Any]) -> tuple["TrainingSettings", "TrainingSettings"]:
+    """Settings of a network trained as a whole, and of one that revises another.
+
+    Of these only ``cover`` is still open: whether the set has land cover is not looked at here.
+    """
     from dataclasses import replace
 
     from scdcli.augment import Augmentation
@@ -146,7 +147,6 @@ def protocol(
     )
     settings = TrainingSettings(
         **{name: options[name] for name in same},
-        cover=cover,
         augmentation=Augmentation(**{name: options[name] for name in drawn}),
     )
     second = replace(

@@ -76,7 +76,7 @@ def train(dataset: Path, output: Path, quiet: bool, **options: Any) -> None:  # 
         with connected(ranks, device), deterministic(options["deterministic"]):
             speaks = ranks.first
             with ranks.together():
-                arguments = _arguments(dataset, options, terminal, ranks, device)
+                arguments = _arguments(dataset, output, options, terminal, ranks, device)
             _run(output, terminal, options, arguments)
     except ScdError:
         if speaks:
@@ -108,42 +108,47 @@ def _run(
 
 def _arguments(
     dataset: Path,
+    output: Path,
     options: dict[str, Any],
     terminal: Terminal,
     ranks: "Ranks",
     device: "torch.device",
 ) -> dict[str, Any]:
     """What `scdcli.stages.train_in_stages` takes, from the options of the command."""
+    from dataclasses import replace
+
     from scdcli.checkpoint import load_model
     from scdcli.device import pick_precision
     from scdcli.networks import NetworkSettings
+    from scdcli.runfolder import refuse_run
+    from scdcli.stages import require_names
     from scdcli.trainer import Hardware
 
-    data = training_set(dataset, options, terminal, look=ranks.first)
+    # What is mistyped is said before a large set is looked through.
+    protocols = protocol(options)
+    network = NetworkSettings(options["network"], options["blocks"], options["width"])
+    require_names(network, *protocols)
     precision = pick_precision(options["precision"], device)
-    hardware = Hardware(device, precision, options["workers"], ranks)
+    start = load_model(options["init"]) if options["init"] else None
+    if not options["resume"]:
+        refuse_run(output)
+    data = training_set(dataset, options, terminal, look=ranks.first)
     terminal.note(
         f"{len(data.samples)} training and {len(data.validation)} validation pairs of "
         f"{dataset.name}; "
         f"classes learnt on {'every pixel' if data.cover else 'changed pixels'}; on {device}"
         f"{'' if ranks.alone else f' in {ranks.count} processes'}."
     )
-    settings, second = protocol(options, cover=data.cover)
+    settings, second = (replace(each, cover=data.cover) for each in protocols)
     return {
         "samples": data.samples,
         "validation": data.validation,
-        "network": NetworkSettings(
-            options["network"],
-            options["blocks"],
-            options["width"],
-            bands=len(data.bands),
-            classes=len(data.legend),
-        ),
+        "network": replace(network, bands=len(data.bands), classes=len(data.legend)),
         "legend": data.legend,
         "settings": settings,
         "second": second,
-        "hardware": hardware,
-        "start": load_model(options["init"]) if options["init"] else None,
+        "hardware": Hardware(device, precision, options["workers"], ranks),
+        "start": start,
         "data": dataset.name,
     }
 

@@ -40,7 +40,7 @@ def test_a_run_resumes_and_is_not_overwritten(scd, second_tree, tmp_path):
     root = second_tree(pairs=3, size=64)
     command = ("train", root, "-o", tmp_path / "run", *QUICK)
     assert scd(*command).exit_code == 0
-    refused = scd(*command)
+    refused = scd("train", tmp_path / "no-set", *command[2:])
     assert refused.exit_code == 1
     assert "--resume" in refused.stderr
     assert scd(*command, "--resume").exit_code == 0
@@ -49,8 +49,6 @@ def test_a_run_resumes_and_is_not_overwritten(scd, second_tree, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--network", "unet"], "'unet'; choose one of: asn"),
-        (["--optimizer", "lion"], "'lion'"),
         (["--legend", "urbn"], "'urbn'"),
         (["--cover"], "no cover1 and cover2"),
         (["--bands", "4"], "has bands 1 to 3"),
@@ -62,6 +60,24 @@ def test_settings_that_cannot_work_are_one_sentence(scd, second_tree, tmp_path, 
     assert result.exit_code == 1
     assert words in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--network", "unet"], "'unet'; choose one of: asn"),
+        (["--blocks", "dense"], "'dense'; choose one of: residual, se"),
+        (["--optimizer", "lion"], "'lion'; choose one of: adamw"),
+        (["--class-weights", "focal"], "'focal'; choose one of: inverse"),
+        (["--network", "asn-atl", "--atl-class-weights", "focal"], "'focal'; choose one of"),
+        (["--precision", "fp8"], "'fp8'; choose one of: auto"),
+        (["--init", "gone.safetensors"], "no such file) named 'gone.safetensors'"),
+    ],
+)
+def test_what_is_mistyped_is_said_before_the_set_is_looked_at(scd, tmp_path, options, words):
+    result = scd("train", tmp_path / "no-set", "-o", tmp_path / "run", *QUICK, *options)
+    assert result.exit_code == 1
+    assert words in result.stderr
 
 
 def test_a_folder_without_a_set_says_what_is_missing(scd, tmp_path):
