@@ -92,17 +92,18 @@ def _entries(path: Path, lines: list[str]) -> Iterator[tuple[int, str, str]]:
 def _names(path: Path, lines: list[str]) -> Iterator[tuple[int, str, str]]:
     """The same of plain lines: each a name to train on."""
     for number, line in enumerate(lines, start=1):
-        if "," in line:
+        if "," in line or ";" in line:
             raise InputError(
-                f"{path}, line {number}: {line.strip()!r} has a comma, but the first line does not "
-                "name the columns name and split; begin with the line name,split."
+                f"{path}, line {number}: {line.strip()!r} is more than a name, but the first line "
+                "does not name the columns name and split; begin with the line name,split and put "
+                "commas between."
             )
         if line.strip():
             yield number, _stem(line.strip()), "train"
 
 
 def _head(lines: list[str]) -> list[str]:
-    return [cell.strip().lower() for cell in lines[0].split(",")] if lines else []
+    return [cell.strip().lower() for cell in next(csv.reader(lines[:1]), [])]
 
 
 def _lines(path: Path) -> list[str]:

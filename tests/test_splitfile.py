@@ -30,6 +30,11 @@ def test_of_plain_names_the_others_validate(tmp_path):
     assert (train, len(validation), not_named) == (["00001", "00002", "00003"], 17, 0)
 
 
+def test_cells_may_be_in_quotes(tmp_path):
+    text = '"name","split"\n"00001","train"\n"00002","val"\n'
+    assert divided(tmp_path, text) == (["00001"], ["00002"], 18)
+
+
 def test_a_table_may_leave_validation_out(tmp_path):
     assert divided(tmp_path, "name,split\n00001,train\n") == (["00001"], [], 19)
 
@@ -42,7 +47,8 @@ def test_a_table_may_leave_validation_out(tmp_path):
         ("name,split\n00001,dev\n", InputError, r"line 2: 00001 has the split 'dev'; give train"),
         ("name,split\n1,train\n1,val\n", DatasetError, r"line 3: 1 is in val and in train"),
         ("name,split\n00001,val\n", DatasetError, r"names no pair to train on"),
-        ("00001,train\n", InputError, r"line 1: '00001,train' has a comma.*line name,split"),
+        ("00001,train\n", InputError, r"line 1: '00001,train' is more than .*line name,split"),
+        ("name;split\n1;train\n", InputError, r"'name;split' is more than a name.*put commas"),
         ("name,split\n00001\n", InputError, r"line 2: 1 of 2 columns"),
         ("", DatasetError, r"names no pair to train on"),
     ],
