@@ -21,7 +21,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from scdcli.augment import Augmentation
 from scdcli.chips import Chips
-from scdcli.dataset import second_samples
+from scdcli.layouts import second_samples
 from scdcli.legend import SECOND
 from scdcli.simulation import write_pairs
 

@@ -11,11 +11,10 @@ from rasterio.windows import Window
 from scdcli.augment import LabelledPair
 from scdcli.errors import DatasetError
 from scdcli.labels import read_label
-from scdcli.layouts import second_samples as second_samples
 from scdcli.legend import NODATA, UNCHANGED, Legend
 from scdcli.pair import open_pair
 from scdcli.raster import open_scene, read_window, spectral_bands, valid_window
-from scdcli.samples import Sample as Sample
+from scdcli.samples import Sample
 
 
 def read_pair(sample: Sample, legend: Legend, *, cover: bool) -> LabelledPair:

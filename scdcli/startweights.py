@@ -95,6 +95,6 @@ def _normalization(samples: Sequence[Sample], bands: int) -> tuple[list[float], 
     if len(mean) != bands:
         raise TrainingError(
             f"{samples[0].before} has {len(mean)} bands, the network is built for "
-            f"{bands}; give --bands {len(mean)}."
+            f"{bands}; build it for {len(mean)}, or choose {bands} of them with --bands."
         )
     return mean, std

@@ -6,8 +6,8 @@ import torch
 from conftest import write_png
 
 from scdcli.classweights import class_weights
-from scdcli.dataset import second_samples
 from scdcli.errors import DatasetError, UnknownName
+from scdcli.layouts import second_samples
 from scdcli.legend import SECOND
 
 

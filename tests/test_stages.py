@@ -9,8 +9,8 @@ import torch
 
 from scdcli.augment import Augmentation
 from scdcli.checkpoint import load_model
-from scdcli.dataset import second_samples
 from scdcli.errors import ModelError, OutputError, TrainingError, UnknownName
+from scdcli.layouts import second_samples
 from scdcli.legend import SECOND, Legend
 from scdcli.networks import BLOCKS, NETWORKS, NetworkSettings
 from scdcli.runfolder import EpochLog

@@ -12,14 +12,14 @@ from scdcli import optimization, training
 from scdcli.augment import Augmentation
 from scdcli.averaging import WeightAverage
 from scdcli.checkpoint import load_model, read_tensors
-from scdcli.dataset import second_samples
 from scdcli.errors import ModelError, OutputError, TrainingError, UnknownName
+from scdcli.layouts import second_samples
 from scdcli.legend import SECOND
 from scdcli.networks import NetworkSettings
 from scdcli.runfolder import EpochLog
 from scdcli.trainer import OPTIMIZERS, Hardware, TrainingSettings
 
-TINY = NetworkSettings(width=0.125)
+TINY = NetworkSettings("fc-siam-diff", width=0.125)  # half the time of asn
 CPU = Hardware(torch.device("cpu"))
 QUICK = TrainingSettings(
     epochs=3,
