@@ -124,6 +124,7 @@ COSTS = {
     "asn-wo-arp": (18.687, 82.13),
     "asn-wo-asp-arp": (12.533, 34.34),
     "asn-wo-pairs": (18.107, 79.76),
+    "asn-concat": (25.671, 108.26),
 }
 
 
@@ -312,6 +313,21 @@ def test_pairs_are_all_index_combinations_and_not_linear():
     with torch.no_grad():
         zero = fusion([torch.zeros_like(x[0])])
         assert not torch.allclose(fusion(x) + fusion(negative), 2 * zero, atol=1e-3)
+
+
+def test_asn_concat_gives_the_change_decoder_the_skips_of_strategy_4():
+    torch.manual_seed(0)
+    model = build(NetworkSettings("asn-concat", width=0.125)).eval()
+    received = []
+    model.change_decoder.levels[-1].register_forward_pre_hook(lambda _, x: received.append(x[0]))
+    encoded = []
+    for encoder in (model.semantic_encoder, model.change_encoder):
+        encoder.register_forward_hook(lambda _m, _x, out: encoded.append(out[0]))
+    with torch.no_grad():
+        model(*torch.rand(2, 1, 3, 64, 64))
+    (before, after), change = encoded[0].chunk(2), encoded[1]
+    expected = torch.cat((change, (before - after).abs()), dim=1)
+    torch.testing.assert_close(received[0][:, -expected.shape[1] :], expected)
 
 
 def test_dates_that_agree_leave_only_the_change_encoder_in_the_skips():

@@ -34,6 +34,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "asn-wo-arp": partial(ASN, arp=False),
     "asn-wo-asp-arp": partial(ASN, asp=False, arp=False),
     "asn-wo-pairs": partial(ASN, pairs=False),
+    "asn-concat": partial(ASN, concatenate=True),  # not of the paper
 }
 
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from scdcli.networks.blocks import EncoderBlocks
+from scdcli.networks.hrscd import concatenated_skip
 from scdcli.networks.outputs import Logits
 from scdcli.networks.pyramids import CAPABILITIES, RepresentationPyramid, SpatialPyramid
 from scdcli.networks.trunk import PYRAMID_SCALE, WIDTHS, Decoder, Encoder, scaled
@@ -33,12 +34,14 @@ class ASN(nn.Module):
         asp: bool = True,
         arp: bool = True,
         pairs: bool = True,
+        concatenate: bool = False,
     ) -> None:
         """Build for ``bands`` per date and ``classes`` K; ``width`` multiplies all channels.
 
         Ablations: without ``arp`` (w/o-R of Table VI), also without ``asp`` (w/o-R&S), or without
         the ``pairs`` (w/o-AF of Table V), which leaves aSP in the semantic decoders and, since all
-        that aRP gives are pairs, no aRP.
+        that aRP gives are pairs, no aRP. With ``concatenate`` the change decoder gets the change
+        encoder's feature and the difference side by side, as in HRSCD.str4.
         """
         super().__init__()
         widths = scaled(WIDTHS, width)
@@ -47,7 +50,8 @@ class ASN(nn.Module):
         self.semantic_encoder = Encoder(bands, widths, blocks)
         self.change_encoder = Encoder(2 * bands, widths, blocks)
         self.semantic_decoder = Decoder(widths, classes, skips=1)
-        self.change_decoder = Decoder(widths, 2, skips=0)
+        self.change_decoder = Decoder(widths, 2, skips=2 if concatenate else 0)
+        self.join = concatenated_skip if concatenate else _sum_skip
         self.asp = SpatialPyramid(middle, middle, capabilities, pairs=pairs) if asp else None
         with_arp = asp and arp and pairs
         self.arp = RepresentationPyramid(middle, middle, capabilities) if with_arp else None
@@ -56,7 +60,7 @@ class ASN(nn.Module):
         """Logits of a normalized pair, each date (B, bands, H, W) float."""
         semantic = self.semantic_encoder(torch.cat((before, after)))  # (2B, ...): BEFORE first
         change = self.change_encoder(torch.cat((before, after), dim=1))
-        skips = [_sum_skip(c, s) for c, s in zip(change, semantic, strict=True)]
+        skips = [self.join(c, s) for c, s in zip(change, semantic, strict=True)]
 
         f = self.semantic_decoder.deep(semantic)  # (2B, C, H/8, W/8)
         f_c = self.change_decoder.deep(skips)  # (B, C, H/8, W/8)

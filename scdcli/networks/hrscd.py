@@ -74,6 +74,19 @@ class Strategy4(Strategy3):
     change_skips = 2
 
     def join(self, change: Tensor, semantic: Tensor) -> Tensor:
-        """The change encoder's feature and |f1 - f2|, concatenated."""
-        before, after = semantic.chunk(2)
-        return torch.cat((change, (before - after).abs()), dim=1)
+        """The change encoder's feature and the difference."""
+        return concatenated_skip(change, semantic)
+
+
+def concatenated_skip(change: Tensor, semantic: Tensor) -> Tensor:
+    """A change decoder's skip: the change encoder's feature and |f1 - f2| side by side.
+
+    Args:
+        change: (B, C, H, W).
+        semantic: Both dates in one batch, BEFORE first, (2B, C, H, W).
+
+    Returns:
+        (B, 2C, H, W).
+    """
+    before, after = semantic.chunk(2)
+    return torch.cat((change, (before - after).abs()), dim=1)
