@@ -9,7 +9,7 @@ import time
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from scdcli.counting import Margins, count_joint, from_to_margins, stacked_matrix
+from scdcli.scoring.counting import Margins, count_joint, from_to_margins, stacked_matrix
 
 CLASSES = 6
 

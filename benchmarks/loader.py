@@ -19,9 +19,9 @@ import rasterio
 import torch
 from rasterio.errors import NotGeoreferencedWarning
 
-from scdcli.augment import Augmentation
-from scdcli.chips import Chips
-from scdcli.layouts import second_samples
+from scdcli.labelled.augment import Augmentation
+from scdcli.labelled.chips import Chips
+from scdcli.labelled.layouts import second_samples
 from scdcli.legend import SECOND
 from scdcli.simulation import write_pairs
 

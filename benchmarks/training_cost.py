@@ -23,8 +23,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from scdcli.device import pick_device, pick_precision
 from scdcli.networks import NETWORKS, NetworkSettings, build, initialize
 from scdcli.networks.model import ChangeModel
-from scdcli.optimization import optimize
-from scdcli.trainer import OPTIMIZERS, Hardware, Trainer, TrainingSettings
+from scdcli.training.optimization import optimize
+from scdcli.training.trainer import OPTIMIZERS, Hardware, Trainer, TrainingSettings
 
 GIB = 1 << 30
 

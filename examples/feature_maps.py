@@ -20,8 +20,8 @@ from scdcli.device import pick_device
 from scdcli.errors import ScdError
 from scdcli.inference import default_chip, require_bands
 from scdcli.networks.pyramids import CAPABILITIES, DILATIONS
-from scdcli.pair import Pair, open_pair
 from scdcli.pyramidmaps import PyramidMaps, pyramid_maps
+from scdcli.rasters.pair import Pair, open_pair
 
 PANEL = 2.2  # inches
 SHOWN = (1, 99)  # percentiles that become black and white

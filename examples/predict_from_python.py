@@ -9,8 +9,8 @@ from pathlib import Path
 from scdcli.checkpoint import DEFAULT_MODEL, load_model
 from scdcli.device import pick_device
 from scdcli.inference import Predictor
-from scdcli.pair import open_pair
 from scdcli.prediction import OutputSettings, write_prediction
+from scdcli.rasters.pair import open_pair
 
 
 def main(before: str, after: str, out: str) -> None:

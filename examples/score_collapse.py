@@ -17,12 +17,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from scdcli.counting import JointCounts, count_joint
-from scdcli.labels import read_label
-from scdcli.labelsets import find_truth
+from scdcli.labelled.classmap import read_label
+from scdcli.labelled.labelsets import find_truth
 from scdcli.legend import NODATA, SECOND, UNCHANGED, Legend, transition_code
-from scdcli.mappairs import files_legend
-from scdcli.metrics import ChangeScores, known, scores
+from scdcli.scoring.counting import JointCounts, count_joint
+from scdcli.scoring.mappairs import files_legend
+from scdcli.scoring.metrics import ChangeScores, known, scores
 from scdcli.world import draw_pair
 
 STEPS = 21

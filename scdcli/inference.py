@@ -19,7 +19,7 @@ from scdcli.decode import READOUTS, Decoded, decode
 from scdcli.device import autocast
 from scdcli.errors import ModelError
 from scdcli.networks import outputs
-from scdcli.pair import Pair
+from scdcli.rasters.pair import Pair
 from scdcli.symmetry import TTA, View, sides
 from scdcli.tiling import Blend, Supertile, Tiling, supertiles
 

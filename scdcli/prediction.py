@@ -13,29 +13,29 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from scdcli import __version__
-from scdcli.area import measure_ground
+from scdcli.changes.area import measure_ground
+from scdcli.changes.strips import find_runs, read_strips
+from scdcli.changes.style import polygon_qml
+from scdcli.changes.table import Tally, write_transitions
+from scdcli.changes.trace import trace
+from scdcli.changes.vector import DRIVERS, write_polygons
 from scdcli.clock import timestamp
-from scdcli.cog import Write, cog_writer
 from scdcli.decode import Decoded
 from scdcli.errors import UnknownName
 from scdcli.folder import folder_at_once
 from scdcli.inference import Predictor, predict_windows
 from scdcli.legend import TRANSITION_NODATA, UNCHANGED, Legend, split_transition, transition_code
-from scdcli.maps import PROBABILITY_MAP, TRANSITION_MAP, RasterKind, class_map
-from scdcli.pair import Pair
-from scdcli.polygons import trace
-from scdcli.polygonstyle import polygon_qml
 from scdcli.provenance import describe_grid, describe_model, describe_run, tags
-from scdcli.sidecar import (
+from scdcli.rasters.cog import Write, cog_writer
+from scdcli.rasters.maps import PROBABILITY_MAP, TRANSITION_MAP, RasterKind, class_map
+from scdcli.rasters.pair import Pair
+from scdcli.rasters.sidecar import (
     class_entries,
     transition_entries,
     write_aux_xml,
     write_probability_qml,
     write_qml,
 )
-from scdcli.strips import find_runs, read_strips
-from scdcli.table import Tally, write_transitions
-from scdcli.vector import DRIVERS, write_polygons
 
 SUMMARY = "summary.json"
 COVERS = ("before_cover", "after_cover")

@@ -8,7 +8,7 @@ from scdcli.checkpoint import LoadedModel
 from scdcli.grid import Grid
 from scdcli.inference import Predictor
 from scdcli.naming import crs_name
-from scdcli.pair import Pair
+from scdcli.rasters.pair import Pair
 
 
 def tags(pair: Pair, predictor: Predictor) -> dict[str, str]:

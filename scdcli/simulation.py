@@ -18,9 +18,9 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
 from scdcli import __version__
-from scdcli.cog import TAGS
 from scdcli.folder import folder_at_once
 from scdcli.legend import NODATA, SECOND, UNCHANGED, UNCHANGED_COLOR, transition_code
+from scdcli.rasters.cog import TAGS
 from scdcli.world import WorldPair, draw_pair
 
 RECORD = "simulation.json"

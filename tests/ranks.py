@@ -11,19 +11,19 @@ from pathlib import Path
 
 import torch
 
-from scdcli import training
-from scdcli.augment import Augmentation
 from scdcli.checkpoint import load_model
-from scdcli.chips import Chips
 from scdcli.distributed import connected, launched
 from scdcli.errors import ScdError, TrainingError
-from scdcli.layouts import second_samples
+from scdcli.labelled.augment import Augmentation
+from scdcli.labelled.chips import Chips
+from scdcli.labelled.layouts import second_samples
 from scdcli.legend import SECOND
 from scdcli.networks import NetworkSettings
-from scdcli.runfolder import EpochLog
-from scdcli.trainer import Hardware, TrainingSettings
-from scdcli.training import train
-from scdcli.validation import validate
+from scdcli.training import loop
+from scdcli.training.loop import train
+from scdcli.training.runfolder import EpochLog
+from scdcli.training.trainer import Hardware, TrainingSettings
+from scdcli.training.validation import validate
 
 ASN = NetworkSettings(width=0.125)
 ATL = replace(ASN, name="asn-atl")
@@ -65,10 +65,10 @@ def whole_network(folder, hardware):
         pass
     first.close()
     made = []
-    original = training.make_trainer
-    training.make_trainer = lambda *a: made.append(original(*a)) or made[-1]
+    original = loop.make_trainer
+    loop.make_trainer = lambda *a: made.append(original(*a)) or made[-1]
     logs = [e for e in train(*arguments, resume=True) if isinstance(e, EpochLog)]
-    training.make_trainer = original
+    loop.make_trainer = original
     digest = sha256()
     for model in (made[0].model, made[0].result):
         for tensor in model.state_dict().values():

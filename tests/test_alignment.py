@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from scenes import NORTH_UP, ROTATED, SOUTH_UP
 
-from scdcli.alignment import align
 from scdcli.errors import PairError
 from scdcli.grid import Grid
+from scdcli.rasters.alignment import align
 
 UTM = CRS.from_epsg(32650)
 NAMES = ("a.tif", "b.tif")

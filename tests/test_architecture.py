@@ -19,23 +19,15 @@ LONGEST_FILE = 260  # lines
 # Lowest first. A module imports its own layer and those below; `world` and `networks` are folders.
 LAYERS = (
     "scdcli errors coding legend grid",
-    "clock folder naming maps symmetry device distributed averaging tiling decode augment "
-    "raster stretch warp bands alignment pair cog sidecar labelkinds labels legendfile "
-    "stems samples scenes changelayer burning scenelabels layouts division splitfile "
-    "presets datasetcounts labelsets area strips components outlines rings polygons polygonstyle "
-    "features geojson geopackage vector table counting metrics bootstrap thumbnails world networks",
-    "dataset scenewindows bandstatistics datasetscan labelledset chips checkpoint pyramidmaps "
-    "mappairs",
-    "inference provenance prediction runfolder startweights classweights trainer schedule "
-    "optimization validation training stages evaluation comparison scorefiles panelfigure panels "
-    "simulation",
+    "clock folder naming symmetry distributed device tiling decode rasters changes world networks",
+    "labelled checkpoint pyramidmaps",
+    "inference provenance prediction training scoring simulation",
     "cli __main__",
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 
-# Everything below the jobs that is not about networks or their training.
-WITHOUT_TORCH = set(" ".join(LAYERS[:2]).split()) - {
-    *("networks", "device", "distributed", "averaging", "augment")
+WITHOUT_TORCH = set(" ".join((*LAYERS[:2], "scoring")).split()) - {
+    *("networks", "device", "distributed")
 }
 
 

@@ -7,7 +7,7 @@ from affine import Affine
 from pyproj import Geod, Transformer
 from rasterio.crs import CRS
 
-from scdcli.area import measure_ground
+from scdcli.changes.area import measure_ground
 from scdcli.errors import InputError
 from scdcli.grid import Grid
 

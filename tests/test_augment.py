@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scdcli.augment import Augmentation, LabelledPair, augment, jitter, random_chip
+from scdcli.labelled.augment import Augmentation, LabelledPair, augment, jitter, random_chip
 from scdcli.legend import NODATA
 
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from maps import draw
 
-from scdcli import bootstrap
-from scdcli.bootstrap import (
+from scdcli.scoring import bootstrap
+from scdcli.scoring.bootstrap import (
     StackedMargins,
     draw_weights,
     interval,
@@ -15,8 +15,14 @@ from scdcli.bootstrap import (
     score_rows,
     share_not_better,
 )
-from scdcli.counting import JointCounts, Margins, count_joint, from_to_margins, stacked_matrix
-from scdcli.metrics import HEADLINE, change_scores, known, scores
+from scdcli.scoring.counting import (
+    JointCounts,
+    Margins,
+    count_joint,
+    from_to_margins,
+    stacked_matrix,
+)
+from scdcli.scoring.metrics import HEADLINE, change_scores, known, scores
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -40,7 +46,7 @@ def of_pixels(*pixels):
 
 
 def expected(counts, classes):
-    """What `scdcli.metrics` says, nan for undefined."""
+    """What `scdcli.scoring.metrics` says, nan for undefined."""
     found = scores(counts, classes).headline()
     return {
         name: math.nan if known(value) is None else known(value) for name, value in found.items()

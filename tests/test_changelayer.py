@@ -9,16 +9,16 @@ from rasterio.crs import CRS
 from rasterio.windows import Window
 from scenes import NORTH_UP, ROTATED, SOUTH_UP, UTM
 
-from scdcli.area import measure_ground
-from scdcli.burning import burn_area, burn_changes
-from scdcli.changelayer import has_layer
+from scdcli.changes.area import measure_ground
+from scdcli.changes.strips import Strip, find_runs
+from scdcli.changes.trace import trace
+from scdcli.changes.vector import write_polygons
 from scdcli.errors import DatasetError, InputError
 from scdcli.grid import Grid
+from scdcli.labelled.burning import burn_area, burn_changes
+from scdcli.labelled.changelayer import has_layer
+from scdcli.labelled.legendfile import read_legend
 from scdcli.legend import SECOND, transition_code
-from scdcli.legendfile import read_legend
-from scdcli.polygons import trace
-from scdcli.strips import Strip, find_runs
-from scdcli.vector import write_polygons
 
 SQUARE = shapely.box(500_002, 3_999_990, 500_006, 3_999_997)  # columns 2-5, rows 3-9
 
@@ -91,7 +91,7 @@ def test_a_polygon_of_many_corners_is_cut_and_burns_alike(tmp_path, monkeypatch)
     circle = shapely.Point(500_015, 3_999_990).buffer(8)
     path = write(tmp_path / "a.gpkg", [circle])
     whole, _ = burnt(path)
-    monkeypatch.setattr("scdcli.burning.MANY_CORNERS", 4)
+    monkeypatch.setattr("scdcli.labelled.burning.MANY_CORNERS", 4)
     burner = burn_changes(path, grid_of(), "before.tif", SECOND)
     part, _ = burner.read_classes(Window(6, 2, 9, 9))
     np.testing.assert_array_equal(part, whole[2:11, 6:15])

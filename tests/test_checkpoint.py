@@ -117,7 +117,7 @@ def test_weights_that_are_not_numbers_are_refused(saved):
 
 
 def test_a_training_state_is_not_a_model(tmp_path):
-    from scdcli.runfolder import save_state
+    from scdcli.training.runfolder import save_state
 
     save_state(tmp_path, {"model/x": torch.zeros(1)}, {})
     with pytest.raises(ModelError, match=r"Give best\.safetensors or last\.safetensors"):

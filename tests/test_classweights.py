@@ -5,10 +5,10 @@ import pytest
 import torch
 from conftest import write_png
 
-from scdcli.classweights import class_weights
 from scdcli.errors import DatasetError, UnknownName
-from scdcli.layouts import second_samples
+from scdcli.labelled.layouts import second_samples
 from scdcli.legend import SECOND
+from scdcli.training.classweights import class_weights
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def shares(samples, weights, index, *, cover):
 
 @pytest.mark.parametrize("cover", [False, True])
 def test_with_inverse_all_labels_count_alike(samples, cover):
-    from scdcli.labels import read_label
+    from scdcli.labelled.classmap import read_label
 
     weights = class_weights(samples, SECOND, "inverse", cover=cover)
     classes, change = shares(samples, weights, lambda path: read_label(path, SECOND), cover=cover)

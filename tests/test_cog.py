@@ -16,11 +16,11 @@ from rio_cogeo import cog_validate
 from scenes import NORTH_UP, ROTATED, noise
 
 from scdcli.clock import timestamp
-from scdcli.cog import cog_writer
 from scdcli.errors import OutputError
 from scdcli.grid import Grid
 from scdcli.legend import SECOND, Legend
-from scdcli.maps import PROBABILITY_MAP, TRANSITION_MAP, class_map
+from scdcli.rasters.cog import cog_writer
+from scdcli.rasters.maps import PROBABILITY_MAP, TRANSITION_MAP, class_map
 
 GRID = Grid(1100, 1300, NORTH_UP, CRS.from_epsg(32650))
 FROM_MAP = class_map(SECOND, "from class")
@@ -178,10 +178,10 @@ FULL_DISK = """
     import numpy as np
     from affine import Affine
     from rasterio.windows import Window
-    from scdcli.cog import cog_writer
+    from scdcli.rasters.cog import cog_writer
     from scdcli.errors import OutputError
     from scdcli.grid import Grid
-    from scdcli.maps import PROBABILITY_MAP
+    from scdcli.rasters.maps import PROBABILITY_MAP
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     grid = Grid(1024, 1024, Affine(1, 0, 5, 0, -1, 5), None)

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from maps import draw
 
-from scdcli.comparison import (
+from scdcli.legend import SECOND
+from scdcli.scoring.comparison import (
     Run,
     bootstrap,
     folder_forms,
@@ -13,10 +14,9 @@ from scdcli.comparison import (
     run_titles,
     short_names,
 )
-from scdcli.evaluation import score_maps
-from scdcli.legend import SECOND
-from scdcli.mappairs import PairOfMaps
-from scdcli.metrics import HEADLINE
+from scdcli.scoring.evaluation import score_maps
+from scdcli.scoring.mappairs import PairOfMaps
+from scdcli.scoring.metrics import HEADLINE
 
 SOURCES = ("t/from", "t/to", "p/from", "p/to")
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from scdcli.counting import (
+from scdcli.scoring.counting import (
     DENSE_CELLS,
     JointCounts,
     Margins,

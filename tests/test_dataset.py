@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scdcli.augment import Augmentation
-from scdcli.bandstatistics import band_statistics
-from scdcli.chips import Chips, batches
-from scdcli.dataset import change_map, read_pair
-from scdcli.division import split_validation
 from scdcli.errors import DatasetError, InputError
-from scdcli.layouts import (
+from scdcli.labelled.augment import Augmentation
+from scdcli.labelled.bandstatistics import band_statistics
+from scdcli.labelled.chips import Chips, batches
+from scdcli.labelled.dataset import change_map, read_pair
+from scdcli.labelled.division import split_validation
+from scdcli.labelled.layouts import (
     LAYOUTS,
     find_split,
     second_samples,
@@ -110,7 +110,7 @@ def test_other_types_get_the_stretch_of_prediction(second_tree):
     from rasterio.windows import Window
     from scenes import noise, write_scene
 
-    from scdcli.pair import open_pair
+    from scdcli.rasters.pair import open_pair
 
     root = second_tree(pairs=1)
     for seed, part in enumerate(("im1", "im2")):

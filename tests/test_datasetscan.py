@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scenes import NORTH_UP, UTM, noise, write_scene
 
-from scdcli.datasetcounts import DatasetCounts, count_classes
-from scdcli.datasetscan import scan
-from scdcli.labels import read_label
-from scdcli.layouts import second_samples
+from scdcli.labelled.classmap import read_label
+from scdcli.labelled.counts import DatasetCounts, count_classes
+from scdcli.labelled.layouts import second_samples
+from scdcli.labelled.scan import scan
 from scdcli.legend import NODATA, SECOND
 
 maps = arrays(np.uint8, (4, 5), elements=st.sampled_from([0, 1, 2, 3, NODATA]))

@@ -15,7 +15,7 @@ from standins import tiny_model
 from scdcli.device import pick_shared_device
 from scdcli.distributed import ALONE, Ranks, launched
 from scdcli.errors import InputError
-from scdcli.trainer import Hardware
+from scdcli.training.trainer import Hardware
 
 HERE = Path(__file__).parent
 CPU = Hardware(torch.device("cpu"))

@@ -9,14 +9,14 @@ import click
 import pytest
 
 from scdcli import errors
+from scdcli.changes.vector import DRIVERS
 from scdcli.cli import ALIASES, COMMANDS, main
 from scdcli.device import PRECISIONS
-from scdcli.layouts import LAYOUTS
+from scdcli.labelled.layouts import LAYOUTS
 from scdcli.legend import LEGENDS
 from scdcli.networks import BLOCKS, NETWORKS
 from scdcli.symmetry import TTA
-from scdcli.trainer import OPTIMIZERS
-from scdcli.vector import DRIVERS
+from scdcli.training.trainer import OPTIMIZERS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from maps import draw
 
-from scdcli.counting import count_joint
 from scdcli.errors import DatasetError
-from scdcli.evaluation import score_maps
 from scdcli.legend import SECOND
-from scdcli.mappairs import PairOfMaps
-from scdcli.metrics import scores
+from scdcli.scoring.counting import count_joint
+from scdcli.scoring.evaluation import score_maps
+from scdcli.scoring.mappairs import PairOfMaps
+from scdcli.scoring.metrics import scores
 
 SOURCES = ("t/from.tif", "t/to.tif", "p/from.tif", "p/to.tif")
 REQUIRED = [

@@ -10,7 +10,7 @@ from scdcli.errors import ModelError
 from scdcli.inference import Predictor, default_supertile, predict_windows, probabilities
 from scdcli.legend import NODATA
 from scdcli.networks.outputs import CoverLogits, Logits, TypeLogits
-from scdcli.pair import open_pair
+from scdcli.rasters.pair import open_pair
 from scdcli.tiling import Tiling
 
 

@@ -5,7 +5,7 @@ from rasterio.windows import Window
 from scenes import noise, write_scene
 
 from scdcli.errors import DatasetError, InputError
-from scdcli.labels import label_windows, open_label, read_image, read_label
+from scdcli.labelled.classmap import label_windows, open_label, read_image, read_label
 from scdcli.legend import SECOND, LandCover, Legend
 
 INDEX = np.array([[0, 1, 2], [6, 0, 5]], np.uint8)
@@ -66,7 +66,7 @@ def test_an_unknown_color_is_named(tmp_path):
 
 
 def test_an_unknown_color_far_down_is_named_with_where_counting_starts(tmp_path, monkeypatch):
-    monkeypatch.setattr("scdcli.labels.DECODED_PIXELS", 3)
+    monkeypatch.setattr("scdcli.labelled.classmap.DECODED_PIXELS", 3)
     colors = SECOND.encode(INDEX)
     colors[:, 1, 2] = (1, 2, 3)
     path = write_scene(tmp_path / "odd.png", colors, None, None, driver="PNG")
@@ -152,9 +152,9 @@ def test_indices_without_a_tag_have_no_legend(tmp_path):
     ids=["strips", "tiles", "odd strips"],
 )
 def test_windows_cover_a_map_once(tmp_path, profile, monkeypatch):
-    monkeypatch.setattr("scdcli.labels.WINDOW_PIXELS", 500)
-    monkeypatch.setattr("scdcli.labels.WIDEST_STRIP_PIXELS", 1000)
-    monkeypatch.setattr("scdcli.labels.WINDOW_COLUMNS", 16)
+    monkeypatch.setattr("scdcli.labelled.classmap.WINDOW_PIXELS", 500)
+    monkeypatch.setattr("scdcli.labelled.classmap.WIDEST_STRIP_PIXELS", 1000)
+    monkeypatch.setattr("scdcli.labelled.classmap.WINDOW_COLUMNS", 16)
     path = write_scene(tmp_path / "a.tif", noise((1, 100, 70)), **profile)
     seen = np.zeros((100, 70), int)
     with open_label(path) as label:

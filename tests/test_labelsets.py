@@ -3,7 +3,7 @@ import pytest
 from maps import draw, write_png, write_prediction, write_second
 
 from scdcli.errors import DatasetError
-from scdcli.labelsets import find_images, find_predictions, find_truth, match
+from scdcli.labelled.labelsets import find_images, find_predictions, find_truth, match
 
 PAIRS = {name: draw(number, shape=(2, 3)) for number, name in enumerate(("b", "a", "c"))}
 

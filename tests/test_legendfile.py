@@ -11,9 +11,9 @@ from scenes import write_scene
 
 from scdcli.coding import Coding
 from scdcli.errors import DatasetError, InputError, UnknownName
-from scdcli.labels import open_label, read_label
+from scdcli.labelled.classmap import open_label, read_label
+from scdcli.labelled.legendfile import find_legend
 from scdcli.legend import NODATA, SECOND, Legend
-from scdcli.legendfile import find_legend
 
 CLASSES = [
     {"name": "water", "color": "#0000FF", "value": 111},

@@ -5,9 +5,9 @@ from rasterio.windows import Window
 from scenes import NORTH_UP
 
 from scdcli.errors import DatasetError, ScdError
-from scdcli.labelsets import find_predictions, find_truth
+from scdcli.labelled.labelsets import find_predictions, find_truth
 from scdcli.legend import SECOND, LandCover, Legend
-from scdcli.mappairs import files_legend, pairs_of_files, pairs_of_predictor
+from scdcli.scoring.mappairs import files_legend, pairs_of_files, pairs_of_predictor
 
 # The same 20 x 30 pixels on the ground, with the rows in the other order.
 FLIPPED = NORTH_UP @ NORTH_UP.translation(0, 20) @ NORTH_UP.scale(1, -1)

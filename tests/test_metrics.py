@@ -6,8 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from scdcli.counting import Margins, count_joint
-from scdcli.metrics import Undefined, change_scores, scores, separated_kappa
+from scdcli.scoring.counting import Margins, count_joint
+from scdcli.scoring.metrics import Undefined, change_scores, scores, separated_kappa
 
 # Ten pixels, K = 2: (truth from, truth to, predicted from, predicted to, pixels)
 # From-to types: 1→2 is (1-1)·2+2 = 2, 2→1 is (2-1)·2+1 = 3.

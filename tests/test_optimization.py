@@ -8,18 +8,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scdcli.augment import Augmentation
 from scdcli.device import deterministic
 from scdcli.distributed import ALONE, Ranks
 from scdcli.errors import TrainingError
+from scdcli.labelled.augment import Augmentation
 from scdcli.legend import SECOND
 from scdcli.networks import NETWORKS, NetworkSettings
 from scdcli.networks.losses import ClassWeights, change_loss, loss_totals
 from scdcli.networks.model import ChangeModel
 from scdcli.networks.outputs import CoverLogits, Logits, TypeLogits
-from scdcli.optimization import optimize
-from scdcli.schedule import plan_epoch, require_divisible
-from scdcli.trainer import OPTIMIZERS, Hardware, Trainer, TrainingSettings
+from scdcli.training.optimization import optimize
+from scdcli.training.schedule import plan_epoch, require_divisible
+from scdcli.training.trainer import OPTIMIZERS, Hardware, Trainer, TrainingSettings
 
 CPU = Hardware(torch.device("cpu"))
 
@@ -180,8 +180,8 @@ def test_deterministic_algorithms_are_used_inside_only():
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
 def test_two_deterministic_runs_give_equal_bits(second_tree, tmp_path, precision):
     from scdcli.checkpoint import read_tensors
-    from scdcli.layouts import second_samples
-    from scdcli.training import train
+    from scdcli.labelled.layouts import second_samples
+    from scdcli.training.loop import train
 
     samples = second_samples(second_tree(pairs=4, size=64) / "train")
     settings = TrainingSettings(

@@ -8,7 +8,7 @@ from rasterio.windows import Window
 from scenes import NORTH_UP, ROTATED, SOUTH_UP, noise, write_scene
 
 from scdcli.errors import InputError, PairError
-from scdcli.pair import open_pair
+from scdcli.rasters.pair import open_pair
 
 WHOLE = Window(0, 0, 40, 30)
 NO_ALPHA = {"photometric": "MINISBLACK", "alpha": "NO"}

@@ -8,10 +8,11 @@ from rasterio.windows import Window
 from scenes import noise, write_scene
 
 from scdcli.errors import DatasetError, OutputError
-from scdcli.labelsets import LabelSet, find_predictions, find_truth
+from scdcli.labelled.labelsets import LabelSet, find_predictions, find_truth
+from scdcli.labelled.samples import Sample
 from scdcli.legend import SECOND, LandCover, Legend
-from scdcli.panelfigure import Column, draw_panel, text_width
-from scdcli.panels import (
+from scdcli.scoring.panelfigure import Column, draw_panel, text_width
+from scdcli.scoring.panels import (
     FromTo,
     Panels,
     choose_pairs,
@@ -19,7 +20,6 @@ from scdcli.panels import (
     panel_files,
     picture_side,
 )
-from scdcli.samples import Sample
 
 SHAPE = (64, 64)
 TRUTH = {name: draw(seed, shape=SHAPE) for seed, name in enumerate("abcdef")}

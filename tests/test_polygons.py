@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from rasterio import features
 from rasterio.crs import CRS
 
-from scdcli.area import measure_ground
+from scdcli.changes.area import measure_ground
+from scdcli.changes.strips import Strip, find_runs
+from scdcli.changes.trace import Polygons, trace
 from scdcli.errors import InputError
 from scdcli.grid import Grid
-from scdcli.polygons import Polygons, trace
-from scdcli.strips import Strip, find_runs
 
 NODATA = 65535
 PIXEL_GRID = Affine.identity()

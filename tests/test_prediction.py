@@ -18,8 +18,8 @@ from standins import Thresholds, loaded
 from scdcli.errors import InputError, OutputError, UnknownName
 from scdcli.inference import Predictor
 from scdcli.legend import SECOND, split_transition
-from scdcli.pair import open_pair
 from scdcli.prediction import OutputSettings, write_prediction
+from scdcli.rasters.pair import open_pair
 from scdcli.tiling import Tiling
 
 FILES = {

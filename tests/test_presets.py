@@ -9,7 +9,7 @@ import pytest
 
 from scdcli.cli import main
 from scdcli.errors import UnknownName
-from scdcli.presets import PRESETS, preset, preset_rows
+from scdcli.training.presets import PRESETS, preset, preset_rows
 
 PAGE = Path(__file__).parents[1] / "docs/reference/presets.md"
 

@@ -9,7 +9,7 @@ from scenes import NORTH_UP, UTM, noise, write_scene
 
 from scdcli.errors import InputError
 from scdcli.naming import crs_name, shown
-from scdcli.raster import (
+from scdcli.rasters.scene import (
     describe,
     measured_window,
     open_scene,

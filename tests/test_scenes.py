@@ -10,15 +10,15 @@ from maps import draw, write_tif
 from scenes import NORTH_UP, UTM, noise, write_scene
 from test_changelayer import write as write_layer
 
-from scdcli.augment import Augmentation
-from scdcli.bandstatistics import band_statistics
-from scdcli.chips import Chips, batches
-from scdcli.datasetscan import scan
-from scdcli.division import lattice, part_of, share_out, split_validation
 from scdcli.errors import DatasetError
-from scdcli.layouts import LAYOUTS, find_samples, find_split, list_samples
+from scdcli.labelled.augment import Augmentation
+from scdcli.labelled.bandstatistics import band_statistics
+from scdcli.labelled.chips import Chips, batches
+from scdcli.labelled.division import lattice, part_of, share_out, split_validation
+from scdcli.labelled.layouts import LAYOUTS, find_samples, find_split, list_samples
+from scdcli.labelled.samples import Part
+from scdcli.labelled.scan import scan
 from scdcli.legend import NODATA, SECOND
-from scdcli.samples import Part
 
 SHAPE = (200, 150)
 

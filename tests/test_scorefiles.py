@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from maps import draw
 
-from scdcli.comparison import Run, bootstrap
-from scdcli.counting import count_joint
 from scdcli.errors import OutputError
-from scdcli.evaluation import score_maps
 from scdcli.legend import SECOND
-from scdcli.mappairs import PairOfMaps
-from scdcli.metrics import HEADLINE, known, scores
-from scdcli.scorefiles import (
+from scdcli.scoring.comparison import Run, bootstrap
+from scdcli.scoring.counting import count_joint
+from scdcli.scoring.evaluation import score_maps
+from scdcli.scoring.mappairs import PairOfMaps
+from scdcli.scoring.metrics import HEADLINE, known, scores
+from scdcli.scoring.scorefiles import (
     SCORE_SUFFIXES,
     TABLE_SUFFIXES,
     document,

@@ -6,10 +6,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from scenes import noise, write_scene
 
+from scdcli.changes.style import polygon_qml
 from scdcli.errors import OutputError
 from scdcli.legend import SECOND, LandCover, Legend
-from scdcli.polygonstyle import polygon_qml
-from scdcli.sidecar import (
+from scdcli.rasters.sidecar import (
     class_entries,
     transition_color,
     transition_entries,

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from scdcli.errors import DatasetError, InputError
-from scdcli.samples import Sample
-from scdcli.splitfile import divide
+from scdcli.labelled.samples import Sample
+from scdcli.labelled.splitfile import divide
 
 SAMPLES = [Sample(f"{number:05d}", *[Path("x.png")] * 4) for number in range(20)]
 

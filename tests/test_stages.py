@@ -7,15 +7,15 @@ from itertools import product
 import pytest
 import torch
 
-from scdcli.augment import Augmentation
 from scdcli.checkpoint import load_model
 from scdcli.errors import ModelError, OutputError, TrainingError, UnknownName
-from scdcli.layouts import second_samples
+from scdcli.labelled.augment import Augmentation
+from scdcli.labelled.layouts import second_samples
 from scdcli.legend import SECOND, Legend
 from scdcli.networks import BLOCKS, NETWORKS, NetworkSettings
-from scdcli.runfolder import EpochLog
-from scdcli.stages import Stage, require_names, train_in_stages
-from scdcli.trainer import Hardware, TrainingSettings
+from scdcli.training.runfolder import EpochLog
+from scdcli.training.stages import Stage, require_names, train_in_stages
+from scdcli.training.trainer import Hardware, TrainingSettings
 
 ASN = NetworkSettings(width=0.125)
 ATL = replace(ASN, name="asn-atl")

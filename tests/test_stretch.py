@@ -4,8 +4,8 @@ from rasterio.windows import Window
 from scenes import noise, ramp, write_scene
 
 from scdcli.errors import PairError
-from scdcli.raster import open_scene
-from scdcli.stretch import Stretch, fixed_stretch, joint_stretch, sample
+from scdcli.rasters.scene import open_scene
+from scdcli.rasters.stretch import Stretch, fixed_stretch, joint_stretch, sample
 
 
 def test_the_range_is_that_of_both_dates_together():

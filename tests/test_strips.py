@@ -5,8 +5,8 @@ import pytest
 import rasterio
 from affine import Affine
 
+from scdcli.changes.strips import read_strips
 from scdcli.errors import InputError
-from scdcli.strips import read_strips
 
 
 def write(path, array, **options):

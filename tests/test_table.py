@@ -8,13 +8,13 @@ from affine import Affine
 from pyproj import Transformer
 from rasterio.crs import CRS
 
-from scdcli.area import measure_ground
+from scdcli.changes.area import measure_ground
+from scdcli.changes.strips import Strip, find_runs
+from scdcli.changes.table import Tally, write_transitions
+from scdcli.changes.trace import trace
 from scdcli.errors import InputError, OutputError
 from scdcli.grid import Grid
 from scdcli.legend import SECOND
-from scdcli.polygons import trace
-from scdcli.strips import Strip, find_runs
-from scdcli.table import Tally, write_transitions
 
 NODATA = 65535
 CODES = np.array([[0, 0, 101, 101], [NODATA, 305, 305, 101]], dtype=np.uint16)

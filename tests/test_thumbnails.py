@@ -6,7 +6,7 @@ from rasterio.windows import Window
 from scenes import UTM, noise, ramp, write_scene
 
 from scdcli.legend import SECOND
-from scdcli.thumbnails import ClassThumbnail, class_thumbnail, image_thumbnails, step
+from scdcli.scoring.thumbnails import ClassThumbnail, class_thumbnail, image_thumbnails, step
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 600))
@@ -68,7 +68,7 @@ def test_strips_do_not_show(tmp_path, monkeypatch):
         write_scene(tmp_path / f"{name}.tif", noise((3, 50, 30), seed=seed))
     paths = tmp_path / "b.tif", tmp_path / "a.tif"
     whole = image_thumbnails(*paths, 20)
-    monkeypatch.setattr("scdcli.thumbnails.STRIP_PIXELS", 100)
+    monkeypatch.setattr("scdcli.scoring.thumbnails.STRIP_PIXELS", 100)
     for picture, expected in zip(image_thumbnails(*paths, 20), whole, strict=True):
         np.testing.assert_array_equal(picture, expected)
     assert whole[0].shape == (17, 10, 3)

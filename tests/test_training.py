@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from scdcli import optimization, training
-from scdcli.augment import Augmentation
-from scdcli.averaging import WeightAverage
 from scdcli.checkpoint import load_model, read_tensors
 from scdcli.errors import ModelError, OutputError, TrainingError, UnknownName
-from scdcli.layouts import second_samples
+from scdcli.labelled.augment import Augmentation
+from scdcli.labelled.layouts import second_samples
 from scdcli.legend import SECOND
 from scdcli.networks import NetworkSettings
-from scdcli.runfolder import EpochLog
-from scdcli.trainer import OPTIMIZERS, Hardware, TrainingSettings
+from scdcli.training import loop, optimization
+from scdcli.training.averaging import WeightAverage
+from scdcli.training.runfolder import EpochLog
+from scdcli.training.trainer import OPTIMIZERS, Hardware, TrainingSettings
 
 TINY = NetworkSettings("fc-siam-diff", width=0.125)  # half the time of asn
 CPU = Hardware(torch.device("cpu"))
@@ -39,7 +39,7 @@ def samples(second_tree):
 def run(samples, out, settings=QUICK, *, stop_after=None, **kwargs):
     """Train to the end, or as if killed right after an epoch was written."""
     logs = []
-    events = training.train(samples[1:], samples[:1], out, TINY, SECOND, settings, CPU, **kwargs)
+    events = loop.train(samples[1:], samples[:1], out, TINY, SECOND, settings, CPU, **kwargs)
     for event in events:
         if isinstance(event, EpochLog):
             logs.append(event)
@@ -95,7 +95,7 @@ def test_a_resumed_run_ends_in_the_same_bits(samples, tmp_path, optimizer):
 
 def test_a_kill_in_mid_epoch_resumes_from_the_last_whole_one(samples, tmp_path):
     whole = run(samples, tmp_path / "whole")
-    events = training.train(samples[1:], samples[:1], tmp_path / "cut", TINY, SECOND, QUICK, CPU)
+    events = loop.train(samples[1:], samples[:1], tmp_path / "cut", TINY, SECOND, QUICK, CPU)
     for event in events:
         if not isinstance(event, EpochLog) and event.epoch == 2:
             events.close()
@@ -131,7 +131,7 @@ def test_a_run_from_before_a_setting_existed_had_its_default(samples, tmp_path):
 
 def test_an_interrupted_run_goes_on(samples, tmp_path, monkeypatch):
     whole = run(samples, tmp_path / "whole")
-    original = training.optimize
+    original = loop.optimize
     steps = iter([False, True])  # in the second epoch
 
     def interrupted(*arguments):
@@ -139,10 +139,10 @@ def test_an_interrupted_run_goes_on(samples, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return original(*arguments)
 
-    monkeypatch.setattr(training, "optimize", interrupted)
+    monkeypatch.setattr(loop, "optimize", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(samples, tmp_path / "cut")
-    monkeypatch.setattr(training, "optimize", original)
+    monkeypatch.setattr(loop, "optimize", original)
     assert not list((tmp_path / "cut").glob("*.partial"))
     resumed = run(samples, tmp_path / "cut", resume=True)
     assert [log.loss for log in resumed] == [log.loss for log in whole[1:]]
@@ -160,7 +160,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_model(
 
 
 def test_without_validation_the_last_epoch_is_the_result(samples, tmp_path):
-    events = training.train(samples, [], tmp_path / "run", TINY, SECOND, QUICK, CPU)
+    events = loop.train(samples, [], tmp_path / "run", TINY, SECOND, QUICK, CPU)
     logs = [event for event in events if isinstance(event, EpochLog)]
     assert all(log.val_loss is None and log.miou is None for log in logs)
     best, last = (tmp_path / "run" / f"{name}.safetensors" for name in ("best", "last"))
@@ -178,7 +178,7 @@ def test_unknown_optimizers_and_wrong_band_counts_are_refused(samples, tmp_path)
     with pytest.raises(UnknownName, match="'lion'; choose one of: adamw, sgd"):
         run(samples, tmp_path, replace(QUICK, optimizer="lion"))
     four = replace(TINY, bands=4)
-    events = training.train(samples, [], tmp_path / "run", four, SECOND, QUICK, CPU)
+    events = loop.train(samples, [], tmp_path / "run", four, SECOND, QUICK, CPU)
     with pytest.raises(TrainingError, match=r"has 3 bands, the network is built for 4"):
         next(events)
 
@@ -196,7 +196,7 @@ def test_a_tiny_network_overfits_one_pair(second_tree, tmp_path):
     )
     network = NetworkSettings(width=0.125)
     out = tmp_path / "run"
-    events = training.train(samples, [], out, network, SECOND, settings, CPU)
+    events = loop.train(samples, [], out, network, SECOND, settings, CPU)
     logs = [event for event in events if isinstance(event, EpochLog)]
     assert logs[-1].loss < 0.4 * logs[0].loss
 
@@ -217,14 +217,14 @@ def test_the_average_follows_quickly_at_first_and_slowly_later():
 def test_weights_ruined_by_the_last_step_are_not_kept(samples, tmp_path, monkeypatch):
     run(samples, tmp_path, stop_after=1)
     good = {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors")}
-    original = training.optimize
+    original = loop.optimize
 
     def ruin(trainer, parts, hardware):
         loss = original(trainer, parts, hardware)
         next(trainer.model.parameters()).data.fill_(float("nan"))
         return loss
 
-    monkeypatch.setattr(training, "optimize", ruin)
+    monkeypatch.setattr(loop, "optimize", ruin)
     with pytest.raises(TrainingError, match=r"no longer numbers at the end of epoch 2.*epoch 1"):
         run(samples, tmp_path, resume=True)
     assert good == {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors")}
@@ -260,8 +260,6 @@ def test_a_start_of_another_network_names_both(samples, tmp_path):
     run(samples, tmp_path / "first", stop_after=1)
     start = load_model(str(tmp_path / "first/last.safetensors"))
     wider = replace(TINY, width=0.25)
-    events = training.train(
-        samples, [], tmp_path / "second", wider, SECOND, QUICK, CPU, start=start
-    )
+    events = loop.train(samples, [], tmp_path / "second", wider, SECOND, QUICK, CPU, start=start)
     with pytest.raises(ModelError, match=r"width 0\.125 there and 0\.25 here"):
         next(events)

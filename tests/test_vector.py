@@ -11,13 +11,13 @@ from affine import Affine
 from pyproj import Transformer
 from rasterio.crs import CRS
 
-from scdcli.area import measure_ground
+from scdcli.changes.area import measure_ground
+from scdcli.changes.strips import Strip, find_runs
+from scdcli.changes.trace import trace
+from scdcli.changes.vector import DRIVERS, write_polygons
 from scdcli.errors import InputError, OutputError, UnknownName
 from scdcli.grid import Grid
 from scdcli.legend import SECOND
-from scdcli.polygons import trace
-from scdcli.strips import Strip, find_runs
-from scdcli.vector import DRIVERS, write_polygons
 
 UTM = CRS.from_epsg(32632)
 TRANSFORM = Affine(10, 0, 5e5, 0, -10, 5e6)
@@ -183,7 +183,7 @@ def test_source_date_epoch_dates_the_geopackage(tmp_path, monkeypatch):
 
 def test_bytes_do_not_depend_on_the_strips(tmp_path, rng, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    monkeypatch.setattr("scdcli.features.CHUNK", 100)
+    monkeypatch.setattr("scdcli.changes.features.CHUNK", 100)
     codes = rng.choice(np.array([0, 101, 203, 506], dtype=np.uint16), (40, 50))
     bytes_of = []
     for height in (3, 40):
@@ -196,7 +196,7 @@ def test_bytes_do_not_depend_on_the_strips(tmp_path, rng, monkeypatch):
 
 
 def test_ids_run_through_all_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr("scdcli.features.CHUNK", 7)
+    monkeypatch.setattr("scdcli.changes.features.CHUNK", 7)
     codes = np.zeros((20, 20), dtype=np.uint16)
     codes[::2, ::2] = 203
     write(tmp_path, codes, height=3, formats=DRIVERS)

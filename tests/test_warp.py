@@ -11,11 +11,11 @@ from rasterio.windows import Window
 from scenes import NORTH_UP, ROTATED, SOUTH_UP, noise, write_scene
 from scipy.ndimage import binary_erosion
 
-from scdcli import warp
 from scdcli.errors import InputError
 from scdcli.grid import Grid
-from scdcli.raster import open_scene
-from scdcli.warp import warped_reader
+from scdcli.rasters import warp
+from scdcli.rasters.scene import open_scene
+from scdcli.rasters.warp import warped_reader
 
 UTM = CRS.from_epsg(32650)
 NEXT_ZONE = "EPSG:32651"

@@ -10,7 +10,7 @@ from scdcli.cli.options import bands_option, json_option, legend_option, quiet_o
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from scdcli.labelledset import SetReport
+    from scdcli.labelled.whole import SetReport
 
 
 @click.command()
@@ -50,7 +50,7 @@ def _check_set(
     as_json: bool,
 ) -> "SetReport":
     from scdcli.cli.settable import show_set
-    from scdcli.labelledset import check_set
+    from scdcli.labelled.whole import check_set
 
     with terminal.progress("looking through the labels", None) as bar:
         report = check_set(dataset, legend, bands or None, bar.update)

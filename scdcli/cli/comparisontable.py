@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from scdcli.comparison import Bootstrap, Difference, Run
+    from scdcli.scoring.comparison import Bootstrap, Difference, Run
 
 # What stands in the columns: as the paper's Table I, then what later papers give.
 PAPER_COLUMNS = {"mIoU": "miou", "SeK": "sek_from_to"}

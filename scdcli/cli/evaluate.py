@@ -28,10 +28,10 @@ from scdcli.cli.systems import find_systems, shared_legend
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from scdcli.comparison import Bootstrap, Run
-    from scdcli.labelsets import LabelSet
+    from scdcli.labelled.labelsets import LabelSet
     from scdcli.legend import Legend
-    from scdcli.panels import Panels
+    from scdcli.scoring.comparison import Bootstrap, Run
+    from scdcli.scoring.panels import Panels
 
 
 TABLES = ("matrix", "per_pair")
@@ -124,9 +124,9 @@ def evaluate(
     scd evaluate SECOND --model runs/asn/best.safetensors --json
     scd evaluate SECOND -m runs/fc/best.safetensors -m runs/asn/best.safetensors --tta none,ms
     """
-    from scdcli.comparison import bootstrap
-    from scdcli.labelsets import find_truth
-    from scdcli.legendfile import find_legend
+    from scdcli.labelled.labelsets import find_truth
+    from scdcli.labelled.legendfile import find_legend
+    from scdcli.scoring.comparison import bootstrap
 
     _require_usable(options)
     terminal = Terminal(options["quiet"])
@@ -150,7 +150,7 @@ def evaluate(
 def _require_usable(options: dict[str, Any]) -> None:
     """Refuse what could not be written at the end."""
     from scdcli.errors import OutputError
-    from scdcli.scorefiles import SCORE_SUFFIXES, TABLE_SUFFIXES, require_writable
+    from scdcli.scoring.scorefiles import SCORE_SUFFIXES, TABLE_SUFFIXES, require_writable
 
     if options["panel_pairs"] and not options["panels"]:
         raise click.UsageError("--panel-pairs chooses pairs to draw: say where with --panels DIR.")
@@ -167,7 +167,7 @@ def _require_usable(options: dict[str, Any]) -> None:
 def _choose_panels(
     truth: "LabelSet", legend: "Legend | None", systems: int, options: dict[str, Any]
 ) -> "Panels | None":
-    from scdcli.panels import Panels, choose_pairs, panel_files, picture_side
+    from scdcli.scoring.panels import Panels, choose_pairs, panel_files, picture_side
 
     if not options["panels"]:
         return None
@@ -181,7 +181,14 @@ def _report(
     truth: str, runs: list["Run"], resampled: "Bootstrap | None", options: dict[str, Any]
 ) -> None:
     """Tables or the document on stdout, and the files that were asked for."""
-    from scdcli.scorefiles import document, dumps, matrix_rows, pair_rows, write_scores, write_table
+    from scdcli.scoring.scorefiles import (
+        document,
+        dumps,
+        matrix_rows,
+        pair_rows,
+        write_scores,
+        write_table,
+    )
 
     whole = document(truth, runs, resampled)
     if options["json"]:
@@ -196,8 +203,8 @@ def _report(
 
 
 def _draw(panels: "Panels", options: dict[str, Any], terminal: Terminal) -> None:
-    from scdcli.panels import panel_files
-    from scdcli.scorefiles import write_bytes
+    from scdcli.scoring.panels import panel_files
+    from scdcli.scoring.scorefiles import write_bytes
 
     files = panel_files(options["panels"], panels.truth, overwrite=True)
     with terminal.progress("panels", len(files)) as bar:

@@ -85,8 +85,8 @@ def predict(before: str, after: str, output: Path | None, **options: Any) -> Non
     scd predict 2009.tif 2018.tif -o changes --bands 1,2,3 --vector gpkg,geojson
     """
     from scdcli.folder import require_free
-    from scdcli.pair import open_pair
     from scdcli.prediction import SUMMARY, OutputSettings, write_prediction
+    from scdcli.rasters.pair import open_pair
 
     out = output or Path(f"{_stem(before)}__{_stem(after)}")
     require_free(out, mark=SUMMARY, overwrite=options["overwrite"])

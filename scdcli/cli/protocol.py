@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scdcli.cli.options import Command
-from scdcli.presets import preset, preset_rows
+from scdcli.training.presets import preset, preset_rows
 
 if TYPE_CHECKING:
-    from scdcli.trainer import TrainingSettings
+    from scdcli.training.trainer import TrainingSettings
 
 
 def _ascending(
@@ -136,8 +136,8 @@ def protocol(options: dict[str, Any]) -> tuple["TrainingSettings", "TrainingSett
     """
     from dataclasses import replace
 
-    from scdcli.augment import Augmentation
-    from scdcli.trainer import TrainingSettings
+    from scdcli.labelled.augment import Augmentation
+    from scdcli.training.trainer import TrainingSettings
 
     _refuse_options_of_the_first_stage(options)
     drawn = ("chip", "scale", "flip", "swap_dates", "jitter")

@@ -18,14 +18,14 @@ from scdcli.cli.scoretable import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from scdcli.comparison import Bootstrap, Run
+    from scdcli.scoring.comparison import Bootstrap, Run
 
 
 def show_scores(runs: Sequence["Run"], resampled: "Bootstrap | None") -> None:
     """Tables on stdout, and why what is missing is missing."""
     from rich.console import Console
 
-    from scdcli.comparison import ONE_PAIR, run_titles
+    from scdcli.scoring.comparison import ONE_PAIR, run_titles
 
     console = Console(highlight=False, markup=False)
     titles = run_titles([(run.system, run.tta) for run in runs])

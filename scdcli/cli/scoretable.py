@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from scdcli.bootstrap import Interval
-    from scdcli.comparison import Bootstrap, Run
-    from scdcli.evaluation import Evaluation
-    from scdcli.metrics import Value
+    from scdcli.scoring.bootstrap import Interval
+    from scdcli.scoring.comparison import Bootstrap, Run
+    from scdcli.scoring.evaluation import Evaluation
+    from scdcli.scoring.metrics import Value
 
 # Field of a matrix's scores by its name for people.
 FIELDS = {
@@ -40,7 +40,7 @@ def headline(run: "Run", resampled: "Bootstrap | None") -> "Table":
     """All scores of both matrices, with the intervals of those that have one."""
     from rich.table import Table
 
-    from scdcli.metrics import HEADLINE
+    from scdcli.scoring.metrics import HEADLINE
 
     names = {place: name for name, place in HEADLINE.items()}
     intervals = resampled.intervals[0] if resampled and resampled.intervals else {}

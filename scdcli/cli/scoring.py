@@ -9,13 +9,13 @@ from scdcli.cli.systems import System
 from scdcli.cli.terminal import Bar, Terminal
 
 if TYPE_CHECKING:
-    from scdcli.comparison import Run
-    from scdcli.evaluation import PairCounts
     from scdcli.inference import Predictor
-    from scdcli.labelsets import LabelSet
+    from scdcli.labelled.labelsets import LabelSet
     from scdcli.legend import Legend
-    from scdcli.mappairs import PairOfMaps, PredictedWindow, PredictPair
-    from scdcli.panels import Panels
+    from scdcli.scoring.comparison import Run
+    from scdcli.scoring.evaluation import PairCounts
+    from scdcli.scoring.mappairs import PairOfMaps, PredictedWindow, PredictPair
+    from scdcli.scoring.panels import Panels
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Scoring:
 
     def score(self, systems: Sequence[System]) -> list["Run"]:
         """The scores of every system, in order; all with one K."""
-        from scdcli.comparison import Run, run_titles
-        from scdcli.evaluation import evaluate, largest_class
+        from scdcli.scoring.comparison import Run, run_titles
+        from scdcli.scoring.evaluation import evaluate, largest_class
 
         parts: dict[str, tuple[PairCounts, ...]] = {}
         titles = run_titles([(system.name, system.tta) for system in systems])
@@ -64,7 +64,7 @@ class Scoring:
         return runs
 
     def _count(self, title: str, system: System) -> "tuple[PairCounts, ...]":
-        from scdcli.evaluation import count_set
+        from scdcli.scoring.evaluation import count_set
 
         if system.predictor:
             self.terminal.note(
@@ -76,8 +76,8 @@ class Scoring:
             return count_set(_shown(pairs, len(self.truth.maps), bar), self.legend)
 
     def _pairs(self, title: str, system: System) -> "Iterator[PairOfMaps]":
-        from scdcli.labelsets import match
-        from scdcli.mappairs import pairs_of_files, pairs_of_predictor
+        from scdcli.labelled.labelsets import match
+        from scdcli.scoring.mappairs import pairs_of_files, pairs_of_predictor
 
         if system.maps:
             if self.panels:
@@ -116,7 +116,7 @@ class Scoring:
 def predict_with(predictor: "Predictor", bands: tuple[int, ...] | None) -> "PredictPair":
     """What predicts a pair, for `pairs_of_predictor`."""
     from scdcli.inference import predict_windows
-    from scdcli.pair import open_pair
+    from scdcli.rasters.pair import open_pair
 
     def predict(before: Path, after: Path) -> Iterator["PredictedWindow"]:
         with open_pair(before, after, bands=bands) as pair:

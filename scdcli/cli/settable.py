@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from scdcli.labelledset import SetReport
+    from scdcli.labelled.whole import SetReport
 
 # A wider matrix does not fit a terminal; --json has all transitions.
 WIDEST_MATRIX = 8

@@ -12,7 +12,7 @@ from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from scdcli.inference import Predictor
-    from scdcli.labelsets import LabelSet
+    from scdcli.labelled.labelsets import LabelSet
     from scdcli.legend import Legend
 
 
@@ -67,8 +67,8 @@ def find_systems(
 
     Everything that can be wrong with them is found here, before any of them runs.
     """
-    from scdcli.comparison import folder_forms, model_forms, short_names
-    from scdcli.labelsets import find_images, find_predictions, match
+    from scdcli.labelled.labelsets import find_images, find_predictions, match
+    from scdcli.scoring.comparison import folder_forms, model_forms, short_names
 
     if folders and not models:
         _refuse_running_options()
@@ -121,7 +121,7 @@ def shared_legend(
     Raises:
         DatasetError: The models predict other classes than each other, or than the given legend.
     """
-    from scdcli.mappairs import files_legend
+    from scdcli.scoring.mappairs import files_legend
 
     models = [system for system in systems if system.legend]
     for system in models:

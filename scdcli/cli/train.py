@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import torch
 
     from scdcli.distributed import Ranks
-    from scdcli.runfolder import EpochLog
-    from scdcli.stages import Stage
+    from scdcli.training.runfolder import EpochLog
+    from scdcli.training.stages import Stage
 
 
 @click.command(epilog=preset_table())
@@ -90,8 +90,8 @@ def _run(
     output: Path, terminal: Terminal, options: dict[str, Any], arguments: dict[str, Any]
 ) -> None:
     """Train, and show how it goes."""
-    from scdcli.runfolder import EpochLog
-    from scdcli.stages import Stage, train_in_stages
+    from scdcli.training.runfolder import EpochLog
+    from scdcli.training.stages import Stage, train_in_stages
 
     with terminal.progress("training", None) as bar:
         for event in train_in_stages(
@@ -114,15 +114,15 @@ def _arguments(
     ranks: "Ranks",
     device: "torch.device",
 ) -> dict[str, Any]:
-    """What `scdcli.stages.train_in_stages` takes, from the options of the command."""
+    """What `scdcli.training.stages.train_in_stages` takes, from the options of the command."""
     from dataclasses import replace
 
     from scdcli.checkpoint import load_model
     from scdcli.device import pick_precision
     from scdcli.networks import NetworkSettings
-    from scdcli.runfolder import refuse_run
-    from scdcli.stages import require_names
-    from scdcli.trainer import Hardware
+    from scdcli.training.runfolder import refuse_run
+    from scdcli.training.stages import require_names
+    from scdcli.training.trainer import Hardware
 
     # What is mistyped is said before a large set is looked through.
     protocols = protocol(options)

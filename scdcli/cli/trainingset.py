@@ -10,8 +10,8 @@ from scdcli.cli.options import Command, bands_option, legend_option
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from scdcli.labelled.samples import Sample
     from scdcli.legend import Legend
-    from scdcli.samples import Sample
 
 
 class TrainingSet(NamedTuple):
@@ -82,11 +82,11 @@ def training_set(
     Raises:
         DatasetError: The folder holds no set, or one with problems.
     """
-    from scdcli.division import lattice, share_out, split_validation
     from scdcli.errors import DatasetError
-    from scdcli.labelledset import set_legend, shared_bands
-    from scdcli.layouts import find_split, list_samples, no_set
-    from scdcli.samples import require_none
+    from scdcli.labelled.division import lattice, share_out, split_validation
+    from scdcli.labelled.layouts import find_split, list_samples, no_set
+    from scdcli.labelled.samples import require_none
+    from scdcli.labelled.whole import set_legend, shared_bands
 
     folder = find_split(dataset, "train")
     if folder is None:
@@ -122,7 +122,7 @@ def _divided(
     samples: "list[Sample]", split_file: Path, terminal: Terminal
 ) -> "tuple[list[Sample], list[Sample]]":
     """Training and validation samples, as a file says."""
-    from scdcli.splitfile import divide
+    from scdcli.labelled.splitfile import divide
 
     found = divide(samples, split_file)
     if found.not_named:
@@ -132,7 +132,7 @@ def _divided(
 
 def _look_through(samples: "list[Sample]", legend: "Legend", terminal: Terminal) -> list[str]:
     """What would stop the training, perhaps after hours."""
-    from scdcli.datasetscan import scan
+    from scdcli.labelled.scan import scan
 
     with terminal.progress("looking through the labels", len(samples)) as bar:
         return scan(samples, legend, progress=bar.update).problems

@@ -5,9 +5,9 @@ import pytest
 from maps import draw, write_prediction, write_second
 from scenes import noise, write_scene
 
-from scdcli.counting import count_joint
 from scdcli.legend import SECOND
-from scdcli.metrics import scores
+from scdcli.scoring.counting import count_joint
+from scdcli.scoring.metrics import scores
 
 TRUTH = {name: draw(seed) for seed, name in enumerate(("a", "b", "c"))}
 PREDICTION = {name: draw(seed + 10) for seed, name in enumerate(TRUTH)}

@@ -1,0 +1,1 @@
+"""Scenes on disk: opened, aligned, stretched and read by windows; maps written."""

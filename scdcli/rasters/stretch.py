@@ -1,0 +1,97 @@
+"""One linear stretch for both dates of a pair, so that the stretch itself never invents change."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from scdcli.errors import PairError
+from scdcli.rasters.scene import measured_window
+
+PERCENTILES = (2, 98)
+SAMPLE_SIDE = 64  # pixels
+SAMPLES_PER_AXIS = 16
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Per band, the value that becomes 0 and the value that becomes 255."""
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def apply(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Stretched and clipped to 0..255, (C, H, W) float32; NaN stays NaN."""
+        low = np.array(self.low)[:, None, None]
+        width = np.array(self.high)[:, None, None] - low
+        stretched = ((pixels - low) * (255 / width)).clip(0, 255)
+        return np.asarray(stretched, dtype=np.float32)
+
+    def __str__(self) -> str:
+        """For example ``band 1: 120 to 3400``; bands count from 1 in the order they are used."""
+        ranges = zip(self.low, self.high, strict=True)
+        return ", ".join(
+            f"band {band}: {low:.6g} to {high:.6g}"
+            for band, (low, high) in enumerate(ranges, start=1)
+        )
+
+
+def fixed_stretch(scale: tuple[float, float], count: int) -> Stretch:
+    """The stretch the user asked for, the same in every band.
+
+    Raises:
+        PairError: The range is empty.
+    """
+    low, high = scale
+    if not low < high:
+        raise PairError(f"--scale {low:g},{high:g} is empty; give the lower value first.")
+    return Stretch((float(low),) * count, (float(high),) * count)
+
+
+def joint_stretch(samples: Sequence[NDArray[np.float32]]) -> Stretch:
+    """The 2 to 98 % range per band of all samples together.
+
+    Args:
+        samples: One (C, N) float32 array per date, NaN where nothing was measured.
+
+    Raises:
+        PairError: A band has no measured pixel in any sample.
+    """
+    together = np.concatenate(samples, axis=1)
+    together = together[:, np.isfinite(together).all(axis=0)]
+    if together.shape[1] == 0:
+        raise PairError("neither image holds a measured pixel where the two overlap.")
+    low, high = np.percentile(together, PERCENTILES, axis=1)
+    high = np.where(high > low, high, low + 1)
+    return Stretch(tuple(low.tolist()), tuple(high.tolist()))
+
+
+def sample(
+    dataset: DatasetReader, part: Window, bands: Sequence[int], path: str | Path
+) -> NDArray[np.float32]:
+    """Pixels from small windows spread evenly over a part of a scene, (C, N) float32.
+
+    At most 256 windows of 64 pixels are read, whatever the size of the scene, at full resolution:
+    overviews are averages and would narrow the percentiles.
+    """
+    windows = [
+        Window(part.col_off + col, part.row_off + row, width, height)
+        for row, height in _spread(part.height)
+        for col, width in _spread(part.width)
+    ]
+    pieces = [measured_window(dataset, window, bands, path) for window in windows]
+    return np.concatenate([piece.reshape(len(bands), -1) for piece in pieces], axis=1)
+
+
+def _spread(length: int) -> Iterator[tuple[int, int]]:
+    """Start and size of evenly spaced samples along one axis; all of it when it is short."""
+    if length <= SAMPLE_SIDE * SAMPLES_PER_AXIS:
+        for start in range(0, length, SAMPLE_SIDE):
+            yield start, min(SAMPLE_SIDE, length - start)
+        return
+    for step in range(SAMPLES_PER_AXIS):
+        yield step * (length - SAMPLE_SIDE) // (SAMPLES_PER_AXIS - 1), SAMPLE_SIDE

@@ -1,0 +1,1 @@
+"""Scores: counting, metrics, intervals, tables and pictures of systems compared."""

@@ -1,0 +1,213 @@
+"""Several systems on one set: what they are called, and how sure their differences are."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from scdcli.scoring.bootstrap import Floats, Interval, interval, resampled_scores, share_not_better
+from scdcli.scoring.evaluation import Evaluation
+from scdcli.scoring.metrics import Undefined, Value
+
+# Every run has them, so they say nothing of what a model is.
+RUN_FILES = ("best", "last")
+
+ONE_PAIR = (
+    "the set has one pair: an interval tells how much scores depend on which pairs were drawn, and "
+    "there is nothing to draw from. Score a set of many pairs"
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One system with one test-time augmentation, and what it scored.
+
+    Attributes:
+        system: Its short name.
+        tta: Test-time augmentation; None for maps that exist.
+        found: Its scores.
+        origin: Folder of maps, or model and settings; JSON-ready.
+    """
+
+    system: str
+    tta: str | None
+    found: Evaluation
+    origin: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much higher a score is than the same score of another run.
+
+    Attributes:
+        value: On the set itself.
+        interval: On its resamples, the same ones for both.
+        not_better: Share of the resamples in which it is zero or less.
+    """
+
+    value: float
+    interval: Interval
+    not_better: float
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """What resampling the pairs says of some runs.
+
+    Attributes:
+        resamples: How many were drawn.
+        seed: Which.
+        intervals: Per run, an interval per headline score, None where the score is undefined;
+            empty for a set of one pair.
+        against: Per run, the index of the run it is compared with; None for the first.
+        differences: Per run, a difference per headline score; empty for the first run.
+    """
+
+    resamples: int
+    seed: int
+    intervals: tuple[dict[str, Interval | None], ...]
+    against: tuple[int | None, ...]
+    differences: tuple[dict[str, Difference | None], ...]
+
+
+def bootstrap(runs: Sequence[Run], resamples: int, seed: int) -> Bootstrap:
+    """Intervals of every run, and its differences to the first system.
+
+    Every run sees the same resamples. A run is compared with the first system's at the same
+    test-time augmentation, or else with the first run.
+
+    Args:
+        runs: All of the same pairs.
+        resamples: How many to draw.
+        seed: Which.
+    """
+    if runs[0].found.pairs < 2:
+        return Bootstrap(resamples, seed, (), (), ())
+    counts = [[part.counts for part in run.found.parts] for run in runs]
+    values = resampled_scores(counts, runs[0].found.classes, resamples, seed)
+    scores = [run.found.scores.headline() for run in runs]
+    against = tuple(_reference(runs, number) for number in range(len(runs)))
+    return Bootstrap(
+        resamples=resamples,
+        seed=seed,
+        intervals=tuple(
+            {name: _interval(known[name], drawn[name]) for name in known}
+            for known, drawn in zip(scores, values, strict=True)
+        ),
+        against=against,
+        differences=tuple(
+            {
+                name: _difference(
+                    known[name], scores[other][name], drawn[name], values[other][name]
+                )
+                for name in known
+            }
+            if other is not None
+            else {}
+            for known, drawn, other in zip(scores, values, against, strict=True)
+        ),
+    )
+
+
+def model_forms(name: str) -> list[str]:
+    """What a model may be called, shortest first: ``runs/asn/best.safetensors`` is ``asn``.
+
+    Args:
+        name: A bundled model, or a file.
+    """
+    path = Path(name)
+    if not path.suffix and path.name == name:
+        return [name]
+    *folders, stem = _parts(path.with_suffix(""))
+    forms = []
+    for depth in range(len(folders) + 1):
+        place = folders[len(folders) - depth :]
+        if depth and stem in RUN_FILES:
+            forms.append("/".join(place))
+        if depth or stem not in RUN_FILES:
+            forms.append("/".join([*place, stem]))
+    return forms or [stem]
+
+
+def folder_forms(path: Path) -> list[str]:
+    """What a folder of maps may be called, shortest first: ``maps/asn`` is ``asn``."""
+    parts = _parts(path)
+    return ["/".join(parts[-depth:]) for depth in range(1, len(parts) + 1)] or [str(path)]
+
+
+def short_names(forms: Sequence[Sequence[str]]) -> list[str]:
+    """One name per system, each the shortest of its forms that no other system has.
+
+    The same system given twice gets a number: ``asn``, ``asn #2``.
+    """
+    levels = [0] * len(forms)
+    while True:
+        names = [form[level] for form, level in zip(forms, levels, strict=True)]
+        meant = Counter(
+            name for name, _ in {(name, form[-1]) for name, form in zip(names, forms, strict=True)}
+        )
+        unclear = [
+            number
+            for number, name in enumerate(names)
+            if meant[name] > 1 and levels[number] < len(forms[number]) - 1
+        ]
+        if not unclear:
+            return _numbered(names)
+        for number in unclear:
+            levels[number] += 1
+
+
+def run_titles(runs: Sequence[tuple[str, str | None]]) -> list[str]:
+    """What the results of each run are called: ``asn, ms`` if there are several augmentations.
+
+    Args:
+        runs: System and test-time augmentation of each.
+    """
+    several = len({tta for _, tta in runs if tta}) > 1
+    return _numbered([f"{system}, {tta}" if several and tta else system for system, tta in runs])
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    """The folders of a path from the root, as they were given: links keep their names."""
+    return (path.resolve() if ".." in path.parts else path.absolute()).parts[1:]
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """The same names, with a number where one came before; all differ."""
+    taken, numbered = set(names), []
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            free = (f"{name} #{number}" for number in count(2))
+            name = next(each for each in free if each not in taken)
+            taken.add(name)
+        numbered.append(name)
+    return numbered
+
+
+def _reference(runs: Sequence[Run], number: int) -> int | None:
+    if number == 0:
+        return None
+    first = runs[0].system
+    if runs[number].system != first:
+        for other, run in enumerate(runs):
+            if (run.system, run.tta) == (first, runs[number].tta):
+                return other
+    return 0
+
+
+def _interval(value: Value, drawn: Floats) -> Interval | None:
+    return None if isinstance(value, Undefined) else interval(drawn)
+
+
+def _difference(
+    value: Value, reference: Value, drawn: Floats, reference_drawn: Floats
+) -> Difference | None:
+    if isinstance(value, Undefined) or isinstance(reference, Undefined):
+        return None
+    differences = drawn - reference_drawn
+    found = interval(differences)
+    if found is None:
+        return None
+    return Difference(value - reference, found, share_not_better(differences))

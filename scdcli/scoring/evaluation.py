@@ -1,0 +1,203 @@
+"""Scoring a set: a joint table per pair, their sum, then the scores."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from scdcli.errors import DatasetError
+from scdcli.labelled.classmap import unknown_class
+from scdcli.legend import MAX_CLASSES, NODATA, TRANSITION_BASE, Legend
+from scdcli.scoring.counting import JointCounts, count_joint, from_to_margins, stacked_matrix
+from scdcli.scoring.mappairs import PairOfMaps
+from scdcli.scoring.metrics import Scores, Undefined, Value, known, scores
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """The joint counts of one pair, nodata included."""
+
+    name: str
+    counts: JointCounts
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a set scored, and what went into it.
+
+    Attributes:
+        legend: Names of the classes; None when no file and nobody declared them.
+        classes: K, the legend's or else the largest index present.
+        parts: The counts of every pair.
+        counts: Joint counts of all pairs, nodata included.
+        scores: Of these counts.
+    """
+
+    legend: Legend | None
+    classes: int
+    parts: tuple[PairCounts, ...]
+    counts: JointCounts
+    scores: Scores
+
+    @property
+    def pairs(self) -> int:
+        """Number of pairs."""
+        return len(self.parts)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels that were scored: all but nodata."""
+        return self.counts.valid().total
+
+    @property
+    def nodata_pixels(self) -> int:
+        """Pixels left out because a label or a prediction is nodata at either date."""
+        return self.counts.total - self.pixels
+
+    @property
+    def incomplete_pixels(self) -> int:
+        """Scored pixels that the prediction calls changed at one date and unchanged at the other.
+
+        The from-to scores take them as unchanged, the stacked scores as given.
+        """
+        return self.counts.valid().half_changed_prediction().total
+
+    def class_name(self, index: int) -> str:
+        """The legend's name of a class, or its number."""
+        return self.legend[index].name if self.legend else f"class {index}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """One JSON-ready document; what is undefined is None, with its reason in ``undefined``."""
+        class_iou = {
+            f"class_iou.{index}": value for index, value in enumerate(self.scores.class_iou, 1)
+        }
+        categorical = {
+            f"categorical_sek.{from_class * TRANSITION_BASE + to_class}": value
+            for (from_class, to_class), value in zip(
+                self.transitions(), self.scores.categorical_sek, strict=True
+            )
+        }
+        headline = self.scores.headline()
+        return {
+            "legend": self.legend.to_dict() if self.legend else None,
+            "classes": self.classes,
+            "pairs": self.pairs,
+            "pixels": self.pixels,
+            "nodata_pixels": self.nodata_pixels,
+            "incomplete_pixels": self.incomplete_pixels,
+            **_known(headline),
+            "class_iou": _known(class_iou, "class_iou."),
+            "categorical_sek": _known(categorical, "categorical_sek."),
+            "transitions": self.transition_pixels(),
+            "stacked_matrix": stacked_matrix(self.counts, self.classes).tolist(),
+            "undefined": _reasons(headline | class_iou | categorical),
+        }
+
+    def transitions(self) -> list[tuple[int, int]]:
+        """All (from, to) pairs in code order, as in ``scores.categorical_sek``."""
+        indices = range(1, self.classes + 1)
+        return [(from_class, to_class) for from_class in indices for to_class in indices]
+
+    def transition_pixels(self) -> list[dict[str, Any]]:
+        """Per transition that is labelled or predicted anywhere: its classes and its pixels."""
+        margins = from_to_margins(self.counts, self.classes)
+        rows = zip(
+            self.transitions(),
+            margins.labelled[1:].tolist(),
+            margins.predicted[1:].tolist(),
+            margins.hits[1:].tolist(),
+            strict=True,
+        )
+        return [
+            {
+                "transition": from_class * TRANSITION_BASE + to_class,
+                "from_name": self.class_name(from_class),
+                "to_name": self.class_name(to_class),
+                "labelled_pixels": labelled,
+                "predicted_pixels": predicted,
+                "correct_pixels": correct,
+            }
+            for (from_class, to_class), labelled, predicted, correct in rows
+            if labelled or predicted
+        ]
+
+
+def score_maps(pairs: Iterable[PairOfMaps], legend: Legend | None) -> Evaluation:
+    """Scores of one matrix over all pairs; the maps are seen once, a window at a time.
+
+    Args:
+        pairs: What to score.
+        legend: The classes; without it K is the largest index present.
+
+    Raises:
+        DatasetError: An index is not in the legend, or a label is changed at one date only.
+    """
+    return evaluate(count_set(pairs, legend), legend)
+
+
+def count_set(pairs: Iterable[PairOfMaps], legend: Legend | None) -> tuple[PairCounts, ...]:
+    """The counts of every pair; the maps are seen once, a window at a time.
+
+    Raises:
+        DatasetError: An index is not in the legend, or a label is changed at one date only.
+    """
+    return tuple(PairCounts(pair.name, count_pair(pair, legend)) for pair in pairs)
+
+
+def evaluate(
+    parts: tuple[PairCounts, ...], legend: Legend | None, classes: int | None = None
+) -> Evaluation:
+    """Scores of one matrix over all pairs.
+
+    Args:
+        parts: The counts of every pair.
+        legend: The classes.
+        classes: K; the legend's, or without it the largest index present, if not given.
+    """
+    counts = sum((part.counts for part in parts), JointCounts.empty())
+    classes = classes or (len(legend) if legend else largest_class(counts))
+    return Evaluation(legend, classes, parts, counts, scores(counts, classes))
+
+
+def count_pair(pair: PairOfMaps, legend: Legend | None) -> JointCounts:
+    """Joint counts of one pair.
+
+    Raises:
+        DatasetError: An index is not in the legend, or a label is changed at one date only.
+    """
+    counts = JointCounts.empty()
+    for window in pair.windows:
+        found = count_joint(window)
+        _require_known(found, pair, legend)
+        counts += found
+    half = counts.half_changed_truth().total
+    if half:
+        raise DatasetError(
+            f"{pair.sources[0]} and {pair.sources[1]} label {half} "
+            f"{'pixel' if half == 1 else 'pixels'} as changed at one date and unchanged (0) at the "
+            f"other; give both dates a class, or {NODATA} where the class is not known."
+        )
+    return counts
+
+
+def _require_known(found: JointCounts, pair: PairOfMaps, legend: Legend | None) -> None:
+    last = len(legend) if legend else MAX_CLASSES
+    for source, index in zip(pair.sources, found.classes, strict=True):
+        unknown = (index > last) & (index != NODATA)
+        if unknown.any():
+            value = int(index[unknown][0])
+            pixels = int(found.pixels[index == value].sum())
+            raise unknown_class(source, value, pixels, legend)
+
+
+def largest_class(counts: JointCounts) -> int:
+    """The largest class index in any map; at least 1."""
+    classes = counts.classes
+    return max(1, int(classes[classes != NODATA].max(initial=0)))
+
+
+def _known(values: dict[str, Value], prefix: str = "") -> dict[str, float | None]:
+    return {name.removeprefix(prefix): known(value) for name, value in values.items()}
+
+
+def _reasons(values: dict[str, Value]) -> dict[str, str]:
+    return {name: value.reason for name, value in values.items() if isinstance(value, Undefined)}

@@ -1,0 +1,233 @@
+"""Scores as files: one JSON document, and tables as CSV; fractions everywhere, never percent."""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from scdcli.errors import OutputError
+from scdcli.legend import UNCHANGED
+from scdcli.scoring.bootstrap import CONFIDENCE
+from scdcli.scoring.comparison import ONE_PAIR, Bootstrap, Difference, Run
+from scdcli.scoring.counting import Margins, from_to_margins, stacked_matrix
+from scdcli.scoring.evaluation import PairCounts
+from scdcli.scoring.metrics import HEADLINE, change_scores, headline, known
+
+Row = dict[str, Any]
+
+SCORE_SUFFIXES = (".json", ".csv")
+TABLE_SUFFIXES = (".csv",)
+
+IOUS = ("iou_unchanged", "iou_changed")
+# What a pair's line holds of its scores; the others say little of so few pixels.
+PAIR_SCORES = ("oa", "kappa", "miou", "iou_changed", "sek_from_to", "sek_stacked")
+
+
+def document(truth: str, runs: Sequence[Run], resampled: Bootstrap | None) -> dict[str, Any]:
+    """All there is to say, JSON-ready: one run as it is, several under ``systems``.
+
+    Args:
+        truth: Folder of the labels.
+        runs: What was scored.
+        resampled: Their intervals and differences, if they were asked for.
+    """
+    drawn = {"bootstrap": _describe_bootstrap(resampled)} if resampled else {}
+    described = [_describe(run, runs, resampled, number) for number, run in enumerate(runs)]
+    if len(described) == 1:
+        return {"truth": truth, **described[0], **drawn}
+    found = runs[0].found
+    return {
+        "truth": truth,
+        "legend": found.legend.to_dict() if found.legend else None,
+        "classes": found.classes,
+        "pairs": found.pairs,
+        **drawn,
+        "systems": described,
+    }
+
+
+def score_rows(runs: Sequence[Run], resampled: Bootstrap | None) -> list[Row]:
+    """A row per run: its headline scores, and their intervals and differences if there are any."""
+    rows = []
+    for number, run in enumerate(runs):
+        found = run.found
+        row: Row = {
+            "system": run.system,
+            "tta": run.tta,
+            "pairs": found.pairs,
+            "pixels": found.pixels,
+            "nodata_pixels": found.nodata_pixels,
+            "incomplete_pixels": found.incomplete_pixels,
+        }
+        row |= {name: known(value) for name, value in found.scores.headline().items()}
+        if resampled:
+            row |= _bounds(resampled, runs, number)
+        rows.append(row)
+    return rows
+
+
+def matrix_rows(runs: Sequence[Run]) -> list[Row]:
+    """A row per run and class before: categorical SeK towards every class after, then the IoUs."""
+    rows = []
+    for run in runs:
+        found, from_to = run.found, run.found.scores.from_to
+        names = [f"{index} {found.class_name(index)}" for index in range(1, found.classes + 1)]
+        values = map(known, found.scores.categorical_sek)
+        ious = {name: known(getattr(from_to, name)) for name in IOUS}
+        for from_class in names:
+            row = {to_class: next(values) for to_class in names}
+            rows.append({"system": run.system, "tta": run.tta, "from": from_class, **row, **ious})
+    return rows
+
+
+def pair_rows(runs: Sequence[Run]) -> list[Row]:
+    """A row per run and pair, with the pair's own scores."""
+    return [
+        {"system": run.system, "tta": run.tta, **_pair_row(part, run.found.classes)}
+        for run in runs
+        for part in run.found.parts
+    ]
+
+
+def require_writable(files: Iterable[Path], suffixes: Sequence[str], *, overwrite: bool) -> None:
+    """Refuse files that cannot be written, before any work is done.
+
+    Args:
+        files: What will be written.
+        suffixes: The formats there are.
+        overwrite: Whether files may be replaced.
+
+    Raises:
+        OutputError: A suffix is unknown, a file exists, or its folder does not.
+    """
+    for path in files:
+        if path.suffix.lower() not in suffixes:
+            ending = f"for '{path.suffix}'" if path.suffix else "without a suffix"
+            raise OutputError(f"{path}: there is no format {ending}; use {' or '.join(suffixes)}.")
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder; name a file.")
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path} exists; replace it with --overwrite, or name another file.")
+        if not path.parent.is_dir():
+            raise OutputError(f"{path} cannot be written: {path.parent} is no folder; name a file.")
+
+
+def write_scores(
+    path: Path, whole: dict[str, Any], runs: Sequence[Run], resampled: Bootstrap | None
+) -> None:
+    """The document as ``.json``, or `score_rows` as ``.csv``.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    if path.suffix.lower() == ".csv":
+        write_table(path, score_rows(runs, resampled))
+    else:
+        write_bytes(path, dumps(whole).encode() + b"\n")
+
+
+def write_table(path: Path, rows: Sequence[Row]) -> None:
+    """A CSV table with a header, whole or not at all; what is undefined is empty.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    text = StringIO(newline="")
+    # Rows without a comparison have fewer columns.
+    names = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(text, list(names), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_bytes(path, text.getvalue().encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """A file, whole or not at all.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def dumps(whole: dict[str, Any]) -> str:
+    """The document as text."""
+    return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _describe(
+    run: Run, runs: Sequence[Run], resampled: Bootstrap | None, number: int
+) -> dict[str, Any]:
+    described = {"system": run.system, "tta": run.tta, **run.origin, **run.found.to_dict()}
+    if resampled and resampled.intervals:
+        described["intervals"] = {
+            name: asdict(each) if each else None
+            for name, each in resampled.intervals[number].items()
+        }
+        other = resampled.against[number]
+        if other is not None:
+            described["against"] = {"system": runs[other].system, "tta": runs[other].tta}
+            described["differences"] = {
+                name: _describe_difference(each) if each else None
+                for name, each in resampled.differences[number].items()
+            }
+    return described
+
+
+def _describe_difference(difference: Difference) -> dict[str, Any]:
+    return {
+        "value": difference.value,
+        **asdict(difference.interval),
+        "not_better": difference.not_better,
+    }
+
+
+def _describe_bootstrap(resampled: Bootstrap) -> dict[str, Any]:
+    return {
+        "resamples": resampled.resamples,
+        "seed": resampled.seed,
+        "confidence": CONFIDENCE,
+        "undefined": None if resampled.intervals else ONE_PAIR,
+    }
+
+
+def _bounds(resampled: Bootstrap, runs: Sequence[Run], number: int) -> Row:
+    """The columns of a run's intervals and differences; undefined ones are left out."""
+    if not resampled.intervals:
+        return {}
+    row: Row = {}
+    for name in HEADLINE:
+        each = resampled.intervals[number][name]
+        row |= {f"{name}_low": each and each.low, f"{name}_high": each and each.high}
+    other = resampled.against[number]
+    if other is None:
+        return row
+    row |= {"against_system": runs[other].system, "against_tta": runs[other].tta}
+    for name, difference in resampled.differences[number].items():
+        told = _describe_difference(difference) if difference else {}
+        row[f"{name}_difference"] = told.get("value")
+        row[f"{name}_difference_low"] = told.get("low")
+        row[f"{name}_difference_high"] = told.get("high")
+        row[f"{name}_not_better"] = told.get("not_better")
+    return row
+
+
+def _pair_row(part: PairCounts, classes: int) -> Row:
+    from_to = from_to_margins(part.counts, classes)
+    stacked = Margins.of(stacked_matrix(part.counts, classes))
+    scores = headline(change_scores(from_to), change_scores(stacked))
+    pixels = int(from_to.labelled.sum())
+    row: Row = {"name": part.name, "pixels": pixels, "nodata_pixels": part.counts.total - pixels}
+    for side, margin in (("truth", from_to.labelled), ("prediction", from_to.predicted)):
+        row[f"changed_share_{side}"] = 1 - int(margin[UNCHANGED]) / pixels if pixels else None
+    return row | {name: known(scores[name]) for name in PAIR_SCORES}

@@ -1,0 +1,1 @@
+"""A training run: settings, data order, steps, validation, stages, the files it leaves."""

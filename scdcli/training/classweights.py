@@ -1,0 +1,48 @@
+"""Class weights of the loss, from how often each label occurs in the training set."""
+
+from collections.abc import Sequence
+
+from scdcli.errors import DatasetError, UnknownName
+from scdcli.labelled.samples import Sample
+from scdcli.labelled.scan import scan
+from scdcli.legend import Legend
+from scdcli.networks.losses import ClassWeights, inverse_frequency
+
+# A scheme's weights go with (1 / share of the pixels) to this power.
+SCHEMES = {"none": 0.0, "inverse": 1.0, "sqrt": 0.5}
+
+
+def class_weights(
+    samples: Sequence[Sample], legend: Legend, scheme: str, *, cover: bool
+) -> ClassWeights | None:
+    """The weights a scheme gives for a training set; None for ``none``.
+
+    Classes are counted over both dates, with ``cover`` those of every pixel, otherwise those of
+    changed ones: the labels that the loss sees.
+
+    Raises:
+        DatasetError: A pair of the set cannot be trained on.
+        UnknownName: No such scheme.
+    """
+    require_scheme(scheme)
+    if SCHEMES[scheme] == 0:
+        return None
+    found = scan(samples, legend, cover=cover)
+    if found.problems:
+        raise DatasetError(found.problems[0])
+    classes = found.counts.from_pixels + found.counts.to_pixels
+    change = [found.counts.unchanged, found.counts.changed]
+    power = SCHEMES[scheme]
+    return ClassWeights(
+        inverse_frequency(classes.tolist(), power), inverse_frequency(change, power)
+    )
+
+
+def require_scheme(scheme: str) -> None:
+    """Refuse a name that is not in `SCHEMES`.
+
+    Raises:
+        UnknownName: No such scheme.
+    """
+    if scheme not in SCHEMES:
+        raise UnknownName("class weights", scheme, SCHEMES)

@@ -1,0 +1,238 @@
+"""Training: labelled pairs in, a model file out; the paper's protocol is the default.
+
+Everything random depends only on (seed, epoch, sample), so a run continued after a kill goes on as
+if nothing had happened. Several processes train as one: `scdcli.distributed` says how they agree.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from math import isfinite
+from pathlib import Path
+
+import torch
+
+from scdcli.checkpoint import LoadedModel, ModelHeader, save_model
+from scdcli.errors import TrainingError
+from scdcli.labelled.chips import Chips, batches
+from scdcli.labelled.samples import Sample
+from scdcli.legend import Legend
+from scdcli.networks import NetworkSettings
+from scdcli.training.classweights import class_weights, require_scheme
+from scdcli.training.optimization import optimize
+from scdcli.training.runfolder import BEST, LAST, EpochLog, require_run, start_run, write_log
+from scdcli.training.schedule import plan_epoch, poly_rate, require_divisible
+from scdcli.training.startweights import require_same_legend
+from scdcli.training.trainer import (
+    Hardware,
+    Trainer,
+    TrainingSettings,
+    exchange_gradients,
+    make_trainer,
+    restore,
+    store,
+)
+from scdcli.training.validation import Validation, known, validate
+
+SCORES = ("miou", "sek_from_to", "sek_stacked", "score_from_to")  # of an `EpochLog`
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One optimizer step."""
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+
+
+def train(
+    samples: list[Sample],
+    validation: list[Sample],
+    out: Path,
+    network: NetworkSettings,
+    legend: Legend,
+    settings: TrainingSettings,
+    hardware: Hardware,
+    *,
+    resume: bool = False,
+    half: bool = False,
+    start: LoadedModel | None = None,
+    data: str = "",
+) -> Iterator[StepDone | EpochLog]:
+    """Train and write the run's folder; yields every step and every finished epoch.
+
+    Args:
+        samples: Training pairs.
+        validation: Pairs held out for choosing the best epoch; may be empty.
+        out: The run's folder.
+        network: What to build.
+        legend: Classes of the labels.
+        settings: The protocol.
+        hardware: Where to compute.
+        resume: Continue the run in ``out``.
+        start: A model whose weights to start from: of the same network, or of the one it revises.
+        half: Store the model files in 16 bits.
+        data: What the data is, for the model's header.
+
+    Raises:
+        ModelError: ``start`` does not fit the network, or is missing.
+        OutputError: ``out`` holds a run and ``resume`` is off.
+        TrainingError: The loss is no longer a number, or a resumed run has other settings.
+        UnknownName: No such network, blocks, optimizer or class weights.
+    """
+    require_scheme(settings.class_weights)
+    ranks = hardware.ranks
+    chips = Chips(
+        samples,
+        legend,
+        bands=network.bands,
+        cover=settings.cover,
+        augmentation=settings.augmentation,
+        seed=settings.seed,
+    )
+    require_divisible(len(chips), settings, ranks)
+    described = asdict(settings) | {"network": asdict(network), "legend": legend.to_dict()}
+    described |= {"pairs": len(samples), "validation_pairs": len(validation)}
+    described |= {"bands": samples[0].bands}
+    if start is not None:
+        require_same_legend(start, network, legend)
+        described |= {"init": {"name": start.name, "sha256": start.sha256}}
+    defaults = asdict(TrainingSettings())
+    resuming = ranks.by_first(lambda: require_run(out, described, defaults, resume=resume))
+    torch.manual_seed(settings.seed)
+    with ranks.together():
+        trainer = make_trainer(samples, network, settings, hardware, start)
+    exchange_gradients(trainer, hardware)
+    weights = ranks.by_first(
+        lambda: class_weights(samples, legend, settings.class_weights, cover=settings.cover)
+    )
+    trainer.weights = weights.to(hardware.device) if weights else None
+    with ranks.together():
+        if resuming:
+            restore(trainer, out)
+        elif ranks.first:
+            start_run(out, described)
+    header = ModelHeader(
+        network=network,
+        legend=legend,
+        chip=settings.augmentation.chip,
+        # Where nothing changed, a network over from-to types learns no class.
+        land_cover=settings.cover and trainer.model.output != "types",
+        training=described | {"data": data},
+    )
+    for epoch in range(len(trainer.logs) + 1, settings.epochs + 1):
+        started = time.perf_counter()
+        chips.epoch = epoch
+        losses = []
+        for step in _steps(trainer, chips, epoch, settings, hardware):
+            losses.append(step.loss)
+            yield step
+        speed = len(losses) / (time.perf_counter() - started)
+        _settle(trainer, epoch, hardware)
+        found = validate(trainer.result, validation, legend, hardware, trainer.weights)
+        log = EpochLog(
+            epoch=epoch,
+            lr=trainer.optimizer.param_groups[0]["lr"],
+            loss=sum(losses) / len(losses),
+            **_scores(found),
+            steps_per_second=speed,
+            seconds=time.perf_counter() - started,
+        )
+        best = _remember(trainer, log)
+        with ranks.together():
+            if ranks.first:
+                _write(trainer, header, out, best=best, half=half)
+        yield log
+
+
+def _steps(
+    trainer: Trainer, chips: Chips, epoch: int, settings: TrainingSettings, hardware: Hardware
+) -> Iterator[StepDone]:
+    trainer.model.train()
+    ranks = hardware.ranks
+    plan = plan_epoch(len(chips), epoch, settings, ranks)
+    loading = batches(
+        chips,
+        hardware.workers,
+        batch_sampler=[batch for step in plan for batch in step],
+        pin_memory=hardware.device.type == "cuda",
+    )
+    loaded = ranks.in_step(loading, hardware.device)
+    for step, planned in enumerate(plan, start=1):
+        done = (epoch - 1) * len(plan) + step - 1
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = poly_rate(settings, done, settings.epochs * len(plan))
+        loss = optimize(trainer, list(islice(loaded, len(planned))), hardware)
+        if not isfinite(loss):
+            raise TrainingError(
+                f"the loss is {loss} at step {step} of epoch {epoch}; {_kept(epoch)}"
+            )
+        if trainer.average is not None:
+            trainer.average.update(trainer.model)
+        yield StepDone(epoch, step, len(plan), loss)
+
+
+def _settle(trainer: Trainer, epoch: int, hardware: Hardware) -> None:
+    """One state in all processes, and none of it ruined.
+
+    The last step of an epoch may ruin the weights after its loss was still a number.
+    """
+    with hardware.ranks.together():
+        for model in (trainer.model, trainer.result):
+            for name, tensor in model.state_dict().items():
+                if not torch.isfinite(tensor).all():
+                    raise TrainingError(
+                        f"the weights of {name} are no longer numbers at the end of epoch {epoch}; "
+                        f"{_kept(epoch)}"
+                    )
+    for model in (trainer.model, trainer.result):
+        hardware.ranks.share_buffers(model)
+
+
+def _kept(epoch: int) -> str:
+    kept = "no epoch was finished before"
+    if epoch > 1:
+        kept = f"the models after epoch {epoch - 1} are kept in the run's folder"
+    return f"{kept}. Lower --lr, or train with --precision fp32."
+
+
+def _scores(found: Validation | None) -> dict[str, float | None]:
+    if found is None:
+        return dict.fromkeys(("val_loss", *SCORES))
+    values = (found.from_to.miou, found.from_to.sek, found.stacked.sek, found.from_to.score)
+    return {"val_loss": found.loss, **dict(zip(SCORES, map(known, values), strict=True))}
+
+
+def _remember(trainer: Trainer, log: EpochLog) -> bool:
+    """Take up the epoch; whether it is the best so far."""
+    trainer.logs.append(log)
+    # Without validation the last epoch is the result, as in the paper.
+    rank = _rank(log)
+    best = rank is None or trainer.best is None or rank > trainer.best
+    if best:
+        trainer.best = rank
+    return best
+
+
+def _rank(log: EpochLog) -> float | None:
+    if log.val_loss is None:
+        return None
+    # SeK is what counts; while it is undefined the loss decides, far below any SeK.
+    return log.sek_from_to if log.sek_from_to is not None else -1e6 - log.val_loss
+
+
+def _write(trainer: Trainer, header: ModelHeader, out: Path, *, best: bool, half: bool) -> None:
+    log = trainer.logs[-1]
+    header = replace(
+        header,
+        training=header.training | {"epoch": log.epoch},
+        scores={name: getattr(log, name) for name in SCORES[:3]},
+    )
+    save_model(out / LAST, trainer.result, header, half=half)
+    if best:
+        save_model(out / BEST, trainer.result, header, half=half)
+    write_log(out, trainer.logs)
+    store(trainer, out)

@@ -1,0 +1,75 @@
+"""One step of the optimizer, on a batch in parts and processes as if it were in one piece."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+
+from scdcli.device import autocast
+from scdcli.networks.losses import change_loss, loss_totals
+from scdcli.networks.outputs import in_float
+from scdcli.training.trainer import Hardware, Trainer
+
+Batch = dict[str, Tensor]
+
+
+def optimize(trainer: Trainer, parts: Sequence[Batch], hardware: Hardware) -> float:
+    """Move the weights by the gradient of the loss over all parts in all processes.
+
+    A mean is over the pixels of them all, so the loss, and but for batch normalization the
+    gradient, does not depend on how the batch is split.
+
+    Args:
+        trainer: What is trained.
+        parts: The batches of this process, as `scdcli.labelled.chips.batches` gives them.
+        hardware: Where to compute, and with whom.
+
+    Returns:
+        The loss. When it is not a finite number, the weights have not moved.
+    """
+    parts = [_moved(part, hardware.device) for part in parts]
+    trainer.optimizer.zero_grad(set_to_none=True)
+    own = [
+        loss_totals(trainer.model.output, trainer.classes, _labels(part), trainer.weights)
+        for part in parts
+    ]
+    totals = hardware.ranks.sum(torch.stack(own).sum(dim=0))
+    loss = torch.zeros((), device=hardware.device)
+    for part in parts:
+        with _without_exchange(trainer, until=part is parts[-1]):
+            share = _loss(trainer, part, hardware, totals)
+            # The processes' gradients are averaged, their shares of the loss add up.
+            scaled = trainer.scaler.scale(share * hardware.ranks.count)
+            scaled.backward()  # type: ignore[no-untyped-call]
+        loss += share.detach()
+    loss = hardware.ranks.sum(loss)
+    if torch.isfinite(loss):
+        trainer.scaler.step(trainer.optimizer)
+        trainer.scaler.update()
+    return float(loss)
+
+
+def _loss(trainer: Trainer, part: Batch, hardware: Hardware, totals: Tensor) -> Tensor:
+    with autocast(hardware.device, hardware.precision):
+        images = (
+            part[name].contiguous(memory_format=torch.channels_last) for name in ("before", "after")
+        )
+        logits = trainer.forward(*images)
+    return change_loss(in_float(logits), *_labels(part), weights=trainer.weights, totals=totals)
+
+
+def _labels(part: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    return part["from_label"], part["to_label"], part["changed"]
+
+
+def _moved(part: Batch, device: torch.device) -> Batch:
+    return {name: x.to(device, non_blocking=True) for name, x in part.items()}
+
+
+def _without_exchange(trainer: Trainer, *, until: bool) -> AbstractContextManager[None]:
+    """Gradients are exchanged once a step, with those of the last part."""
+    if until or not isinstance(trainer.forward, DistributedDataParallel):
+        return nullcontext()
+    return trainer.forward.no_sync()

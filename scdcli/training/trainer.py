@@ -1,0 +1,187 @@
+"""The moving parts of a training run: settings, model, optimizer, average, and their state."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from scdcli.checkpoint import LoadedModel
+from scdcli.distributed import ALONE, Ranks
+from scdcli.errors import UnknownName
+from scdcli.labelled.augment import Augmentation
+from scdcli.labelled.samples import Sample
+from scdcli.networks import NetworkSettings
+from scdcli.networks.losses import ClassWeights
+from scdcli.networks.model import ChangeModel
+from scdcli.training.averaging import WeightAverage
+from scdcli.training.runfolder import EpochLog, load_state, save_state
+from scdcli.training.startweights import start_model
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The protocol; the defaults are the paper's (Section VI-A)."""
+
+    epochs: int = 50
+    batch: int = 4  # over all processes
+    accumulate: int = 1  # batches per step of the optimizer
+    optimizer: str = "sgd"
+    lr: float = 0.005
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    poly_power: float = 0.9
+    ema: float = 0.0  # decay of the weight average, 0 for none
+    cover: bool = False  # semantic terms on every pixel of known land cover
+    class_weights: str = "none"  # a scheme of `scdcli.training.classweights.SCHEMES`
+    seed: int = 0
+    preset: str | None = None  # where the values come from; for the record
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where and how to compute; none of it belongs to the protocol."""
+
+    device: torch.device
+    precision: torch.dtype = torch.float32
+    workers: int = 0  # of each process
+    ranks: Ranks = ALONE
+
+
+def _sgd(model: ChangeModel, settings: TrainingSettings) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        _trained(model),
+        lr=settings.lr,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+    )
+
+
+def _adamw(model: ChangeModel, settings: TrainingSettings) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(_trained(model), lr=settings.lr, weight_decay=settings.weight_decay)
+
+
+def _trained(model: ChangeModel) -> Iterator[nn.Parameter]:
+    return (parameter for parameter in model.parameters() if parameter.requires_grad)
+
+
+# An optimizer is made from the model and the settings; its state must be tensors and numbers.
+OPTIMIZERS = {"sgd": _sgd, "adamw": _adamw}
+
+
+def require_optimizer(name: str) -> None:
+    """Refuse a name that is not in `OPTIMIZERS`.
+
+    Raises:
+        UnknownName: No such optimizer.
+    """
+    if name not in OPTIMIZERS:
+        raise UnknownName("optimizer", name, OPTIMIZERS)
+
+
+@dataclass
+class Trainer:
+    """The moving parts of a run: model, optimizer, average, and the history so far."""
+
+    model: ChangeModel
+    forward: nn.Module  # the model as it is called for gradients
+    classes: int  # K
+    optimizer: torch.optim.Optimizer
+    average: WeightAverage | None
+    scaler: torch.amp.GradScaler
+    weights: ClassWeights | None = None  # of the loss, on the device
+    logs: list[EpochLog] = field(default_factory=list)
+    best: float | None = None
+
+    @property
+    def result(self) -> ChangeModel:
+        """The model to validate and keep: the average when there is one."""
+        if self.average is None:
+            return self.model
+        assert isinstance(self.average.model, ChangeModel)
+        return self.average.model
+
+
+def make_trainer(
+    samples: list[Sample],
+    network: NetworkSettings,
+    settings: TrainingSettings,
+    hardware: Hardware,
+    start: LoadedModel | None = None,
+) -> Trainer:
+    """A model with the statistics of its data, and what trains it.
+
+    Args:
+        samples: The training pairs.
+        network: What to build.
+        settings: The protocol.
+        hardware: Where to compute.
+        start: A model whose weights to start from; fresh ones without it.
+
+    Raises:
+        ModelError: ``start`` does not fit the network, or is missing.
+        TrainingError: The images have another number of bands than the network.
+        UnknownName: No such network, blocks or optimizer.
+    """
+    require_optimizer(settings.optimizer)
+    model = start_model(samples, network, start).to(hardware.device)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if not hardware.ranks.alone and hardware.device.type == "cuda":
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+    average = WeightAverage(model, settings.ema) if settings.ema else None
+    scaling = hardware.precision == torch.float16
+    scaler = torch.amp.GradScaler(hardware.device.type, enabled=scaling)
+    optimizer = OPTIMIZERS[settings.optimizer](model, settings)
+    return Trainer(model, model, network.classes, optimizer, average, scaler)
+
+
+def exchange_gradients(trainer: Trainer, hardware: Hardware) -> None:
+    """Let gradients be averaged where several processes train; all of them must get here."""
+    if not hardware.ranks.alone:
+        devices = [hardware.device] if hardware.device.type == "cuda" else None
+        trainer.forward = DistributedDataParallel(trainer.model, device_ids=devices)
+
+
+def store(trainer: Trainer, out: Path) -> None:
+    """Write all that `restore` needs to go on as if the run had never stopped."""
+    tensors = {f"model/{name}": x for name, x in trainer.model.state_dict().items()}
+    if trainer.average is not None:
+        averaged = trainer.average.model.state_dict()
+        tensors |= {f"average/{name}": x for name, x in averaged.items()}
+    for index, entry in trainer.optimizer.state_dict()["state"].items():
+        for key, value in entry.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer/{index}/{key}"] = value
+    progress = {
+        "logs": [asdict(log) for log in trainer.logs],
+        "best": trainer.best,
+        "average_updates": trainer.average.updates if trainer.average else 0,
+        "scaler": trainer.scaler.state_dict(),
+    }
+    save_state(out, tensors, progress)
+
+
+def restore(trainer: Trainer, out: Path) -> None:
+    """Bring a fresh trainer to the last finished epoch of the run in ``out``."""
+    tensors, progress = load_state(out)
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+    trainer.model.load_state_dict(part("model/"))
+    if trainer.average is not None:
+        trainer.average.model.load_state_dict(part("average/"))
+        trainer.average.updates = progress["average_updates"]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in part("optimizer/").items():
+        index, key = name.split("/")
+        state.setdefault(int(index), {})[key] = tensor
+    groups = trainer.optimizer.state_dict()["param_groups"]
+    trainer.optimizer.load_state_dict({"state": state, "param_groups": groups})
+    if trainer.scaler.is_enabled() and progress["scaler"]:
+        trainer.scaler.load_state_dict(progress["scaler"])
+    trainer.logs = [EpochLog(**log) for log in progress["logs"]]
+    trainer.best = progress["best"]
