@@ -1,0 +1,64 @@
+"""One pair of images predicted into one folder."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scdcli.cli.outputoptions import output_settings
+from scdcli.cli.pairoptions import open_given_pair, recorded
+from scdcli.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from scdcli.inference import Predictor
+
+
+def output_folder(before: str, after: str) -> Path:
+    """Where a prediction goes unless told otherwise: ``<before>__<after>`` in this folder."""
+    return Path(f"{_stem(before)}__{_stem(after)}")
+
+
+def require_usable_output(out: Path, before: str, after: str, options: dict[str, Any]) -> None:
+    """Refuse, before any work, an output that is taken or that holds an input."""
+    from scdcli.folder import require_free
+    from scdcli.prediction import SUMMARY
+
+    require_free(out, mark=SUMMARY, overwrite=options["overwrite"])
+    _refuse_inputs_inside(out, before, after, options["model"])
+
+
+def predict_pair(
+    before: str,
+    after: str,
+    out: Path,
+    predictor: "Predictor",
+    options: dict[str, Any],
+    terminal: Terminal,
+) -> dict[str, Any]:
+    """Predict one pair into a new folder; returns its summary."""
+    from scdcli.prediction import write_prediction
+
+    with (
+        open_given_pair(before, after, options, terminal) as pair,
+        terminal.progress("predicting, %", 100) as bar,
+    ):
+        return write_prediction(
+            pair,
+            predictor,
+            out,
+            output_settings(options),
+            recorded=recorded(options),
+            progress=lambda share: bar.update(int(100 * share), 100),
+        )
+
+
+def _refuse_inputs_inside(out: Path, *inputs: str | None) -> None:
+    """Replacing the result must not remove what it is made from."""
+    from scdcli.errors import OutputError
+
+    for name in inputs:
+        if name and Path(name).exists() and out.resolve() in Path(name).resolve().parents:
+            raise OutputError(f"{name} lies in {out}, which is the output; name another folder.")
+
+
+def _stem(path: str) -> str:
+    """The name of a local or remote file without folder, query and suffix."""
+    return Path(path.split("?")[0]).stem

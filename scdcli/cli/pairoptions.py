@@ -1,0 +1,75 @@
+"""How two images are read as a pair: the options, and the pair they open."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scdcli.cli.options import Command, bands_option
+from scdcli.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from scdcli.rasters.pair import Pair
+
+
+def _range(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[float, ...]:
+    """Two numbers with a comma between, the lower first."""
+    try:
+        numbers = tuple(float(part) for part in (text or "").split(",") if part)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not numbers with commas between.") from error
+    if numbers and not _is_range(numbers):
+        raise click.BadParameter(f"{text!r} is not LO,HI, the lower value first.")
+    return numbers
+
+
+def _is_range(numbers: tuple[float, ...]) -> bool:
+    return len(numbers) == 2 and all(map(isfinite, numbers)) and numbers[0] < numbers[1]
+
+
+scale_option = click.option(
+    "--scale",
+    callback=_range,
+    metavar="LO,HI",
+    default=None,
+    help="Values that become 0 and 255, for both dates; by default uint8 is used as it is and "
+    "other types get the 2-98 % range of both dates together.",
+)
+strict_option = click.option(
+    "--strict", is_flag=True, help="Refuse images on different grids; do not warp."
+)
+allow_vrt_option = click.option("--allow-vrt", is_flag=True, help="Also open VRT files.")
+
+
+def pairing_options(command: Command) -> Command:
+    """All options that say how two images become a pair; `open_given_pair` takes them."""
+    for option in (allow_vrt_option, strict_option, scale_option, bands_option):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def open_given_pair(
+    before: str, after: str, options: dict[str, Any], terminal: Terminal
+) -> Iterator["Pair"]:
+    """The pair as `pairing_options` say it is to be read; tells what was done to match the two."""
+    from scdcli.rasters.pair import open_pair
+
+    with open_pair(
+        before,
+        after,
+        bands=options["bands"] or None,
+        scale=options["scale"] or None,
+        strict=options["strict"],
+        allow_vrt=options["allow_vrt"],
+    ) as pair:
+        for note in pair.notes:
+            terminal.note(note)
+        yield pair
+
+
+def recorded(options: dict[str, Any]) -> dict[str, Any]:
+    """What a summary says of these options, JSON-ready."""
+    return {"scale": options["scale"] or None, "strict": options["strict"]}
