@@ -114,3 +114,30 @@ def test_two_scenes_without_crs_must_be_of_one_size():
     before, after = (Grid(300, width, Affine.identity(), None) for width in (400, 401))
     with pytest.raises(PairError, match="sizes differ: 400 x 300 and 401 x 300"):
         align(before, after, NAMES)
+
+
+@given(
+    rows=st.integers(-40, 40),
+    cols=st.integers(-40, 40),
+    shift=st.tuples(st.integers(-50, 50), st.integers(-50, 50)),
+    transform=st.sampled_from([NORTH_UP, ROTATED, SOUTH_UP]),
+)
+def test_a_shift_adds_to_the_offset(rows, cols, shift, transform):
+    before = Grid(300, 400, transform, UTM)
+    after = Grid(300, 400, shifted(rows, cols, before), UTM)
+    alignment = align(before, after, NAMES, shift)
+    assert alignment.offset == (rows + shift[0], cols + shift[1])
+    assert alignment.differences == align(before, after, NAMES).differences
+
+
+def test_a_shift_by_parts_of_a_pixel_is_to_be_warped():
+    alignment = align(BEFORE, BEFORE, NAMES, (0.5, -2))
+    assert (alignment.offset, alignment.differences) == (None, ())
+    assert alignment.share == pytest.approx(299.5 * 398 / 120_000)
+    assert ~alignment.grid.transform @ (BEFORE.transform @ (7, 8)) == pytest.approx((5, 8.5))
+
+
+def test_a_shift_beyond_the_image_leaves_no_overlap():
+    pixels = Grid(300, 400, Affine.identity(), None)
+    with pytest.raises(PairError, match=r"do not overlap: .* top in pixels\)"):
+        align(pixels, pixels, NAMES, (301, 0))

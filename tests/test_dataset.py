@@ -111,6 +111,7 @@ def test_other_types_get_the_stretch_of_prediction(second_tree):
     from scenes import noise, write_scene
 
     from scdcli.rasters.pair import open_pair
+    from scdcli.rasters.pairing import PairSettings
 
     root = second_tree(pairs=1)
     for seed, part in enumerate(("im1", "im2")):
@@ -119,7 +120,7 @@ def test_other_types_get_the_stretch_of_prediction(second_tree):
         write_scene(root / "train" / part / "00000.tif", pixels)
     sample = replace(second_samples(root / "train")[0], bands=(4, 2))
     pair = read_pair(sample, SECOND, cover=False)
-    with open_pair(sample.before, sample.after, bands=(4, 2)) as opened:
+    with open_pair(sample.before, sample.after, PairSettings(bands=(4, 2))) as opened:
         before, after, _ = opened.read(Window(0, 0, 64, 64))
     assert (pair.before.numpy() == before).all()
     assert (pair.after.numpy() == after).all()

@@ -11,6 +11,7 @@ from scdcli.inference import Predictor, default_supertile, predict_windows, prob
 from scdcli.legend import NODATA
 from scdcli.networks.outputs import CoverLogits, Logits, TypeLogits
 from scdcli.rasters.pair import open_pair
+from scdcli.rasters.pairing import PairSettings
 from scdcli.tiling import Tiling
 
 
@@ -35,7 +36,7 @@ def scenes(tmp_path, rng):
 
 
 def whole(paths, predictor, **reading):
-    with open_pair(*paths, **reading) as pair:
+    with open_pair(*paths, PairSettings(**reading)) as pair:
         shape = pair.grid.shape
         layers = np.full((5, *shape), 77, dtype=np.uint8)
         for window, decoded, _ in predict_windows(pair, predictor):

@@ -1,14 +1,17 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import rasterio
 from affine import Affine
 from rasterio.windows import Window
-from scenes import NORTH_UP, ROTATED, SOUTH_UP, noise, write_scene
+from scenes import NORTH_UP, ROTATED, SOUTH_UP, noise, ramp, write_scene
+from scipy.ndimage import binary_erosion
 
 from scdcli.errors import InputError, PairError
 from scdcli.rasters.pair import open_pair
+from scdcli.rasters.pairing import PairSettings
 
 WHOLE = Window(0, 0, 40, 30)
 NO_ALPHA = {"photometric": "MINISBLACK", "alpha": "NO"}
@@ -33,7 +36,7 @@ def scenes(tmp_path):
 @pytest.mark.parametrize("transform", [NORTH_UP, ROTATED, SOUTH_UP])
 def test_uint8_on_one_grid_is_read_as_it_is(scenes, transform):
     paths = scenes(before_profile={"transform": transform}, after_profile={"transform": transform})
-    with open_pair(*paths, strict=True) as pair:
+    with open_pair(*paths, PairSettings(strict=True)) as pair:
         before, after, valid = pair.read(Window(5, 3, 30, 20))
     assert pair.grid.transform == transform
     assert (pair.bands, pair.count, pair.notes, pair.share) == ((1, 2, 3), 3, (), 1.0)
@@ -69,6 +72,41 @@ def test_another_grid_is_warped_and_said(scenes):
     assert "0.5 columns and 0 rows apart" in pair.notes[0]
 
 
+PLACES = {
+    "one grid": {},
+    "half a pixel aside": {"transform": NORTH_UP @ Affine.translation(0.5, -0.25)},
+    "rotated": {"transform": NORTH_UP @ Affine.translation(-21, -48) @ Affine.rotation(20)},
+    "next zone": {"crs": "EPSG:32651", "transform": NEXT_ZONE},
+    "no CRS": {"crs": None},
+}
+
+
+@pytest.mark.parametrize("shift", [(2, -3), (0.5, 0.25), (-1.75, 2.5)])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_shift_moves_after_down_and_right(scenes, place, shift):
+    """AFTER is a plane, so that what it shows at a place is known between pixels too."""
+    plane = ramp(90, 120)
+    before_profile = {"crs": None} if place == "no CRS" else {}
+    after = plane[:, :30, :40] if before_profile else plane
+    paths = scenes(ramp(30, 40), after, before_profile, PLACES[place])
+    settings = PairSettings(scale=(0, 2550))  # a tenth, and nothing is clipped
+    with open_pair(*paths, settings) as pair:
+        _, still, seen = pair.read(WHOLE)
+    with open_pair(*paths, replace(settings, shift=shift)) as pair:
+        _, moved, valid = pair.read(WHOLE)
+    assert pair.provenance["shift"] == list(shift)
+    assert any(f"is moved by {shift[0]} rows and {shift[1]} columns" in note for note in pair.notes)
+    assert valid.sum() > 600
+    # The plane has one slope, also in another CRS: where AFTER moved, it changed by as much.
+    inner = binary_erosion(valid & seen, iterations=2)
+    slope = [np.diff(still[0], axis=axis) for axis in (0, 1)]
+    step = [np.median(each[inner[1:, 1:]]) for each in (slope[0][:, 1:], slope[1][1:])]
+    expected = -(shift[0] * step[0] + shift[1] * step[1])
+    found = (moved - still)[0][inner]
+    assert np.median(found) == pytest.approx(expected, abs=0.01)
+    np.testing.assert_allclose(found, expected, atol=0.08)  # 1/8 pixel, the tolerance of GDAL
+
+
 @pytest.mark.parametrize(
     ("profile", "phrase"),
     [
@@ -79,14 +117,14 @@ def test_another_grid_is_warped_and_said(scenes):
 )
 def test_strict_refuses_another_grid(scenes, profile, phrase):
     paths = scenes(after_profile=profile)
-    with pytest.raises(PairError, match=phrase), open_pair(*paths, strict=True):
+    with pytest.raises(PairError, match=phrase), open_pair(*paths, PairSettings(strict=True)):
         pass
 
 
 def test_strict_refuses_another_size(scenes):
     paths = scenes(after=noise((3, 31, 40)))
     message = "extent is 40 x 30 and 40 x 31 pixels"
-    with pytest.raises(PairError, match=message), open_pair(*paths, strict=True):
+    with pytest.raises(PairError, match=message), open_pair(*paths, PairSettings(strict=True)):
         pass
 
 
@@ -122,7 +160,7 @@ def test_one_stretch_serves_both_dates(scenes):
 def test_the_user_may_give_the_stretch(scenes):
     before = np.full((1, 30, 40), 500, "uint16")
     paths = scenes(before, before)
-    with open_pair(*paths, scale=(0, 1000)) as pair:
+    with open_pair(*paths, PairSettings(scale=(0, 1000))) as pair:
         assert pair.read(WHOLE)[0].max() == 127.5
 
 
@@ -139,7 +177,7 @@ def test_different_numbers_of_bands_need_a_choice(scenes):
     message = r"a\.tif has 3 bands and .*b\.tif has 4; .*--bands"
     with pytest.raises(PairError, match=message), open_pair(*paths):
         pass
-    with open_pair(*paths, bands=(3, 1)) as pair:
+    with open_pair(*paths, PairSettings(bands=(3, 1))) as pair:
         before, after, _ = pair.read(WHOLE)
     np.testing.assert_array_equal(before, noise((3, 30, 40), seed=1)[[2, 0]])
     np.testing.assert_array_equal(after, noise((4, 30, 40))[[2, 0]])
@@ -148,7 +186,7 @@ def test_different_numbers_of_bands_need_a_choice(scenes):
 
 def test_bands_out_of_range_are_refused(scenes):
     message = r"asks for band 4, but .*a\.tif has bands 1 to 3"
-    with pytest.raises(PairError, match=message), open_pair(*scenes(), bands=(1, 4)):
+    with pytest.raises(PairError, match=message), open_pair(*scenes(), PairSettings(bands=(1, 4))):
         pass
 
 
@@ -171,7 +209,7 @@ def test_a_band_marked_as_alpha_cannot_be_asked_for(scenes):
             pair.notes[0] == f"Band 4 of {paths[0]} is marked as alpha: it masks, and is no data."
         )
     message = r"band 4 of .*a\.tif is marked as alpha.*-colorinterp_4 undefined"
-    with pytest.raises(InputError, match=message), open_pair(*paths, bands=(1, 4)):
+    with pytest.raises(InputError, match=message), open_pair(*paths, PairSettings(bands=(1, 4))):
         pass
 
 

@@ -56,15 +56,15 @@ def open_given_pair(
 ) -> Iterator["Pair"]:
     """The pair as `pairing_options` say it is to be read; tells what was done to match the two."""
     from scdcli.rasters.pair import open_pair
+    from scdcli.rasters.pairing import PairSettings
 
-    with open_pair(
-        before,
-        after,
+    settings = PairSettings(
         bands=options["bands"] or None,
         scale=options["scale"] or None,
         strict=options["strict"],
         allow_vrt=options["allow_vrt"],
-    ) as pair:
+    )
+    with open_pair(before, after, settings) as pair:
         for note in pair.notes:
             terminal.note(note)
         yield pair

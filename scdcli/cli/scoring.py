@@ -117,9 +117,10 @@ def predict_with(predictor: "Predictor", bands: tuple[int, ...] | None) -> "Pred
     """What predicts a pair, for `pairs_of_predictor`."""
     from scdcli.inference import predict_windows
     from scdcli.rasters.pair import open_pair
+    from scdcli.rasters.pairing import PairSettings
 
     def predict(before: Path, after: Path) -> Iterator["PredictedWindow"]:
-        with open_pair(before, after, bands=bands) as pair:
+        with open_pair(before, after, PairSettings(bands=bands)) as pair:
             for window, decoded, _ in predict_windows(pair, predictor):
                 yield window, decoded.from_class, decoded.to_class
 

@@ -11,6 +11,7 @@ from scdcli.labelled.dataset import other_bands, read_images
 from scdcli.labelled.division import part_of
 from scdcli.labelled.samples import Sample
 from scdcli.rasters.pair import open_pair
+from scdcli.rasters.pairing import PairSettings
 
 MOST_PAIRS = 200
 WINDOW = 256  # pixels, of a scene
@@ -55,7 +56,7 @@ def _scene_images(sample: Sample, windows: int) -> Iterator[NDArray[np.generic]]
     part = part_of(sample)
     height, width = min(WINDOW, part.height), min(WINDOW, part.width)
     rng = np.random.default_rng(0)
-    with open_pair(sample.before, sample.after, bands=sample.bands) as pair:
+    with open_pair(sample.before, sample.after, PairSettings(bands=sample.bands)) as pair:
         for _ in range(windows):
             top = part.top + int(rng.integers(part.height - height + 1))
             left = part.left + int(rng.integers(part.width - width + 1))

@@ -14,6 +14,7 @@ from scdcli.labelled.classmap import read_label
 from scdcli.labelled.samples import Sample
 from scdcli.legend import NODATA, UNCHANGED, Legend
 from scdcli.rasters.pair import open_pair
+from scdcli.rasters.pairing import PairSettings
 from scdcli.rasters.scene import open_scene, read_window, spectral_bands, valid_window
 
 
@@ -105,7 +106,7 @@ def _read_bytes(
 
 
 def _read_stretched(sample: Sample) -> list[tuple[NDArray[Any], NDArray[np.bool_]]]:
-    with open_pair(sample.before, sample.after, bands=sample.bands) as pair:
+    with open_pair(sample.before, sample.after, PairSettings(bands=sample.bands)) as pair:
         before, after, seen = pair.read(Window(0, 0, pair.grid.width, pair.grid.height))
     for image in (before, after):
         image[:, ~seen] = image[:, seen].mean(axis=1, keepdims=True) if seen.any() else 0

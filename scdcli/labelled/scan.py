@@ -27,6 +27,7 @@ from scdcli.naming import crs_name
 from scdcli.rasters.alignment import align
 from scdcli.rasters.bands import choose_bands
 from scdcli.rasters.pair import open_pair
+from scdcli.rasters.pairing import PairSettings
 from scdcli.rasters.scene import Scene, open_scene, scene_grid
 
 Progress = Callable[[int, int], None]
@@ -174,7 +175,7 @@ def _scan_scene(sample: Sample, legend: Legend) -> DatasetScan:
     found = DatasetScan(1, DatasetCounts.empty(len(legend)))
     counts, half = found.counts, 0
     try:
-        with open_pair(sample.before, sample.after, bands=sample.bands) as pair:
+        with open_pair(sample.before, sample.after, PairSettings(bands=sample.bands)) as pair:
             with open_scene(sample.before) as before:
                 _note_facts(found, before, pair.bands)
             drawn = read_drawn(sample, pair.grid, legend)

@@ -14,6 +14,7 @@ from scdcli.labelled.samples import Part, Sample
 from scdcli.labelled.scenelabels import Drawn, open_scene_labels, read_drawn
 from scdcli.legend import NODATA, Legend
 from scdcli.rasters.pair import open_pair
+from scdcli.rasters.pairing import PairSettings
 from scdcli.rasters.stretch import Stretch
 
 # Windows without a single label are drawn again, so often at most.
@@ -42,8 +43,9 @@ class PreparedScene:
         """
         sample = self.sample
         window = Window(part.left, part.top, part.width, part.height)
+        settings = PairSettings(bands=self.bands, stretch=self.stretch)
         with (
-            open_pair(sample.before, sample.after, bands=self.bands, stretch=self.stretch) as pair,
+            open_pair(sample.before, sample.after, settings) as pair,
             open_scene_labels(sample, self.grid, self.legend, self.drawn) as read_classes,
         ):
             before, after, valid = pair.read(window)
@@ -99,7 +101,7 @@ def prepare(sample: Sample, legend: Legend) -> PreparedScene:
     Raises:
         ScdError: Its files cannot be read, or do not fit each other.
     """
-    with open_pair(sample.before, sample.after, bands=sample.bands) as pair:
+    with open_pair(sample.before, sample.after, PairSettings(bands=sample.bands)) as pair:
         drawn = read_drawn(sample, pair.grid, legend)
         return PreparedScene(sample, pair.grid, pair.bands, pair.stretch, drawn, legend)
 

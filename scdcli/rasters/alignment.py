@@ -1,7 +1,7 @@
 """How AFTER lies on the BEFORE grid: pixel on pixel, shifted by whole pixels, or to be warped."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -29,43 +29,57 @@ class Alignment:
     """Where AFTER lies.
 
     Attributes:
+        grid: Where the BEFORE grid lies for AFTER: moved the other way when AFTER is moved.
         offset: (row, col) of AFTER's first pixel on the BEFORE grid; None when it must be warped.
         share: Share of the BEFORE grid that AFTER covers, above 0 to 1.
         window: The part of AFTER, in its own pixels, that lies on the BEFORE grid.
         differences: How the grids differ, one phrase with both values each; empty when equal.
     """
 
+    grid: Grid
     offset: tuple[int, int] | None
     share: float
     window: Window
     differences: tuple[str, ...]
 
 
-def align(before: Grid, after: Grid, names: tuple[str, str]) -> Alignment:
+def align(
+    before: Grid, after: Grid, names: tuple[str, str], shift: tuple[float, float] = (0.0, 0.0)
+) -> Alignment:
     """How the second grid lies on the first.
 
     Args:
         before: Grid of the earlier scene, which rules.
         after: Grid of the later scene.
         names: Both files, for the errors.
+        shift: (rows, cols) of the BEFORE grid by which AFTER is moved, down and right.
 
     Raises:
         PairError: Only one has a CRS, neither has one and the sizes differ, or they do not overlap.
     """
     if before.crs is None or after.crs is None:
-        return _align_pixels(before, after, names)
-    onto = ~before.transform @ after.transform
+        _require_pixel_grids(before, after, names)
+        differences = []
+        # Neither CRS nor transform says where the scenes lie: only their pixels do.
+        before, after = (replace(grid, transform=Affine.identity()) for grid in (before, after))
+    else:
+        differences = list(_differences(before, after, ~before.transform @ after.transform))
+    # Moving AFTER one way is moving the grid the other way, whatever the CRS of AFTER.
+    rows, cols = shift
+    grid = replace(before, transform=before.transform @ Affine.translation(-cols, -rows))
+    onto = ~grid.transform @ after.transform
     offset = _whole_offset(onto, after) if before.crs == after.crs else None
-    covered, share = _overlap(before, after, names)
+    covered, share = _overlap(grid, after, names)
     left, top, right, bottom = covered
     window = Window.from_slices(
         (int(top), min(int(np.ceil(bottom)), after.height)),
         (int(left), min(int(np.ceil(right)), after.width)),
     )
-    return Alignment(offset, share, window, tuple(_differences(before, after, onto)))
+    return Alignment(grid, offset, share, window, tuple(differences))
 
 
-def _align_pixels(before: Grid, after: Grid, names: tuple[str, str]) -> Alignment:
+def _require_pixel_grids(before: Grid, after: Grid, names: tuple[str, str]) -> None:
+    """Refuse two scenes of which not both have a CRS, unless neither does and the sizes agree."""
     if (before.crs is None) != (after.crs is None):
         first, second = (crs_name(grid.crs) or "no CRS" for grid in (before, after))
         raise PairError(
@@ -77,8 +91,6 @@ def _align_pixels(before: Grid, after: Grid, names: tuple[str, str]) -> Alignmen
             f"neither {names[0]} nor {names[1]} has a CRS, and their sizes differ: "
             f"{_size(before)} and {_size(after)} pixels. Give both a CRS, or crop them alike."
         )
-    whole = Window(0, 0, after.width, after.height)
-    return Alignment((0, 0), 1.0, whole, ())
 
 
 def _whole_offset(onto: Affine, after: Grid) -> tuple[int, int] | None:
@@ -113,9 +125,10 @@ def _overlap(
             f"of {names[0]}: {error}. Reproject it with gdalwarp."
         ) from error
     if share * before.height * before.width < 1:
+        unit = crs_name(before.crs) or "pixels"
         raise PairError(
             f"{names[0]} and {names[1]} do not overlap: they cover {_bounds(before, before)} and "
-            f"{_bounds(after, before)} (left, bottom, right, top in {crs_name(before.crs)}). "
+            f"{_bounds(after, before)} (left, bottom, right, top in {unit}). "
             "Check that both show the same place and that their CRS is right."
         )
     # Rounding in the CRS must not turn full cover into 99.99999 %.

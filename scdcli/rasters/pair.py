@@ -16,16 +16,9 @@ from scdcli.errors import PairError
 from scdcli.grid import Grid
 from scdcli.rasters.alignment import Alignment, align
 from scdcli.rasters.bands import choose_bands
-from scdcli.rasters.scene import (
-    Reader,
-    Scene,
-    alpha_bands,
-    describe,
-    open_scene,
-    scene_grid,
-    scene_reader,
-    spectral_bands,
-)
+from scdcli.rasters.pairing import DEFAULTS, PairSettings
+from scdcli.rasters.pairrecord import Matched, notes, provenance
+from scdcli.rasters.scene import Reader, Scene, open_scene, scene_grid, scene_reader
 from scdcli.rasters.stretch import Stretch, fixed_stretch, joint_stretch, sample
 from scdcli.rasters.warp import warped_reader
 
@@ -82,26 +75,14 @@ class Pair:
 
 @contextmanager
 def open_pair(
-    before: str | Path,
-    after: str | Path,
-    *,
-    bands: tuple[int, ...] | None = None,
-    scale: tuple[float, float] | None = None,
-    stretch: Stretch | None = None,
-    strict: bool = False,
-    allow_vrt: bool = False,
+    before: str | Path, after: str | Path, settings: PairSettings = DEFAULTS
 ) -> Iterator[Pair]:
     """Two scenes as one pair on the grid of the first.
 
     Args:
         before: The earlier scene; its grid rules.
         after: The later scene, warped onto that grid where it does not lie on it.
-        bands: Band numbers to use of either file, from 1; all but alpha by default.
-        scale: Values that become 0 and 255; by default uint8 is used as it is, and other types
-            get the 2 to 98 % range of both dates together.
-        stretch: The stretch found when the same pair was opened before, to save finding it.
-        strict: Refuse two scenes that do not lie on exactly the same grid.
-        allow_vrt: Also open VRT files.
+        settings: Bands, values and places to read.
 
     Raises:
         InputError: A file cannot be opened or read, or is of a kind that cannot be compared.
@@ -109,35 +90,44 @@ def open_pair(
     """
     with ExitStack() as stack:
         stack.enter_context(rasterio.Env(**_cache_limit()))
-        scenes = []
-        for path in (before, after):
-            dataset = stack.enter_context(open_scene(path, allow_vrt=allow_vrt))
-            scenes.append(Scene(path, dataset, scene_grid(dataset, path)))
-        first, second = scenes
-        chosen = choose_bands(first, second, bands)
-        alignment = align(first.grid, second.grid, (first.name, second.name))
-        if strict and alignment.differences:
-            raise PairError(
-                f"{first.name} and {second.name} are not on the same grid: "
-                f"{'; '.join(alignment.differences)}. Leave out --strict to have the second "
-                "warped onto the first."
-            )
-        stretch = stretch or _choose_stretch(first, second, chosen, alignment, scale)
-        if alignment.offset is None:
-            view = warped_reader(second.dataset, first.grid, chosen, after)
+        first = _open(stack, before, settings)
+        second = _open(stack, after, settings)
+        matched = _match(first, second, settings)
+        bands = matched.bands
+        if matched.alignment.offset is None:
+            view = warped_reader(second.dataset, matched.alignment.grid, bands, after)
             read_after = stack.enter_context(view)
         else:
-            read_after = scene_reader(second.dataset, chosen, after, alignment.offset)
+            read_after = scene_reader(second.dataset, bands, after, matched.alignment.offset)
         yield Pair(
             grid=first.grid,
-            bands=chosen,
-            notes=tuple(_notes(first, second, chosen, alignment, stretch)),
-            provenance=_provenance(first, second, chosen, alignment, stretch),
-            share=alignment.share,
-            stretch=stretch,
-            read_before=scene_reader(first.dataset, chosen, before),
+            bands=bands,
+            notes=tuple(notes(matched)),
+            provenance=provenance(matched),
+            share=matched.alignment.share,
+            stretch=matched.stretch,
+            read_before=scene_reader(first.dataset, bands, before),
             read_after=read_after,
         )
+
+
+def _open(stack: ExitStack, path: str | Path, settings: PairSettings) -> Scene:
+    dataset = stack.enter_context(open_scene(path, allow_vrt=settings.allow_vrt))
+    return Scene(path, dataset, scene_grid(dataset, path))
+
+
+def _match(first: Scene, second: Scene, settings: PairSettings) -> Matched:
+    """Settle bands, place and values of a pair."""
+    bands = choose_bands(first, second, settings.bands)
+    alignment = align(first.grid, second.grid, (first.name, second.name), settings.shift)
+    if settings.strict and alignment.differences:
+        raise PairError(
+            f"{first.name} and {second.name} are not on the same grid: "
+            f"{'; '.join(alignment.differences)}. Leave out --strict to have the second "
+            "warped onto the first."
+        )
+    stretch = settings.stretch or _choose_stretch(first, second, bands, alignment, settings.scale)
+    return Matched(first, second, settings, bands, alignment, stretch)
 
 
 def _cache_limit() -> dict[str, int]:
@@ -175,52 +165,3 @@ def _family(dtype: str) -> str:
     if dtype == "uint8":
         return dtype
     return "float" if dtype.startswith("float") else "integer"
-
-
-def _notes(
-    first: Scene,
-    second: Scene,
-    bands: tuple[int, ...],
-    alignment: Alignment,
-    stretch: Stretch | None,
-) -> Iterator[str]:
-    if alignment.offset is None:
-        yield (
-            f"{second.name} is warped onto the grid of {first.name} (bilinear): "
-            f"{'; '.join(alignment.differences)}."
-        )
-    if alignment.share < 1:
-        yield (
-            f"{second.name} covers {int(1000 * alignment.share) / 10} % of {first.name}; "
-            "the rest becomes nodata."
-        )
-    if first.grid.crs is None:
-        yield "Neither image has a CRS: they are compared pixel by pixel, areas are in pixels."
-    for scene in (first, second):
-        for band in alpha_bands(scene.dataset):
-            yield f"Band {band} of {scene.name} is marked as alpha: it masks, and is no data."
-    counts = [len(spectral_bands(scene.dataset)) for scene in (first, second)]
-    if counts != [len(bands)] * 2:
-        used = ", ".join(str(band) for band in bands)
-        yield f"Bands {used} are used of the {counts[0]} and {counts[1]} bands."
-    if stretch is not None:
-        yield f"One stretch to 0-255 for both dates: {stretch}."
-
-
-def _provenance(
-    first: Scene,
-    second: Scene,
-    bands: tuple[int, ...],
-    alignment: Alignment,
-    stretch: Stretch | None,
-) -> dict[str, Any]:
-    return {
-        "before": describe(first.dataset, first.path),
-        "after": describe(second.dataset, second.path),
-        "bands": list(bands),
-        "alignment": "warped" if alignment.offset is None else "pixel on pixel",
-        "offset": None if alignment.offset is None else list(alignment.offset),
-        "grid_differences": list(alignment.differences),
-        "overlap": round(alignment.share, 6),
-        "stretch": None if stretch is None else {"low": stretch.low, "high": stretch.high},
-    }

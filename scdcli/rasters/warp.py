@@ -11,7 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
@@ -25,6 +27,7 @@ from scdcli.rasters.scene import Reader, reading
 
 BLOCK = 1024  # pixels
 CACHE_BYTES = 256 * 2**20
+ANY_CRS = CRS.from_epsg(3857)  # GDAL warps nothing without one; from and to the same, it is idle
 
 
 @contextmanager
@@ -33,15 +36,20 @@ def warped_reader(
 ) -> Iterator[Reader]:
     """Reads the scene as it lies on ``grid``, bilinear, NaN where it has no measurement.
 
+    Without a CRS in the grid, the grid lies on the pixels of the scene.
+
     Raises:
         InputError: The scene cannot be warped onto the grid.
     """
+    placed = {"crs": grid.crs}
+    if grid.crs is None:
+        placed = {"src_crs": ANY_CRS, "crs": ANY_CRS, "src_transform": Affine.identity()}
     try:
         # NaN in float32 carries nodata, alpha, masks and the outside alike; an added alpha band
         # fails for int16 and for float sources with nodata.
         view = WarpedVRT(
             dataset,
-            crs=grid.crs,
+            **placed,
             transform=grid.transform,
             height=grid.height,
             width=grid.width,
