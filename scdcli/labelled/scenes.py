@@ -5,15 +5,14 @@ polygons, ``changes.gpkg``; or ``ROOT/pairs.csv`` with the columns ``before, aft
 ``from, to`` or ``changes``.
 """
 
-import csv
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from scdcli.errors import DatasetError
 from scdcli.labelled.samples import Listing, Sample
 from scdcli.labelled.stems import find_file
+from scdcli.pairlist import NEEDED, Table, pair_name, read_table
 
 IMAGES = (".tif", ".tiff", ".jp2", ".img", ".png")
 VECTORS = (".gpkg", ".geojson", ".fgb", ".shp")
@@ -21,8 +20,8 @@ TRUTH = "truth"
 CHANGES = "changes"
 AOI = "aoi"
 TABLE = "pairs.csv"
-NEEDED = ("before", "after")
-COLUMNS = {*NEEDED, "from", "to", CHANGES, AOI, "name"}
+OTHER = {"name", "output"}  # the latter is for scd predict
+COLUMNS = {*NEEDED, "from", "to", CHANGES, AOI, *OTHER}
 
 
 def scenes_layout(folder: Path) -> Listing | None:
@@ -42,14 +41,15 @@ def table_layout(folder: Path) -> Listing | None:
     """The scenes that ``pairs.csv`` lists, files relative to it; None without the table.
 
     Raises:
-        DatasetError: The table cannot be read or has other columns.
+        DatasetError: The table cannot be opened or has other columns.
+        InputError: It is no text with cells.
     """
     table = folder / TABLE
     if not table.is_file():
         return None
     samples, problems = [], []
-    for line, row in _rows(table):
-        files = {column: folder / name for column, name in row.items() if column != "name"}
+    for line, row in _read(table).rows:
+        files = {column: folder / path for column, path in row.items() if column not in OTHER}
         missing = [str(file) for file in files.values() if not file.is_file()]
         labels = [files[key] for key in ("from", "to", CHANGES) if key in files]
         if missing:
@@ -60,7 +60,7 @@ def table_layout(folder: Path) -> Listing | None:
                 f"after and either from and to, or {CHANGES}"
             )
         else:
-            name = row.get("name") or f"{files['before'].stem}__{files['after'].stem}"
+            name = row.get("name") or pair_name(row["before"], row["after"])
             before, after = (files[key] for key in NEEDED)
             scene = Sample(name, before, after, labels[0], labels[-1], windowed=True)
             samples.append(replace(scene, aoi=files.get(AOI)))
@@ -72,24 +72,18 @@ def is_drawn(path: Path) -> bool:
     return path.suffix.lower() in VECTORS
 
 
-def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and filled cells of each row."""
+def _read(path: Path) -> Table:
+    """The table, once its columns are those of labelled scenes."""
     try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            columns = set(reader.fieldnames or ())
-            if not columns >= set(NEEDED) or columns - COLUMNS:
-                raise DatasetError(
-                    f"{table} has the columns {', '.join(reader.fieldnames or ()) or 'none'}; it "
-                    f"needs before, after and either from, to or {CHANGES}; name and {AOI} may be "
-                    "there too."
-                )
-            for row in reader:
-                cells = {key: str(value).strip() for key, value in row.items() if key and value}
-                if cells:
-                    yield reader.line_num, {key: value for key, value in cells.items() if value}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{table} cannot be read: {error}; write it as UTF-8 text.") from error
+        table = read_table(path.read_bytes(), str(path))
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror}.") from error
+    if not set(NEEDED) <= set(table.columns) <= COLUMNS | {""}:
+        raise DatasetError(
+            f"{path} has the columns {', '.join(table.columns) or 'none'}; it needs before, after "
+            f"and either from, to or {CHANGES}; name and {AOI} may be there too."
+        )
+    return table
 
 
 def _with_own_names(samples: list[Sample]) -> list[Sample]:
