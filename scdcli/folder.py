@@ -5,7 +5,11 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from scdcli.errors import OutputError
+
+LOCK = ".lock"
 
 
 def require_free(
@@ -31,7 +35,7 @@ def require_free(
             f"{folder} holds no {mark}, so it was not made by this command and is not replaced; "
             "name another folder, or remove it yourself."
         )
-    foreign = sorted({path.name for path in folder.iterdir()} - set(only)) if only else []
+    foreign = sorted({path.name for path in folder.iterdir()} - {LOCK, *only}) if only else []
     if foreign:
         raise OutputError(
             f"{folder} also holds {foreign[0]}, which this command did not make, and is not "
@@ -41,7 +45,12 @@ def require_free(
 
 @contextmanager
 def folder_at_once(
-    folder: Path, *, mark: str, overwrite: bool, only: Collection[str] | None = None
+    folder: Path,
+    *,
+    mark: str,
+    overwrite: bool,
+    only: Collection[str] | None = None,
+    kept: str | None = None,
 ) -> Iterator[Path]:
     """A hidden folder to write in; it takes its name at the end, or vanishes.
 
@@ -50,35 +59,114 @@ def folder_at_once(
         mark: As in `require_free`.
         overwrite: As in `require_free`.
         only: As in `require_free`.
+        kept: Name of a folder in it that outlives an interruption or a failure to write, once
+            something lies in it, and is there again the next time. It never reaches the
+            destination.
 
     Raises:
-        OutputError: The destination is taken, or cannot be written.
+        OutputError: The destination is taken, is being written by another process, or cannot be
+            written.
     """
     folder = folder.resolve()
-    require_free(folder, mark=mark, overwrite=overwrite, only=only)
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial = partial_folder(folder)
     made = [parent for parent in folder.parents if not parent.exists()]
+    surviving: str | None = None
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        yield partial
-        # Asked again: another run may have finished here meanwhile.
         require_free(folder, mark=mark, overwrite=overwrite, only=only)
-        _swap(partial, folder)
+        partial.mkdir(parents=True, exist_ok=True)
+        with _locked(partial, folder):
+            _restore(folder)
+            require_free(folder, mark=mark, overwrite=overwrite, only=only)
+            _clear(partial, kept)
+            try:
+                yield partial
+                # Asked again: another run may have finished here meanwhile.
+                require_free(folder, mark=mark, overwrite=overwrite, only=only)
+                if kept:
+                    _remove(partial / kept)
+                _swap(partial, folder)
+            except BaseException as error:
+                surviving = kept if _may_go_on(error) and _filled(partial, kept) else None
+                raise
+            finally:
+                _clear(partial, surviving)
+                if not surviving:
+                    _remove(partial)
     except OSError as error:
         raise OutputError(
             f"{folder} cannot be written ({error.strerror or error}); see that its parent may be "
             "written to and has room, or name another folder."
         ) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
         if not folder.exists():
             _remove_empty(made)
 
 
+def partial_folder(folder: Path) -> Path:
+    """Where the work on a destination lies until it is finished."""
+    folder = folder.resolve()
+    return folder.with_name(f".{folder.name}.partial")
+
+
+@contextmanager
+def _locked(partial: Path, folder: Path) -> Iterator[None]:
+    """One process at a time; the lock goes with the process, however that ends.
+
+    Raises:
+        OutputError: Another process holds it.
+    """
+    lock = FileLock(partial / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise OutputError(
+            f"{folder} is being written by another process; wait for it, or name another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        for place in (partial, folder):  # the folder has moved if all went well
+            (place / LOCK).unlink(missing_ok=True)
+
+
+def _may_go_on(error: BaseException) -> bool:
+    """Whether the same work can succeed later: it was stopped, or could not be written."""
+    return not isinstance(error, Exception) or isinstance(error, (OSError, OutputError))
+
+
+def _filled(partial: Path, kept: str | None) -> bool:
+    return kept is not None and (partial / kept).is_dir() and any((partial / kept).iterdir())
+
+
+def _clear(partial: Path, kept: str | None) -> None:
+    if partial.is_dir():
+        for path in partial.iterdir():
+            if path.name not in (kept, LOCK):
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _restore(folder: Path) -> None:
+    """Bring back the older result that a process killed in `_swap` had put aside."""
+    old = _aside(folder)
+    if old.exists() and not folder.exists():
+        old.replace(folder)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
+
+
 def _swap(partial: Path, folder: Path) -> None:
     """Put the new folder in place; at every moment the old or the new one is there in full."""
-    old = folder.with_name(f".{folder.name}.old")
+    old = _aside(folder)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.replace(old)

@@ -104,16 +104,31 @@ def predict_windows(
     """
     require_bands(predictor.loaded, pair)
     for tile in supertiles(pair.grid.height, pair.grid.width, predictor.tiling):
-        channels = READOUTS[predictor.output].channels(predictor.classes)
-        blend = Blend(tile.core, channels, predictor.tiling)
-        valid = np.zeros((tile.core.height, tile.core.width), dtype=bool)
-        for chip, probabilities in _predict_chips(_read_chips(pair, tile, predictor), predictor):
-            blend.add(chip.window, probabilities)
-            _mark(valid, tile.core, chip)
-        decoded = decode(
-            blend.mean(), predictor.output, predictor.classes, threshold=predictor.threshold
-        )
-        yield tile.core, decoded.masked(valid), valid
+        yield tile.core, *predict_supertile(pair, tile, predictor)
+
+
+def predict_supertile(
+    pair: Pair, tile: Supertile, predictor: Predictor
+) -> tuple[Decoded, NDArray[np.bool_]]:
+    """Class maps of one supertile core, and where both dates have measurements.
+
+    The result depends on nothing but the pixels under the supertile's chips.
+
+    Raises:
+        InputError: An image cannot be read.
+        ModelError: The network gives values that are not numbers.
+    """
+    blend = Blend(
+        tile.core, READOUTS[predictor.output].channels(predictor.classes), predictor.tiling
+    )
+    valid = np.zeros((tile.core.height, tile.core.width), dtype=bool)
+    for chip, probabilities in _predict_chips(_read_chips(pair, tile, predictor), predictor):
+        blend.add(chip.window, probabilities)
+        _mark(valid, tile.core, chip)
+    decoded = decode(
+        blend.mean(), predictor.output, predictor.classes, threshold=predictor.threshold
+    )
+    return decoded.masked(valid), valid
 
 
 @torch.inference_mode()

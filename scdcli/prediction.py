@@ -2,17 +2,15 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from scdcli import __version__
 from scdcli.changes.area import measure_ground
 from scdcli.changes.strips import find_runs, read_strips
 from scdcli.changes.style import polygon_qml
@@ -21,11 +19,12 @@ from scdcli.changes.trace import trace
 from scdcli.changes.vector import DRIVERS, write_polygons
 from scdcli.clock import timestamp
 from scdcli.decode import Decoded
-from scdcli.errors import UnknownName
+from scdcli.errors import OutputError, UnknownName
 from scdcli.folder import folder_at_once
-from scdcli.inference import Predictor, predict_windows
+from scdcli.inference import Predictor, predict_supertile, require_bands
+from scdcli.journal import JOURNAL, Journal, Layers, differences, open_journal
 from scdcli.legend import TRANSITION_NODATA, UNCHANGED, Legend, split_transition, transition_code
-from scdcli.provenance import describe_grid, describe_model, describe_run, tags
+from scdcli.provenance import describe_prediction, tags
 from scdcli.rasters.cog import Write, cog_writer
 from scdcli.rasters.maps import PROBABILITY_MAP, TRANSITION_MAP, RasterKind, class_map
 from scdcli.rasters.pair import Pair
@@ -36,10 +35,12 @@ from scdcli.rasters.sidecar import (
     write_probability_qml,
     write_qml,
 )
+from scdcli.tiling import supertiles
 
 SUMMARY = "summary.json"
 COVERS = ("before_cover", "after_cover")
-Layers = dict[str, NDArray[Any]]
+VECTORS = ("formats", "min_area")
+"""Settings that rasters do not depend on."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class OutputSettings:
     formats: tuple[str, ...] = ("gpkg",)
     min_area: float = 0.0  # of a polygon, m² (pixels without a CRS)
     overwrite: bool = False
+    resume: bool = False  # go on with what an interrupted run left; leave a finished one alone
 
 
 def write_prediction(
@@ -75,7 +77,7 @@ def write_prediction(
         The content of ``summary.json``.
 
     Raises:
-        OutputError: ``out`` exists, or cannot be written.
+        OutputError: ``out`` exists, cannot be written, or is to be resumed with other settings.
         InputError: An image cannot be read.
         ModelError: The model does not fit the images.
         UnknownName: No such vector format.
@@ -85,19 +87,19 @@ def write_prediction(
             raise UnknownName("vector format", name, (*DRIVERS, "none"))
     started = time.perf_counter()
     legend = predictor.loaded.header.legend
-    with folder_at_once(out, mark=SUMMARY, overwrite=settings.overwrite) as folder:
-        codes = _write_rasters(pair, predictor, folder, settings, progress)
+    record = describe_prediction(pair, predictor, _written(settings) | recorded)
+    if settings.resume and (finished := _finished(out, record, overwrite=settings.overwrite)):
+        return finished
+    with folder_at_once(out, mark=SUMMARY, overwrite=settings.overwrite, kept=JOURNAL) as folder:
+        journal = open_journal(folder, _identity(record, predictor), resume=settings.resume)
+        codes = _write_rasters(pair, predictor, folder, settings, journal, progress)
         tally = _write_polygons(pair, legend, folder, settings, codes)
         write_transitions(folder / "transitions.csv", tally.transitions(legend))
-        summary = {
-            "scd": __version__,
+        summary = record | {
             "created": timestamp().isoformat(),
-            "inputs": pair.provenance,
             "notes": list(pair.notes),
-            "model": describe_model(predictor.loaded),
-            "settings": describe_run(predictor) | asdict(settings) | recorded,
-            "grid": describe_grid(pair.grid),
             **tally.to_dict(legend),
+            "supertiles_resumed": journal.resumed,
             "seconds": round(time.perf_counter() - started, 2),
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
@@ -105,11 +107,46 @@ def write_prediction(
     return json.loads(text)  # type: ignore[no-any-return]  # as a reader of the file sees it
 
 
+def _written(settings: OutputSettings) -> dict[str, Any]:
+    """The settings that tell one prediction from another."""
+    written = asdict(settings)
+    del written["overwrite"], written["resume"]
+    return written
+
+
+def _identity(record: dict[str, Any], predictor: Predictor) -> dict[str, Any]:
+    """What of a record the pixels and the numbers of supertiles depend on."""
+    settings = {key: value for key, value in record["settings"].items() if key not in VECTORS}
+    return record | {"settings": settings, "supertile": predictor.tiling.supertile}
+
+
+def _finished(out: Path, record: dict[str, Any], *, overwrite: bool) -> dict[str, Any] | None:
+    """The summary of a prediction that is there already; None if there is none, or it may go.
+
+    Raises:
+        OutputError: It is another prediction.
+    """
+    try:
+        summary: dict[str, Any] = json.loads((out / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    found = differences({key: summary.get(key) for key in record}, record)
+    if not found:
+        return summary
+    if overwrite:
+        return None
+    raise OutputError(
+        f"{out} is finished, but was made from something else: {found}. Replace it with "
+        "--overwrite, or name another folder."
+    )
+
+
 def _write_rasters(
     pair: Pair,
     predictor: Predictor,
     folder: Path,
     settings: OutputSettings,
+    journal: Journal,
     progress: Callable[[float], None] | None,
 ) -> set[int]:
     """Write every raster with its sidecars; returns the transition codes that occur."""
@@ -123,17 +160,32 @@ def _write_rasters(
             name: stack.enter_context(cog_writer(folder / f"{name}.tif", pair.grid, kind, said))
             for name, kind in kinds.items()
         }
-        for window, decoded, _ in predict_windows(pair, predictor):
-            layers = _layers(decoded)
+        for window, layers in _predict(pair, predictor, journal, settings):
             codes.update(np.unique(layers["transition"]).tolist())
             for name, write in writers.items():
                 write(layers[name], window)
-            done += _pixels(window)
+            done += int(window.height * window.width)
             if progress:
                 progress(done / (pair.grid.height * pair.grid.width))
     for name in kinds:
         _write_sidecars(folder / f"{name}.tif", legend)
     return codes - {UNCHANGED, TRANSITION_NODATA}
+
+
+def _predict(
+    pair: Pair, predictor: Predictor, journal: Journal, settings: OutputSettings
+) -> Iterator[tuple[Window, Layers]]:
+    """The layers of every supertile: from the journal, or predicted and then kept there."""
+    require_bands(predictor.loaded, pair)
+    tiles = supertiles(pair.grid.height, pair.grid.width, predictor.tiling)
+    for number, tile in enumerate(tiles):
+        layers = journal.load(number)
+        if layers is None:
+            decoded, _ = predict_supertile(pair, tile, predictor)
+            layers = _layers(decoded, settings)
+            journal.store(number, layers)
+        layers["transition"] = transition_code(layers["from"], layers["to"])
+        yield tile.core, layers
 
 
 def _write_polygons(
@@ -170,15 +222,15 @@ def _kinds(legend: Legend, settings: OutputSettings) -> dict[str, RasterKind]:
     return kinds
 
 
-def _layers(decoded: Decoded) -> Layers:
-    return {
+def _layers(decoded: Decoded, settings: OutputSettings) -> Layers:
+    layers = {
         "from": decoded.from_class,
         "to": decoded.to_class,
-        "transition": transition_code(decoded.from_class, decoded.to_class),
         "probability": decoded.probability,
-        "before_cover": decoded.before_cover,
-        "after_cover": decoded.after_cover,
     }
+    if settings.land_cover:
+        layers |= {"before_cover": decoded.before_cover, "after_cover": decoded.after_cover}
+    return layers
 
 
 def _write_sidecars(raster: Path, legend: Legend) -> None:
@@ -188,7 +240,3 @@ def _write_sidecars(raster: Path, legend: Legend) -> None:
     entries = transition_entries(legend) if raster.stem == "transition" else class_entries(legend)
     write_aux_xml(raster, entries)
     write_qml(raster, entries)
-
-
-def _pixels(window: Window) -> int:
-    return int(window.height * window.width)

@@ -24,6 +24,19 @@ def tags(pair: Pair, predictor: Predictor) -> dict[str, str]:
     }
 
 
+def describe_prediction(
+    pair: Pair, predictor: Predictor, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Inputs, model and settings, JSON-ready: equal records are the same prediction."""
+    return {
+        "scd": __version__,
+        "inputs": pair.provenance,
+        "model": describe_model(predictor.loaded),
+        "settings": describe_run(predictor) | settings,
+        "grid": describe_grid(pair.grid),
+    }
+
+
 def describe_run(predictor: Predictor) -> dict[str, Any]:
     """How the model was run, JSON-ready."""
     return {

@@ -17,6 +17,7 @@ import click
 
 from scdcli import __version__
 from scdcli.errors import ScdError
+from scdcli.interruption import owning_the_process
 
 # In the order of use; the module scdcli.cli.NAME holds the command NAME.
 COMMANDS = ("predict", "evaluate", "train", "check", "simulate", "models")
@@ -48,7 +49,7 @@ class ScdGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's own signature
         """Run the command; exit 1 with one sentence for our errors, 130 or 143 when stopped."""
         try:
-            with _terminated_like_an_exception():
+            with _terminated_like_an_exception(), owning_the_process():
                 return super().invoke(ctx)
         except ScdError as error:
             raise click.ClickException(str(error)) from error

@@ -1,5 +1,7 @@
 """One pair of images predicted into one folder."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,8 @@ def require_usable_output(out: Path, before: str, after: str, options: dict[str,
     from scdcli.folder import require_free
     from scdcli.prediction import SUMMARY
 
-    require_free(out, mark=SUMMARY, overwrite=options["overwrite"])
+    if not (options["resume"] and (out / SUMMARY).exists()):
+        require_free(out, mark=SUMMARY, overwrite=options["overwrite"])
     _refuse_inputs_inside(out, before, after, options["model"])
 
 
@@ -33,10 +36,14 @@ def predict_pair(
     options: dict[str, Any],
     terminal: Terminal,
 ) -> dict[str, Any]:
-    """Predict one pair into a new folder; returns its summary."""
+    """Predict one pair into a new folder; returns its summary.
+
+    With ``--resume`` a finished prediction is left alone, and its summary returned.
+    """
     from scdcli.prediction import write_prediction
 
     with (
+        _telling_what_is_kept(out, terminal),
         open_given_pair(before, after, options, terminal) as pair,
         terminal.progress("predicting, %", 100) as bar,
     ):
@@ -48,6 +55,20 @@ def predict_pair(
             recorded=recorded(options),
             progress=lambda share: bar.update(int(100 * share), 100),
         )
+
+
+@contextmanager
+def _telling_what_is_kept(out: Path, terminal: Terminal) -> Iterator[None]:
+    """After an interruption, say how to go on."""
+    from scdcli.folder import partial_folder
+
+    try:
+        yield
+    except BaseException:
+        partial = partial_folder(out)
+        if partial.exists():
+            terminal.note(f"What is done lies in {partial}; go on with --resume.")
+        raise
 
 
 def _refuse_inputs_inside(out: Path, *inputs: str | None) -> None:

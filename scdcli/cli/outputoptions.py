@@ -33,11 +33,22 @@ min_area_option = click.option(
     default=0.0,
     help="Smallest polygon, m² (pixels without a CRS); the rasters keep everything.",
 )
+resume_option = click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with what an interrupted run has left, and leave alone what is finished.",
+)
 
 
 def writing_options(command: Command) -> Command:
     """All options that say what a prediction writes; `output_settings` takes them."""
-    for option in (overwrite_option, min_area_option, vector_option, land_cover_option):
+    for option in (
+        resume_option,
+        overwrite_option,
+        min_area_option,
+        vector_option,
+        land_cover_option,
+    ):
         command = option(command)
     return command
 
@@ -51,4 +62,5 @@ def output_settings(options: dict[str, Any]) -> "OutputSettings":
         formats=options["vector"],
         min_area=options["min_area"],
         overwrite=options["overwrite"],
+        resume=options["resume"],
     )

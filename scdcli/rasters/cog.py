@@ -21,6 +21,7 @@ from scdcli import __version__
 from scdcli.clock import timestamp
 from scdcli.errors import OutputError
 from scdcli.grid import Grid
+from scdcli.interruption import mortal
 from scdcli.rasters.maps import RasterKind
 
 BLOCK = 512  # pixels
@@ -118,7 +119,7 @@ def _annotate(dataset: DatasetWriter, kind: RasterKind, tags: Mapping[str, str])
 
 
 def _translate(draft: Path, finished: Path, kind: RasterKind) -> None:
-    with _quiet():
+    with _quiet(), mortal():
         rasterio.shutil.copy(
             draft,
             finished,

@@ -1,0 +1,132 @@
+"""What a prediction has finished so far, supertile by supertile, so that it can go on later.
+
+Every supertile is a file that appears whole, so a process may be killed at any moment; a file that
+does not read back is computed again.
+"""
+
+import json
+import os
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scdcli.errors import OutputError
+
+JOURNAL = "journal"
+"""Name of the journal's folder in the work folder."""
+IDENTITY = "identity.json"
+QUICK = 1  # compression level: class maps shrink tenfold at once
+
+Layers = dict[str, NDArray[Any]]
+Identity = Mapping[str, Any]
+
+
+class Journal:
+    """Finished supertiles by number."""
+
+    def __init__(self, folder: Path, identity: Identity) -> None:
+        """Made by `open_journal`; ``resumed`` counts the supertiles that were found."""
+        self._folder = folder
+        self._identity = identity
+        self.resumed = 0
+
+    def load(self, number: int) -> Layers | None:
+        """The layers of a supertile as they were stored; None if there are none."""
+        path = self._path(number)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                layers = {name: stored[name] for name in stored.files}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+            path.unlink()
+            return None
+        self.resumed += 1
+        return layers
+
+    def store(self, number: int, layers: Layers) -> None:
+        """Keep the layers of a supertile.
+
+        Raises:
+            OSError: There is no room.
+        """
+        if not self._folder.exists():
+            self._begin()
+        path = self._path(number)
+        draft = path.with_suffix(".draft")
+        with draft.open("wb") as stream:
+            with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=QUICK) as archive:
+                for name, layer in layers.items():
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                        np.lib.format.write_array(entry, layer, allow_pickle=False)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(path)
+
+    def _begin(self) -> None:
+        draft = self._folder.with_suffix(".draft")
+        draft.mkdir()
+        text = json.dumps(self._identity, ensure_ascii=False, indent=1)
+        (draft / IDENTITY).write_text(text, encoding="utf-8")
+        draft.replace(self._folder)
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:06d}.npz"
+
+
+def open_journal(work: Path, identity: Identity, *, resume: bool) -> Journal:
+    """The journal in a work folder: what an earlier run left if that is wanted, or a new one.
+
+    Args:
+        work: The work folder.
+        identity: JSON-ready; everything the pixels depend on.
+        resume: Whether to go on with what is there.
+
+    Raises:
+        OutputError: What is there was made from other inputs, or with other settings.
+    """
+    folder = work / JOURNAL
+    if resume and folder.exists():
+        _require_same(folder / IDENTITY, identity, work)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Journal(folder, identity)
+
+
+def _require_same(said: Path, identity: Identity, work: Path) -> None:
+    earlier = json.loads(said.read_text(encoding="utf-8"))
+    found = differences(earlier, identity)
+    if found:
+        raise OutputError(
+            f"{work} was begun with something else: {found}. Repeat the command as it was, or "
+            "leave out --resume to begin anew."
+        )
+
+
+def differences(earlier: Identity, now: Identity) -> str:
+    """The first differing values of two JSON-ready records, in words; empty when equal."""
+    now = json.loads(json.dumps(now))
+    found = list(_differing(earlier, now, ""))
+    more = "" if len(found) <= 3 else f" and {len(found) - 3} more"
+    return "; ".join(found[:3]) + more
+
+
+def _differing(earlier: Any, now: Any, where: str) -> Iterator[str]:  # noqa: ANN401  JSON
+    if isinstance(earlier, dict) and isinstance(now, dict):
+        for key in dict.fromkeys((*earlier, *now)):
+            yield from _differing(
+                earlier.get(key), now.get(key), f"{where} {key}" if where else key
+            )
+    elif earlier != now:
+        yield f"{where} was {_short(earlier)} and is {_short(now)}"
+
+
+def _short(value: Any) -> str:  # noqa: ANN401  JSON
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
