@@ -68,6 +68,10 @@ class Ground:
             length[which] = np.abs(rows[which] + cols[which]) * self._at(nodes, y, x)
         return length
 
+    def pixel_size(self, row: Floats, col: Floats) -> tuple[Floats, Floats]:
+        """Length of a step along a row and of one along a column, at lattice positions (n,)."""
+        return self._at(self.across, row, col), self._at(self.down, row, col)
+
     def _at(self, nodes: Floats, row: NDArray[np.floating], col: NDArray[np.floating]) -> Floats:
         """Bilinear interpolation between the nodes; row and col in lattice units."""
         if nodes.shape == (1, 1):

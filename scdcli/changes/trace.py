@@ -14,9 +14,11 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from scdcli.changes.area import Ground
+from scdcli.changes.borders import Borders, between, find_borders, since
 from scdcli.changes.components import Components, merge, no_components, with_runs
 from scdcli.changes.outlines import Corners, add_corners, no_corners, release
 from scdcli.changes.rings import Rings, link_rings
+from scdcli.changes.simplify import simplify
 from scdcli.changes.strips import Runs
 from scdcli.grid import Grid
 from scdcli.legend import UNCHANGED
@@ -40,10 +42,16 @@ class _Known(NamedTuple):
     part: NDArray[np.int32]  # its component numbers, (1, W); -1 where nothing changed
     components: Components
     corners: Corners
+    borders: list[Borders] | None  # in the rows of the components; None: nothing is simplified
 
 
 def trace(
-    runs: Iterable[Runs], grid: Grid, ground: Ground, *, min_area: float = 0.0
+    runs: Iterable[Runs],
+    grid: Grid,
+    ground: Ground,
+    *,
+    min_area: float = 0.0,
+    tolerance: float = 0.0,
 ) -> Iterator[Polygons]:
     """The changed regions of a map, ordered by last row, then by first pixel in raster order.
 
@@ -56,6 +64,8 @@ def trace(
         grid: Place of the map.
         ground: Sizes on the ground.
         min_area: Smallest area given out, square metres (square pixels without a CRS).
+        tolerance: How far outlines may be moved to save vertices, metres (pixels without a CRS); 0
+            keeps them as they are. Areas and perimeters are always those of the pixels.
 
     Yields:
         The regions completed by a strip, where there are any.
@@ -65,13 +75,16 @@ def trace(
         np.full((1, grid.width), -1, dtype=np.int32),
         no_components(),
         no_corners(),
+        [] if tolerance else None,
     )
     for strip in chain(runs, [_closing_row(grid)]):
         known, components, corners = _advance(known, strip)
         if not len(components.code):
             continue
-        polygons = _assemble(components, link_rings(corners, len(components.code)), grid, ground)
-        del components, corners  # the reader of the polygons may need the memory
+        rings = link_rings(corners, len(components.code))
+        shown = _simplified(rings, known.borders, ground, tolerance)
+        polygons = _assemble(components, rings, shown, grid, ground)
+        del components, corners, rings, shown  # the reader of the polygons may need the memory
         large = polygons.area >= min_area
         if large.all():
             yield polygons
@@ -104,10 +117,29 @@ def _advance(known: _Known, strip: Runs) -> tuple[_Known, Components, Corners]:
     row = np.append(label, np.int32(-1))[part[-1:]]  # part -1, no change, stays -1
     unfinished = np.zeros(len(components.code), dtype=bool)
     unfinished[row[row >= 0]] = True
+    borders = _with_borders(known, strip.row, transition)
+    now = _Known(strip.transition[-1:], row, components, corners, borders)
     if 2 * np.count_nonzero(unfinished[corners.part]) > len(corners.part):
         # taking corners out costs a copy of the others, so it waits until it halves them
-        return _Known(strip.transition[-1:], row, components, corners), no_components(), corners
-    return _release(_Known(strip.transition[-1:], row, components, corners), unfinished)
+        return now, no_components(), corners
+    return _release(now, unfinished)
+
+
+def _with_borders(known: _Known, row: int, transition: NDArray[np.uint16]) -> list[Borders] | None:
+    """The borders around all regions not yet given out, those of a new strip among them."""
+    if known.borders is None:
+        return None
+    oldest = known.components.first.min(initial=row * transition.shape[1]) // transition.shape[1]
+    return [*since(known.borders, oldest), find_borders(row, transition)]
+
+
+def _simplified(
+    rings: Rings, borders: list[Borders] | None, ground: Ground, tolerance: float
+) -> Rings:
+    if borders is None:
+        return rings
+    around = between(borders, int(rings.row.min()), int(rings.row.max()))
+    return simplify(rings, around, ground, tolerance)
 
 
 def _release(known: _Known, unfinished: NDArray[np.bool_]) -> tuple[_Known, Components, Corners]:
@@ -121,7 +153,7 @@ def _release(known: _Known, unfinished: NDArray[np.bool_]) -> tuple[_Known, Comp
     done, rest = release(known.corners, place, unfinished)
     # number -1, no change, finds the -1 at the end
     row = place[known.part]
-    left = _Known(known.transition, row, components.take(pending), rest)
+    left = _Known(known.transition, row, components.take(pending), rest, known.borders)
     return left, components.take(closed), done
 
 
@@ -136,16 +168,18 @@ def _touching(
     return part[:-1].ravel()[where], part[1:].ravel()[where]
 
 
-def _assemble(components: Components, rings: Rings, grid: Grid, ground: Ground) -> Polygons:
-    """Polygons of finished components from their rings."""
+def _assemble(
+    components: Components, rings: Rings, shown: Rings, grid: Grid, ground: Ground
+) -> Polygons:
+    """Polygons of finished components from their rings and those to show instead."""
     edge = ground.edge_length(rings.row, rings.col)
     edge[rings.ring_start[1:-1] - 1] = 0.0  # from the end of one ring to the start of the next
     vertex_start = rings.ring_start[rings.component_start]
     perimeter = np.add.reduceat(edge, vertex_start[:-1])
     outline = shapely.from_ragged_array(
         shapely.GeometryType.POLYGON,
-        _map_coordinates(rings, grid.transform),
-        (rings.ring_start, rings.component_start),
+        _map_coordinates(shown, grid.transform),
+        (shown.ring_start, shown.component_start),
     )
     return Polygons(
         outline,

@@ -1,0 +1,71 @@
+"""Where the borders of a change map turn and meet: one bit per lattice point, kept while needed.
+
+A border runs between two pixels of different transition; unchanged and nodata count as one. At a
+vertex it turns or meets others; a junction is a vertex where three or four borders meet.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scdcli.changes.outlines import Ints
+from scdcli.changes.strips import is_change
+from scdcli.legend import UNCHANGED
+
+Bits = NDArray[np.uint8]
+BITS = 8
+
+
+class Borders(NamedTuple):
+    """Vertices and junctions of consecutive lattice rows, eight columns to a byte."""
+
+    row: int  # of the first one
+    vertex: Bits  # (n, (W + 8) // 8)
+    junction: Bits  # same shape
+
+    def is_vertex(self, row: Ints, col: Ints) -> NDArray[np.bool_]:
+        """Whether borders turn or meet at these lattice points; all must be in these rows."""
+        return _bit(self.vertex, row - np.int32(self.row), col)
+
+    def is_junction(self, row: Ints, col: Ints) -> NDArray[np.bool_]:
+        """Whether three or four borders meet at these lattice points."""
+        return _bit(self.junction, row - np.int32(self.row), col)
+
+
+def find_borders(row: int, transition: NDArray[np.uint16]) -> Borders:
+    """The borders around the lattice rows between rows of pixels.
+
+    Args:
+        row: Lattice row between the first two rows given.
+        transition: Last row of the strip before, then the rows of this one, (h + 1, W).
+    """
+    height, width = transition.shape
+    code = np.full((height, width + 2), UNCHANGED, dtype=np.uint16)
+    np.copyto(code[:, 1:-1], transition, where=is_change(transition))
+    beside = code[:, 1:] != code[:, :-1]
+    across = code[1:] != code[:-1]
+    up, down, left, right = beside[:-1], beside[1:], across[:, :-1], across[:, 1:]
+    vertex = (up | down) & (left | right)
+    junction = vertex & ((up & down) | (left & right))
+    return Borders(row, np.packbits(vertex, axis=1), np.packbits(junction, axis=1))
+
+
+def between(borders: list[Borders], first: int, last: int) -> Borders:
+    """The borders of lattice rows ``first`` to ``last``, all of which are known."""
+    needed = [part for part in borders if part.row <= last and part.row + len(part.vertex) > first]
+    return Borders(
+        needed[0].row,
+        np.concatenate([part.vertex for part in needed]),
+        np.concatenate([part.junction for part in needed]),
+    )
+
+
+def since(borders: list[Borders], first: int) -> list[Borders]:
+    """The borders without those that lie wholly above a lattice row."""
+    return [part for part in borders if part.row + len(part.vertex) > first]
+
+
+def _bit(bits: Bits, row: Ints, col: Ints) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (bits[row, col // BITS] >> (BITS - 1 - col % BITS) & 1).astype(bool)
+    return found
