@@ -87,7 +87,13 @@ def load_model(name: str, device: torch.device | None = None) -> LoadedModel:
     _fill(model, tensors, path)
     digest = sha256(path.read_bytes()).hexdigest()
     # The order of memory that convolutions on a CPU are fastest in (a third, at 8 channels).
-    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    try:
+        model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            f"{device} has no room for the model {path.name}; see what else runs there, or use "
+            "--device cpu."
+        ) from error
     known = name if bundled_models().get(name) == path else path.name
     return LoadedModel(known, model.eval(), header, digest)
 

@@ -4,7 +4,7 @@ One chain of generators in bounded memory. Every forward pass has one fixed shap
 is padded), so on a CPU the result does not depend on how the scene is split into supertiles.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,7 @@ from scdcli.checkpoint import LoadedModel
 from scdcli.decode import READOUTS, Decoded, decode
 from scdcli.device import autocast
 from scdcli.errors import ModelError
+from scdcli.memory import BatchSize, is_out_of_memory
 from scdcli.networks import outputs
 from scdcli.rasters.pair import Pair
 from scdcli.symmetry import TTA, View, sides
@@ -37,6 +38,12 @@ class Predictor:
     tta: str = "none"
     tiling: Tiling = field(default_factory=Tiling)
     batch: int = 1
+    say: Callable[[str], None] = lambda sentence: None
+    fitting: BatchSize = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start with the batch that was asked for."""
+        object.__setattr__(self, "fitting", BatchSize(self.batch, self.say))
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -187,17 +194,39 @@ def _predict_chips(
 
 
 def _run(batch: list[Chip], predictor: Predictor) -> Iterator[tuple[Chip, NDArray[np.float32]]]:
-    missing = predictor.batch - len(batch)
-    padded = batch + [batch[0]] * missing  # one fixed shape for every forward pass
-    stacks = (np.stack([getattr(chip, date) for chip in padded]) for date in ("before", "after"))
-    images = (torch.from_numpy(stack).to(predictor.device) for stack in stacks)
-    found = probabilities(predictor, *images).cpu().numpy()
+    while (found := _attempt(batch, predictor)) is None:
+        predictor.fitting.halve(predictor.tiling.chip)
     if not np.isfinite(found).all():
         raise ModelError(
             f"the model {predictor.loaded.name} gives values that are not numbers at "
             f"{batch[0].window}; use another model, or --precision fp32."
         )
-    yield from zip(batch, found[: len(batch)], strict=True)
+    yield from zip(batch, found, strict=True)
+
+
+def _attempt(batch: list[Chip], predictor: Predictor) -> NDArray[np.float32] | None:
+    """Probabilities of the chips, (B, P, chip, chip); None where the memory is too small.
+
+    To return is to let go of the failed pass, whose tensors the exception holds.
+    """
+    size = predictor.fitting.size
+    try:
+        parts = [
+            _forward(batch[start : start + size], size, predictor)
+            for start in range(0, len(batch), size)
+        ]
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return None
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _forward(chips: list[Chip], size: int, predictor: Predictor) -> NDArray[np.float32]:
+    padded = chips + [chips[0]] * (size - len(chips))  # one fixed shape for every forward pass
+    stacks = (np.stack([getattr(chip, date) for chip in padded]) for date in ("before", "after"))
+    images = (torch.from_numpy(stack).to(predictor.device) for stack in stacks)
+    return probabilities(predictor, *images).cpu().numpy()[: len(chips)]
 
 
 def _resize(x: Tensor, side: int) -> Tensor:

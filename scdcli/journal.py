@@ -40,7 +40,7 @@ class Journal:
         """The layers of a supertile as they were stored; None if there are none."""
         path = self._path(number)
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 layers = {name: stored[name] for name in stored.files}
         except FileNotFoundError:
             return None

@@ -19,7 +19,8 @@ LONGEST_FILE = 260  # lines
 # Lowest first. A module imports its own layer and those below; `world` and `networks` are folders.
 LAYERS = (
     "scdcli errors coding legend grid",
-    "clock folder journal interruption naming pairlist symmetry distributed device tiling decode rasters changes world networks",
+    "clock folder journal interruption naming pairlist symmetry distributed device memory tiling decode "
+    "rasters changes world networks",
     "labelled checkpoint pyramidmaps",
     "inference provenance prediction training scoring simulation",
     "cli __main__",
@@ -27,7 +28,7 @@ LAYERS = (
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 
 WITHOUT_TORCH = set(" ".join((*LAYERS[:2], "scoring")).split()) - {
-    *("networks", "device", "distributed")
+    *("networks", "device", "memory", "distributed")
 }
 
 

@@ -184,3 +184,46 @@ def test_values_that_are_not_numbers_are_no_result(scenes):
     paths, *_ = scenes
     with open_pair(*paths) as pair, pytest.raises(ModelError, match="not numbers"):
         next(predict_windows(pair, predictor(Nan())))
+
+
+class Greedy(Thresholds):
+    """Has memory for so many chips only."""
+
+    def __init__(self, room, error):
+        super().__init__()
+        self.room, self.error, self.seen = room, error, []
+
+    def forward(self, before, after):
+        self.seen.append(len(before))
+        if len(before) > self.room:
+            raise self.error
+        return super().forward(before, after)
+
+
+OUT_OF_MEMORY = (
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+)
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["torch", "cublas"])
+def test_a_batch_too_large_for_the_memory_is_halved_once_said_and_changes_nothing(scenes, error):
+    paths, *_ = scenes
+    said = []
+    network = Greedy(2, error)
+    halved = whole(paths, predictor(network, batch=8, say=said.append))
+    assert (halved == whole(paths, predictor(Thresholds(), batch=8))).all()
+    assert network.seen[:3] == [8, 4, 2]
+    assert set(network.seen[3:]) == {2}
+    assert len(said) == 1
+    assert "8 chips" in said[0]
+
+
+def test_not_even_one_chip_fits(scenes):
+    with pytest.raises(ModelError, match="one chip of 64 x 64 pixels; use a smaller --chip"):
+        whole(scenes[0], predictor(Greedy(0, OUT_OF_MEMORY[0]), batch=2))
+
+
+def test_other_failures_of_the_network_are_not_taken_for_a_lack_of_memory(scenes):
+    with pytest.raises(RuntimeError, match="shapes"):
+        whole(scenes[0], predictor(Greedy(0, RuntimeError("shapes do not match")), batch=2))

@@ -33,4 +33,5 @@ def make_predictor(options: dict[str, Any], terminal: Terminal) -> "Predictor":
             options["chip"] or default_chip(loaded), options["overlap"], default_supertile(loaded)
         ),
         batch=options["batch"] or (8 if gpu else 1),
+        say=terminal.note,
     )
