@@ -21,6 +21,7 @@ from rasterio.windows import Window
 from scdcli.errors import InputError
 from scdcli.grid import Grid
 from scdcli.naming import crs_name, is_remote, shown
+from scdcli.rasters.remote import opening, remedy, waiting
 
 # Tried one by one: a VRT, also one renamed .tif, can make GDAL read any other file.
 # rasterio 1.4 takes no list of drivers.
@@ -68,7 +69,8 @@ def open_scene(path: str | Path, *, allow_vrt: bool = False) -> Iterator[Dataset
     """
     if not is_remote(path):
         _require_image_file(path, allow_vrt)
-    with _open(path, (*DRIVERS, "VRT") if allow_vrt else DRIVERS) as dataset:
+    drivers = (*DRIVERS, "VRT") if allow_vrt else DRIVERS
+    with rasterio.Env(**waiting(path)), _open(path, drivers) as dataset:
         yield dataset
 
 
@@ -82,7 +84,7 @@ def reading(path: str | Path, window: Window, grid_name: str = "") -> Iterator[N
         place = f"rows {top}-{bottom - 1}, columns {left}-{right - 1}{grid_name}"
         raise InputError(
             f"{shown(path)} ({place}) cannot be read: {_cause(error, path)} "
-            "Copy the file again, or repair it."
+            f"{remedy(path)}"
         ) from error
 
 
@@ -216,13 +218,13 @@ def _require_image_file(path: str | Path, allow_vrt: bool) -> None:
 def _open(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
     for driver in drivers:
         try:
-            with warnings.catch_warnings():
+            with rasterio.Env(**opening(path)), warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 return rasterio.open(path, driver=driver)
         except RasterioError as error:
             if "not recognized" not in str(error):
                 raise InputError(
-                    f"{shown(path)} cannot be opened: {_cause(error, path)}"
+                    f"{shown(path)} cannot be opened: {_cause(error, path)} {remedy(path)}"
                 ) from error
     raise InputError(
         f"{shown(path)} is not an image that can be read here ({', '.join(drivers)}); "
