@@ -1,7 +1,8 @@
 """Where the borders of a change map turn and meet: one bit per lattice point, kept while needed.
 
-A border runs between two pixels of different transition; unchanged and nodata count as one. At a
-vertex it turns or meets others; a junction is a vertex where three or four borders meet.
+A border runs between two pixels of different transition; unchanged is one too, and nodata, which
+lies all around the map. At a vertex a border turns or meets others; a junction is a vertex where
+three or four borders meet.
 """
 
 from typing import NamedTuple
@@ -10,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scdcli.changes.outlines import Ints
-from scdcli.changes.strips import is_change
-from scdcli.legend import UNCHANGED
+from scdcli.legend import TRANSITION_NODATA
 
 Bits = NDArray[np.uint8]
 BITS = 8
@@ -40,9 +40,7 @@ def find_borders(row: int, transition: NDArray[np.uint16]) -> Borders:
         row: Lattice row between the first two rows given.
         transition: Last row of the strip before, then the rows of this one, (h + 1, W).
     """
-    height, width = transition.shape
-    code = np.full((height, width + 2), UNCHANGED, dtype=np.uint16)
-    np.copyto(code[:, 1:-1], transition, where=is_change(transition))
+    code = np.pad(transition, ((0, 0), (1, 1)), constant_values=TRANSITION_NODATA)
     beside = code[:, 1:] != code[:, :-1]
     across = code[1:] != code[:-1]
     up, down, left, right = beside[:-1], beside[1:], across[:, :-1], across[:, 1:]

@@ -21,7 +21,7 @@ from scdcli.changes.rings import Rings, link_rings
 from scdcli.changes.simplify import simplify
 from scdcli.changes.strips import Runs
 from scdcli.grid import Grid
-from scdcli.legend import UNCHANGED
+from scdcli.legend import TRANSITION_NODATA
 
 
 class Polygons(NamedTuple):
@@ -71,7 +71,7 @@ def trace(
         The regions completed by a strip, where there are any.
     """
     known = _Known(
-        np.full((1, grid.width), UNCHANGED, dtype=np.uint16),
+        np.full((1, grid.width), TRANSITION_NODATA, dtype=np.uint16),
         np.full((1, grid.width), -1, dtype=np.int32),
         no_components(),
         no_corners(),
@@ -93,14 +93,14 @@ def trace(
 
 
 def _closing_row(grid: Grid) -> Runs:
-    """An unchanged row below the map: every region ends above it."""
+    """A row of nodata below the map: every region ends above it."""
     nothing = np.zeros(1, dtype=np.int64)
     return Runs(
         grid.height,
-        np.full((1, grid.width), UNCHANGED, dtype=np.uint16),
+        np.full((1, grid.width), TRANSITION_NODATA, dtype=np.uint16),
         nothing,
         np.array([grid.width]),
-        np.full(1, UNCHANGED, dtype=np.uint16),
+        np.full(1, TRANSITION_NODATA, dtype=np.uint16),
         nothing,
         np.zeros(1),
     )
