@@ -39,7 +39,7 @@ from scdcli.tiling import supertiles
 
 SUMMARY = "summary.json"
 COVERS = ("before_cover", "after_cover")
-VECTORS = ("formats", "min_area")
+VECTORS = ("formats", "min_area", "simplify")
 """Settings that rasters do not depend on."""
 
 
@@ -50,6 +50,7 @@ class OutputSettings:
     land_cover: bool = False  # also the class of every pixel at each date
     formats: tuple[str, ...] = ("gpkg",)
     min_area: float = 0.0  # of a polygon, m² (pixels without a CRS)
+    simplify: float = 0.0  # how far outlines may move, m (pixels without a CRS)
     overwrite: bool = False
     resume: bool = False  # go on with what an interrupted run left; leave a finished one alone
 
@@ -195,7 +196,9 @@ def _write_polygons(
     tally = Tally(ground)
     strips = read_strips(folder / "transition.tif", folder / "probability.tif")
     runs = tally.counting(find_runs(strips, ground))
-    polygons = trace(runs, pair.grid, ground, min_area=settings.min_area)
+    polygons = trace(
+        runs, pair.grid, ground, min_area=settings.min_area, tolerance=settings.simplify
+    )
     from_class, to_class = split_transition(np.array(sorted(codes), dtype=np.uint16))
     occurring = zip(from_class.tolist(), to_class.tolist(), strict=True)
     write_polygons(

@@ -23,7 +23,7 @@ land_cover_option = click.option(
 vector_option = click.option(
     "--vector",
     callback=_formats,
-    metavar="gpkg,geojson,fgb,shp|none",
+    metavar="gpkg,geojson,fgb,shp,parquet|none",
     default="gpkg",
     help="Polygon formats.",
 )
@@ -32,6 +32,13 @@ min_area_option = click.option(
     type=click.FloatRange(min=0),
     default=0.0,
     help="Smallest polygon, m² (pixels without a CRS); the rasters keep everything.",
+)
+simplify_option = click.option(
+    "--simplify",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="How far outlines of polygons may move to lose vertices, m (pixels without a CRS); "
+    "neighbors stay neighbors.",
 )
 resume_option = click.option(
     "--resume",
@@ -45,6 +52,7 @@ def writing_options(command: Command) -> Command:
     for option in (
         resume_option,
         overwrite_option,
+        simplify_option,
         min_area_option,
         vector_option,
         land_cover_option,
@@ -61,6 +69,7 @@ def output_settings(options: dict[str, Any]) -> "OutputSettings":
         land_cover=options["land_cover"],
         formats=options["vector"],
         min_area=options["min_area"],
+        simplify=options["simplify"],
         overwrite=options["overwrite"],
         resume=options["resume"],
     )
