@@ -75,10 +75,10 @@ def folder_at_once(
         require_free(folder, mark=mark, overwrite=overwrite, only=only)
         partial.mkdir(parents=True, exist_ok=True)
         with _locked(partial, folder):
-            _restore(folder)
-            require_free(folder, mark=mark, overwrite=overwrite, only=only)
-            _clear(partial, kept)
             try:
+                _restore(folder)
+                require_free(folder, mark=mark, overwrite=overwrite, only=only)
+                _clear(partial, kept)
                 yield partial
                 # Asked again: another run may have finished here meanwhile.
                 require_free(folder, mark=mark, overwrite=overwrite, only=only)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scdcli.errors import OutputError
+from scdcli.errors import InputError, OutputError
 from scdcli.folder import folder_at_once
 
 
@@ -114,3 +114,70 @@ def test_parents_made_for_a_failure_go_again(tmp_path):
     ):
         raise KeyError
     assert listed(tmp_path) == []
+
+
+def test_two_processes_do_not_write_one_folder(tmp_path):
+    with folder_at_once(tmp_path / "out", mark="done", overwrite=False) as folder:
+        (folder / "done").write_text("mine")
+        with (
+            pytest.raises(OutputError, match="out is being written by another process"),
+            folder_at_once(tmp_path / "out", mark="done", overwrite=True),
+        ):
+            pass
+    assert listed(tmp_path / "out") == ["done"]
+    assert listed(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize(
+    ("error", "stays"),
+    [
+        (KeyboardInterrupt(), True),
+        (SystemExit(143), True),
+        (OSError(28, "No space left on device"), True),
+        (OutputError("no room"), True),
+        (InputError("the image is damaged"), False),
+        (KeyError(), False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_what_is_kept_outlives_what_may_succeed_later(tmp_path, error, stays):
+    def fail():
+        with folder_at_once(tmp_path / "out", mark="done", overwrite=False, kept="kept") as folder:
+            (folder / "kept").mkdir()
+            (folder / "kept/part").write_text("1")
+            (folder / "draft").write_text("")
+            raise error
+
+    with pytest.raises((type(error), OutputError)):
+        fail()
+    assert listed(tmp_path) == ([".out.partial"] if stays else [])
+    if stays:
+        assert listed(tmp_path / ".out.partial") == ["kept"]
+    with folder_at_once(tmp_path / "out", mark="done", overwrite=False, kept="kept") as folder:
+        assert (folder / "kept/part").exists() == stays
+        (folder / "done").write_text("")
+    assert listed(tmp_path) == ["out"]
+    assert listed(tmp_path / "out") == ["done"]
+
+
+def test_nothing_is_kept_before_there_is_something(tmp_path):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        folder_at_once(tmp_path / "a/out", mark="done", overwrite=False, kept="kept") as folder,
+    ):
+        (folder / "kept").mkdir()
+        raise KeyboardInterrupt
+    assert listed(tmp_path) == []
+
+
+def test_a_result_put_aside_by_a_killed_process_comes_back(tmp_path):
+    """Killed between the two renames of a replacement: the old one aside, the new one not there."""
+    (tmp_path / ".out.old").mkdir()
+    (tmp_path / ".out.old/done").write_text("old")
+    with (
+        pytest.raises(OutputError, match="out exists"),
+        folder_at_once(tmp_path / "out", mark="done", overwrite=False),
+    ):
+        pass
+    assert (tmp_path / "out/done").read_text() == "old"
+    assert listed(tmp_path) == ["out"]

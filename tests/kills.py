@@ -1,0 +1,87 @@
+"""Run by test_interruption: kills predictions at random moments and takes them up again.
+
+Usage: python kills.py FOLDER ROUNDS SIGNAL; FOLDER holds before.tif and after.tif. Prints JSON.
+Forks instead of starting processes anew: to import torch takes longer than to predict.
+"""
+
+import json
+import os
+import random
+import sys
+import time
+import traceback
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from standins import Thresholds, loaded
+
+from scdcli.inference import Predictor
+from scdcli.interruption import owning_the_process
+from scdcli.prediction import OutputSettings, write_prediction
+from scdcli.rasters.pair import open_pair
+from scdcli.tiling import Tiling
+
+
+def predict(folder: Path, out: Path) -> None:
+    tiling = Tiling(64, 16, 1)
+    predictor = Predictor(loaded(Thresholds()), torch.device("cpu"), 0.5, tiling=tiling)
+    settings = OutputSettings(resume=True, formats=("gpkg", "geojson"))
+    with open_pair(folder / "before.tif", folder / "after.tif") as pair:
+        write_prediction(pair, predictor, out, settings, recorded={})
+
+
+def attempt(folder: Path, out: Path, seconds: float | None, number: int) -> int | None:
+    """Predict in a process of its own; its status, None if the signal ended it."""
+    child = os.fork()
+    if child == 0:
+        try:
+            with owning_the_process():
+                predict(folder, out)
+            os._exit(0)
+        except KeyboardInterrupt:
+            os._exit(130)
+        finally:
+            traceback.print_exc()
+            os._exit(1)
+    if seconds is not None:
+        time.sleep(seconds)
+        os.kill(child, number)  # a child that has ended is there until it is waited for
+    _, status = os.waitpid(child, 0)
+    return None if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def digests(out: Path) -> dict[str, str]:
+    return {
+        path.name: sha256(path.read_bytes()).hexdigest()
+        for path in sorted(out.iterdir())
+        if path.name != "summary.json"  # holds the seconds
+    }
+
+
+def main() -> None:
+    folder, rounds, number = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    start = time.monotonic()
+    attempt(folder, folder / "whole", None, number)
+    whole, duration = digests(folder / "whole"), time.monotonic() - start
+    random.seed(0)
+    kills = wrecks = resumed = 0
+    different = []
+    for index in range(rounds):
+        out = folder / f"out{index}"
+        for patience in range(100):
+            # Later and later, so that a round ends on a busy machine too.
+            seconds = random.uniform(0, duration * (1 + patience / 10))
+            status = attempt(folder, out, seconds, number)
+            if status == 0:
+                break
+            kills += 1
+            wrecks += out.exists() and digests(out) != whole
+        resumed += json.loads((out / "summary.json").read_text())["supertiles_resumed"] > 0
+        different += [name for name, digest in digests(out).items() if digest != whole[name]]
+    left = [path.name for path in folder.iterdir() if path.name.startswith(".")]
+    said = {"kills": kills, "wrecks": wrecks, "resumed": resumed, "different": different}
+    sys.stdout.write(json.dumps(said | {"left": left, "files": len(whole)}))
+
+
+main()
