@@ -161,12 +161,15 @@ def test_what_is_kept_outlives_what_may_succeed_later(tmp_path, error, stays):
 
 
 def test_nothing_is_kept_before_there_is_something(tmp_path):
-    with (
-        pytest.raises(KeyboardInterrupt),
-        folder_at_once(tmp_path / "a/out", mark="done", overwrite=False, kept="kept") as folder,
-    ):
-        (folder / "kept").mkdir()
-        raise KeyboardInterrupt
+    def stop_early():
+        with folder_at_once(
+            tmp_path / "a/out", mark="done", overwrite=False, kept="kept"
+        ) as folder:
+            (folder / "kept").mkdir()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop_early()
     assert listed(tmp_path) == []
 
 
