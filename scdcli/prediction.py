@@ -16,10 +16,10 @@ from scdcli.changes.strips import find_runs, read_strips
 from scdcli.changes.style import polygon_qml
 from scdcli.changes.table import Tally, write_transitions
 from scdcli.changes.trace import trace
-from scdcli.changes.vector import DRIVERS, write_polygons
+from scdcli.changes.vector import require_formats, write_polygons
 from scdcli.clock import timestamp
 from scdcli.decode import Decoded
-from scdcli.errors import OutputError, UnknownName
+from scdcli.errors import OutputError
 from scdcli.folder import folder_at_once
 from scdcli.inference import Predictor, predict_supertile, require_bands
 from scdcli.journal import JOURNAL, Journal, Layers, differences, open_journal
@@ -83,9 +83,7 @@ def write_prediction(
         ModelError: The model does not fit the images.
         UnknownName: No such vector format.
     """
-    for name in settings.formats:
-        if name not in DRIVERS:
-            raise UnknownName("vector format", name, (*DRIVERS, "none"))
+    require_formats(settings.formats)
     started = time.perf_counter()
     legend = predictor.loaded.header.legend
     record = describe_prediction(pair, predictor, _written(settings) | recorded)

@@ -18,17 +18,17 @@ import shapely
 from fiona.errors import FionaError
 from pyogrio import errors as pyogrio_errors
 
-from scdcli.changes import geopackage
+from scdcli.changes import geopackage, shapefile
 from scdcli.changes.area import Ground
 from scdcli.changes.features import Features, no_features, number_features
 from scdcli.changes.geojson import open_geojson
+from scdcli.changes.geoparquet import open_geoparquet, require_pyarrow
 from scdcli.changes.trace import Polygons
 from scdcli.errors import OutputError, UnknownName
 from scdcli.grid import Grid
 from scdcli.legend import Legend
 
 LAYER = "changes"
-SHAPEFILE_NAMES = {"perimeter_m": "perim_m", "perimeter_px": "perim_px"}
 FIONA_TYPES = {"i": "int64", "f": "float", "O": "str"}
 FOREIGN_ERRORS = (
     OSError,
@@ -52,6 +52,20 @@ class Layer(NamedTuple):
     crs: str | None  # as WKT: each library carries a PROJ of its own, and they share no objects
     style: str | None  # QGIS layer style (QML)
     empty: Features  # the columns, without a feature
+
+
+def require_formats(names: Iterable[str]) -> None:
+    """Refuse formats that cannot be written, before any work is done.
+
+    Raises:
+        UnknownName: No such format.
+        OutputError: A library that the format needs is not installed.
+    """
+    for name in names:
+        if name not in DRIVERS:
+            raise UnknownName("vector format", name, (*DRIVERS, "none"))
+        if name == "parquet":
+            require_pyarrow()
 
 
 def write_polygons(
@@ -84,9 +98,12 @@ def write_polygons(
     Raises:
         UnknownName: No such format.
         InputError: A transition is not in the legend.
-        OutputError: The files cannot be written; nothing is left behind.
+        OutputError: The files cannot be written, one of them would become too large, or a library
+            is missing; nothing is left behind.
     """
-    drivers = {name: _driver(name) for name in formats}
+    formats = tuple(formats)
+    require_formats(formats)
+    drivers = {name: DRIVERS[name] for name in formats}
     crs = None if grid.crs is None else grid.crs.to_wkt()
     empty = no_features(ground, legend)
     try:
@@ -113,18 +130,12 @@ def write_polygons(
         ) from error
 
 
-def _driver(name: str) -> Callable[[Layer], AbstractContextManager[Put]]:
-    if name not in DRIVERS:
-        raise UnknownName("vector format", name, DRIVERS)
-    return DRIVERS[name]
-
-
 def _verify(path: Path, count: int) -> None:
     """Refuse a file that lost features when it was closed: GDAL keeps a full disk to itself then.
 
-    The last feature is read, attributes included. GeoJSON is text of our own and needs no check.
+    The last feature is read, attributes included. What GDAL does not write needs no check.
     """
-    if count == 0 or path.suffix == ".geojson":
+    if count == 0 or path.suffix in (".geojson", ".parquet"):
         return
     about, _, _, columns = pyogrio.raw.read(path, layer=LAYER, skip_features=count - 1)
     ids = columns[about["fields"].tolist().index("id")]
@@ -159,12 +170,10 @@ def _geopackage(layer: Layer) -> Iterator[Put]:
 @contextmanager
 def _shapefile(layer: Layer) -> Iterator[Put]:
     def put(features: Features) -> None:
-        # ten characters at most; left to itself GDAL cuts names off
-        names = [SHAPEFILE_NAMES.get(name, name) for name in features.columns]
-        columns = dict(zip(names, features.columns.values(), strict=True))
-        _append(layer, "ESRI Shapefile", Features(features.outline, columns))
+        shapefile.require_room(layer.path, features)
+        _append(layer, "ESRI Shapefile", shapefile.renamed(features))
 
-    put(layer.empty)
+    _append(layer, "ESRI Shapefile", shapefile.renamed(layer.empty))
     yield put
 
 
@@ -193,5 +202,6 @@ DRIVERS: dict[str, Callable[[Layer], AbstractContextManager[Put]]] = {
     "fgb": _flatgeobuf,
     "geojson": lambda layer: open_geojson(layer.path, LAYER, layer.crs),
     "gpkg": _geopackage,
+    "parquet": lambda layer: open_geoparquet(layer.path, layer.crs, layer.empty),
     "shp": _shapefile,
 }
