@@ -1,9 +1,19 @@
 """How a file and a CRS are named in messages and records: short, and without secrets."""
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import parse_qs
 
 from rasterio.crs import CRS
+
+LONGEST = 400  # characters of a name in a message
+
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# GDAL also takes /vsicurl?header.Authorization=...&url=https%3A%2F%2F..., with the address encoded.
+ENCODED = re.compile(r"(/vsi\w+)\?(.*)", re.DOTALL)
+# A password may hold a slash, a port is no password; a query ends at a space, quote or bracket.
+ACCOUNT = re.compile(r"(://)(?:[^\s/@:]*:(?!\d+/)[^\s@]*|[^\s/@]*)@")
+QUERY = re.compile(r"(://[^\s?#'\"<>]*)[?#][^\s'\"<>}]*")
 
 
 def crs_name(crs: CRS | None) -> str | None:
@@ -19,10 +29,32 @@ def crs_name(crs: CRS | None) -> str | None:
 
 def is_remote(path: str | Path) -> bool:
     """Whether GDAL, not the file system, resolves this path."""
-    return str(path).startswith("/vsi") or "://" in str(path)
+    text = str(path)
+    return text.startswith("/vsi") or ADDRESS.match(text) is not None
 
 
 def shown(path: str | Path) -> str:
-    """The path as it may be printed: an address loses its query and its user name."""
+    """The path as it may be printed: one line, and an address without its query and account."""
     text = str(path)
-    return re.sub(r"://[^/@]*@", "://", text.split("?")[0]) if is_remote(path) else text
+    text = without_secrets(ENCODED.sub(_decoded, text)) if is_remote(path) else text
+    text = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def without_secrets(text: str) -> str:
+    """A text of others in which every address has lost its query and its account.
+
+    Both may hold a signature, a key or a password: ``https://me:secret@host/a.tif?sig=abc``.
+    """
+    return QUERY.sub(r"\1", ACCOUNT.sub(r"\1", text))
+
+
+def file_name(path: str | Path) -> str:
+    """The last part of a path as it may be printed, without folders."""
+    return PurePosixPath(shown(path)).name if is_remote(path) else Path(shown(path)).name
+
+
+def _decoded(found: re.Match[str]) -> str:
+    """``/vsicurl/https://host/a.tif`` for the form with options; of these only the address."""
+    address = parse_qs(found[2]).get("url", [])
+    return "/".join([found[1], *address[:1]])

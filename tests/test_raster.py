@@ -9,8 +9,8 @@ from scenes import NORTH_UP, UTM, noise, write_scene
 
 from scdcli.errors import InputError
 from scdcli.naming import crs_name, shown
+from scdcli.rasters.pairrecord import describe
 from scdcli.rasters.scene import (
-    describe,
     measured_window,
     open_scene,
     read_window,

@@ -30,8 +30,8 @@ def test_a_constant_band_does_not_divide_by_zero():
 
 
 def test_nothing_measured_is_refused():
-    with pytest.raises(PairError, match="neither image holds a measured pixel"):
-        joint_stretch([np.full((1, 9), np.nan, np.float32)])
+    with pytest.raises(PairError, match="neither a.tif nor b.tif has a measured pixel"):
+        joint_stretch([np.full((1, 9), np.nan, np.float32)], ("a.tif", "b.tif"))
 
 
 def test_values_are_mapped_and_clipped_and_nan_stays():

@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from affine import Affine
@@ -14,12 +16,19 @@ from scipy.ndimage import binary_erosion
 from scdcli.errors import InputError
 from scdcli.grid import Grid
 from scdcli.rasters import warp
+from scdcli.rasters.placing import place_scene
 from scdcli.rasters.scene import open_scene
 from scdcli.rasters.warp import warped_reader
 
 UTM = CRS.from_epsg(32650)
 NEXT_ZONE = "EPSG:32651"
 ORIGIN = (500_000.0, 4_000_000.0)
+
+
+@contextmanager
+def open_placed(path):
+    with open_scene(path) as dataset:
+        yield place_scene(dataset, path)
 
 
 def plane(xs, ys):
@@ -69,7 +78,7 @@ def test_every_pixel_shows_its_own_place(tmp_path, before, after):
     after_grid, crs = AFTER[after]
     path = plane_scene(tmp_path / "after.tif", after_grid, crs)
     grid = Grid(90, 130, BEFORE[before], UTM)
-    with open_scene(path) as dataset, warped_reader(dataset, grid, (1,), path) as read:
+    with open_placed(path) as scene, warped_reader(scene, grid, (1,)) as read:
         got = read(Window(0, 0, 130, 90))[0]
     seen = np.isfinite(got)
     assert seen.mean() > 0.4
@@ -108,10 +117,10 @@ def noisy(tmp_path_factory):
 )
 def test_pixels_do_not_depend_on_the_windows_asked_for(noisy, monkeypatch, windows):
     monkeypatch.setattr(warp, "BLOCK", 32)
-    with open_scene(noisy) as dataset:
-        with warped_reader(dataset, COARSE, (1, 2), noisy) as read:
+    with open_placed(noisy) as scene:
+        with warped_reader(scene, COARSE, (1, 2)) as read:
             whole = read(Window(0, 0, 130, 90))
-        with warped_reader(dataset, COARSE, (1, 2), noisy) as read:
+        with warped_reader(scene, COARSE, (1, 2)) as read:
             for left, top, width, height in windows:
                 window = Window(left, top, min(width, 130 - left), min(height, 90 - top))
                 rows, cols = window.toslices()
@@ -129,10 +138,10 @@ def test_blocks_are_needed(noisy):
 
 
 def test_bands_are_read_in_the_order_asked_for(noisy):
-    with open_scene(noisy) as dataset:
-        with warped_reader(dataset, COARSE, (2, 1), noisy) as read:
+    with open_placed(noisy) as scene:
+        with warped_reader(scene, COARSE, (2, 1)) as read:
             swapped = read(Window(3, 4, 20, 30))
-        with warped_reader(dataset, COARSE, (1, 2), noisy) as read:
+        with warped_reader(scene, COARSE, (1, 2)) as read:
             np.testing.assert_array_equal(swapped[::-1], read(Window(3, 4, 20, 30)))
 
 
@@ -161,7 +170,7 @@ def scene_with_hole(path, kind):
 def test_every_kind_of_nodata_survives_warping(tmp_path, kind):
     path = scene_with_hole(tmp_path / "hole.tif", kind)
     grid = Grid(60, 60, NORTH_UP, UTM)
-    with open_scene(path) as dataset, warped_reader(dataset, grid, (1,), path) as read:
+    with open_placed(path) as scene, warped_reader(scene, grid, (1,)) as read:
         pixels = read(Window(0, 0, 60, 60))[0]
     missing = np.isnan(pixels)
     assert missing[41:].all()
@@ -177,8 +186,8 @@ def test_a_damaged_file_is_an_error_that_names_the_place(tmp_path):
     grid = Grid(200, 200, NORTH_UP @ HALF, UTM)
     message = r"cut\.tif \(rows 0-199, columns 0-199 of the BEFORE grid\) cannot be read"
     with (
-        open_scene(path) as dataset,
-        warped_reader(dataset, grid, (1,), path) as read,
+        open_placed(path) as scene,
+        warped_reader(scene, grid, (1,)) as read,
         pytest.raises(InputError, match=message),
     ):
         read(Window(150, 150, 20, 20))

@@ -25,7 +25,7 @@ from scdcli.labelled.scenelabels import open_scene_labels, read_drawn
 from scdcli.legend import Legend
 from scdcli.naming import crs_name
 from scdcli.rasters.alignment import align
-from scdcli.rasters.bands import choose_bands
+from scdcli.rasters.bands import same_bands
 from scdcli.rasters.pair import open_pair
 from scdcli.rasters.pairing import PairSettings
 from scdcli.rasters.scene import Scene, open_scene, scene_grid
@@ -138,7 +138,7 @@ def _scan_images(sample: Sample, found: DatasetScan) -> dict[Path, tuple[int, in
                 Scene(path, dataset, scene_grid(dataset, path))
                 for path, dataset in ((sample.before, first), (sample.after, second))
             ]
-            bands = choose_bands(scenes[0], scenes[1], sample.bands)
+            bands = same_bands(scenes[0], scenes[1], sample.bands)
             _note_facts(found, first, bands)
             kinds = [each.dtypes[bands[0] - 1] for each in (first, second)]
             if kinds[0] != kinds[1]:

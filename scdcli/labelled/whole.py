@@ -16,7 +16,7 @@ from scdcli.labelled.samples import Sample
 from scdcli.labelled.scan import DatasetScan, Progress, scan
 from scdcli.labelled.scenes import is_drawn
 from scdcli.legend import MAX_CLASSES, TRANSITION_BASE, LandCover, Legend
-from scdcli.rasters.bands import choose_bands
+from scdcli.rasters.bands import same_bands
 from scdcli.rasters.scene import Scene, open_scene, scene_grid
 
 SPLITS = ("train", "val", "test")
@@ -148,7 +148,7 @@ def shared_bands(sample: Sample, asked: tuple[int, ...] | None) -> tuple[int, ..
             Scene(path, each, scene_grid(each, path))
             for path, each in ((sample.before, first), (sample.after, second))
         ]
-        return choose_bands(scenes[0], scenes[1], asked or None)
+        return same_bands(scenes[0], scenes[1], asked or None)
 
 
 def _or_problem(find: Callable[[], Any], problems: list[str], *, keep: bool) -> Any:  # noqa: ANN401

@@ -32,6 +32,7 @@ class Alignment:
         grid: Where the BEFORE grid lies for AFTER: moved the other way when AFTER is moved.
         offset: (row, col) of AFTER's first pixel on the BEFORE grid; None when it must be warped.
         share: Share of the BEFORE grid that AFTER covers, above 0 to 1.
+        detail: Pixels of AFTER along the side of a pixel of BEFORE.
         window: The part of AFTER, in its own pixels, that lies on the BEFORE grid.
         differences: How the grids differ, one phrase with both values each; empty when equal.
     """
@@ -39,12 +40,17 @@ class Alignment:
     grid: Grid
     offset: tuple[int, int] | None
     share: float
+    detail: float
     window: Window
     differences: tuple[str, ...]
 
 
 def align(
-    before: Grid, after: Grid, names: tuple[str, str], shift: tuple[float, float] = (0.0, 0.0)
+    before: Grid,
+    after: Grid,
+    names: tuple[str, str],
+    shift: tuple[float, float] = (0.0, 0.0),
+    part: Grid | None = None,
 ) -> Alignment:
     """How the second grid lies on the first.
 
@@ -53,29 +59,39 @@ def align(
         after: Grid of the later scene.
         names: Both files, for the errors.
         shift: (rows, cols) of the BEFORE grid by which AFTER is moved, down and right.
+        part: The part of the BEFORE grid that is read; all of it by default.
 
     Raises:
         PairError: Only one has a CRS, neither has one and the sizes differ, or they do not overlap.
     """
+    part = part or before
     if before.crs is None or after.crs is None:
         _require_pixel_grids(before, after, names)
         differences = []
         # Neither CRS nor transform says where the scenes lie: only their pixels do.
-        before, after = (replace(grid, transform=Affine.identity()) for grid in (before, after))
+        row, col = offset_in(before, part)
+        part = replace(part, transform=Affine.translation(col, row))
+        after = replace(after, transform=Affine.identity())
     else:
         differences = list(_differences(before, after, ~before.transform @ after.transform))
     # Moving AFTER one way is moving the grid the other way, whatever the CRS of AFTER.
     rows, cols = shift
-    grid = replace(before, transform=before.transform @ Affine.translation(-cols, -rows))
+    grid = replace(part, transform=part.transform @ Affine.translation(-cols, -rows))
     onto = ~grid.transform @ after.transform
     offset = _whole_offset(onto, after) if before.crs == after.crs else None
-    covered, share = _overlap(grid, after, names)
+    covered, share, detail = _overlap(grid, after, names)
     left, top, right, bottom = covered
     window = Window.from_slices(
         (int(top), min(int(np.ceil(bottom)), after.height)),
         (int(left), min(int(np.ceil(right)), after.width)),
     )
-    return Alignment(grid, offset, share, window, tuple(differences))
+    return Alignment(grid, offset, share, detail, window, tuple(differences))
+
+
+def offset_in(whole: Grid, part: Grid) -> tuple[int, int]:
+    """(row, col) of the first pixel of a part on the whole."""
+    col, row = ~whole.transform @ (part.transform.c, part.transform.f)
+    return round(row), round(col)
 
 
 def _require_pixel_grids(before: Grid, after: Grid, names: tuple[str, str]) -> None:
@@ -106,8 +122,9 @@ def _whole_offset(onto: Affine, after: Grid) -> tuple[int, int] | None:
 
 def _overlap(
     before: Grid, after: Grid, names: tuple[str, str]
-) -> tuple[tuple[float, float, float, float], float]:
-    """Bounds of the overlap in AFTER's pixels (left, top, right, bottom), and its share."""
+) -> tuple[tuple[float, float, float, float], float, float]:
+    """Bounds of the overlap in AFTER's pixels (left, top, right, bottom), its share, the detail."""
+    pixels = before.height * before.width
     try:
         outline = _outline(before, after)
         inside = shapely.box(0, 0, after.width, after.height)
@@ -116,28 +133,32 @@ def _overlap(
             outline = inside
             own = _outline(after, before)
             whole = shapely.box(0, 0, before.width, before.height)
-            share = 0.0 if own is None else own.intersection(whole).area / whole.area
+            share = 0.0 if own is None else own.intersection(whole).area / pixels
+            seen = pixels if own is None else after.height * after.width / own.area * pixels
         else:
             share = outline.intersection(inside).area / outline.area
+            seen = outline.area
     except RasterioError as error:
         raise PairError(
             f"{names[1]} cannot be brought from {crs_name(after.crs)} to {crs_name(before.crs)} "
             f"of {names[0]}: {error}. Reproject it with gdalwarp."
         ) from error
-    if share * before.height * before.width < 1:
+    if share * pixels < 1:
         unit = crs_name(before.crs) or "pixels"
         raise PairError(
-            f"{names[0]} and {names[1]} do not overlap: they cover {_bounds(before, before)} and "
-            f"{_bounds(after, before)} (left, bottom, right, top in {unit}). "
+            f"{names[0]} and {names[1]} do not overlap: they cover "
+            f"{bounds_text(before, before)} and {bounds_text(after, before)} "
+            f"(left, bottom, right, top in {unit}). "
             "Check that both show the same place and that their CRS is right."
         )
     # Rounding in the CRS must not turn full cover into 99.99999 %.
-    return outline.intersection(inside).bounds, 1.0 if share > 1 - 1e-6 else share
+    share = 1.0 if share > 1 - 1e-6 else share
+    return outline.intersection(inside).bounds, share, float((seen / pixels) ** 0.5)
 
 
 def _outline(grid: Grid, onto: Grid) -> BaseGeometry | None:
     """Outline of a grid in pixels (col, row) of another; None where the CRS cannot express it."""
-    points = _moved(~onto.transform, _edge_points(grid, onto.crs))
+    points = moved(~onto.transform, _edge_points(grid, onto.crs))
     if not np.isfinite(points).all():
         return None
     outline: BaseGeometry = shapely.make_valid(shapely.Polygon(points.T))
@@ -150,13 +171,14 @@ def _edge_points(grid: Grid, crs: CRS) -> Points:
     low, high = np.zeros_like(up), np.ones_like(up)
     cols = np.concatenate([up, high, 1 - up, low]) * grid.width
     rows = np.concatenate([low, up, high, 1 - up]) * grid.height
-    points = _moved(grid.transform, np.stack([cols, rows]))
+    points = moved(grid.transform, np.stack([cols, rows]))
     if grid.crs != crs:
         points = np.array(transform_points(grid.crs, crs, *points))
     return points
 
 
-def _moved(transform: Affine, points: Points) -> Points:
+def moved(transform: Affine, points: Points) -> Points:
+    """Points through an affine transform."""
     matrix = np.array(tuple(transform)[:6]).reshape(2, 3)
     return np.asarray(matrix[:, :2] @ points + matrix[:, 2:])
 
@@ -183,11 +205,11 @@ def _placement(before: Grid, after: Grid, onto: Affine) -> Iterator[str]:
         yield f"offset: the first corner is at {first} and {second}, {shift} apart"
 
 
-def _bounds(grid: Grid, onto: Grid) -> str:
+def bounds_text(grid: Grid, onto: Grid) -> str:
     """Bounds in the CRS of the other grid, or in its own where they cannot be expressed."""
     points = _edge_points(grid, onto.crs)
     if not np.isfinite(points).all():
-        return f"{_bounds(grid, grid)} in {crs_name(grid.crs)}"
+        return f"{bounds_text(grid, grid)} in {crs_name(grid.crs)}"
     corners = [*points.min(axis=1), *points.max(axis=1)]
     return f"({', '.join(f'{value:.8g}' for value in corners)})"
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,14 @@ from rasterio.windows import Window
 
 from scdcli.errors import PairError
 from scdcli.grid import Grid
-from scdcli.rasters.alignment import Alignment, align
+from scdcli.rasters.alignment import Alignment, align, offset_in
 from scdcli.rasters.bands import choose_bands
+from scdcli.rasters.crop import crop_to_bounds
+from scdcli.rasters.interest import Interest, area_of_interest
 from scdcli.rasters.pairing import DEFAULTS, PairSettings
 from scdcli.rasters.pairrecord import Matched, notes, provenance
-from scdcli.rasters.scene import Reader, Scene, open_scene, scene_grid, scene_reader
+from scdcli.rasters.placing import place_scene, read_crs
+from scdcli.rasters.scene import Reader, Scene, open_scene, scene_reader
 from scdcli.rasters.stretch import Stretch, fixed_stretch, joint_stretch, sample
 from scdcli.rasters.warp import warped_reader
 
@@ -30,20 +33,24 @@ class Pair:
     """Two scenes on one grid, open for reading; not to be shared between threads.
 
     Attributes:
-        grid: The grid of BEFORE, on which both are read.
-        bands: Band numbers used of either file, from 1.
+        grid: The grid of BEFORE, or the part of it asked for, on which both are read.
+        bands: Band numbers used of BEFORE, from 1.
+        after_bands: Those used of AFTER, in the same order.
         notes: One sentence for each thing done to make the two comparable.
         provenance: JSON-ready record of the inputs and of what was done.
         share: Share of the grid that AFTER covers, 0 to 1.
         stretch: What maps values to 0..255; None where uint8 is used as it is.
+        interest: The area outside of which nothing is read; None for all of the grid.
     """
 
     grid: Grid
     bands: tuple[int, ...]
+    after_bands: tuple[int, ...]
     notes: tuple[str, ...]
     provenance: dict[str, Any]
     share: float
     stretch: Stretch | None
+    interest: Interest | None
     read_before: Reader
     read_after: Reader
 
@@ -59,13 +66,18 @@ class Pair:
 
         Returns:
             Before and after, (C, h, w) float32 in 0..255, and where both hold measurements,
-            (h, w) bool; pixels that are not valid are 0 in both.
+            (h, w) bool, false outside the area of interest; pixels not valid are 0 in both.
 
         Raises:
             InputError: A file cannot be read there.
         """
+        inside = self.interest.inside(window) if self.interest else None
+        if inside is not None and not inside.any():
+            nothing = np.zeros((2, self.count, *inside.shape), dtype=np.float32)
+            return nothing[0], nothing[1], inside
         before, after = self.read_before(window), self.read_after(window)
         valid = np.isfinite(before[0]) & np.isfinite(after[0])
+        valid = valid if inside is None else valid & inside
         if self.stretch is not None:
             before, after = self.stretch.apply(before), self.stretch.apply(after)
         before[:, ~valid] = 0
@@ -90,44 +102,79 @@ def open_pair(
     """
     with ExitStack() as stack:
         stack.enter_context(rasterio.Env(**_cache_limit()))
-        first = _open(stack, before, settings)
-        second = _open(stack, after, settings)
+        assumed = settings.assume_crs and read_crs(settings.assume_crs, "--assume-crs")
+        first, second = (
+            place_scene(
+                stack.enter_context(open_scene(path, allow_vrt=settings.allow_vrt)), path, assumed
+            )
+            for path in (before, after)
+        )
         matched = _match(first, second, settings)
-        bands = matched.bands
-        if matched.alignment.offset is None:
-            view = warped_reader(second.dataset, matched.alignment.grid, bands, after)
-            read_after = stack.enter_context(view)
+        bands, alignment = matched.bands, matched.alignment
+        if first.points:
+            read_before = stack.enter_context(warped_reader(first, matched.grid, bands.before))
         else:
-            read_after = scene_reader(second.dataset, bands, after, matched.alignment.offset)
+            row, col = offset_in(first.grid, matched.grid)
+            read_before = scene_reader(first.dataset, bands.before, before, (-row, -col))
+        if alignment.offset is None:
+            read_after = stack.enter_context(warped_reader(second, alignment.grid, bands.after))
+        else:
+            read_after = scene_reader(second.dataset, bands.after, after, alignment.offset)
         yield Pair(
-            grid=first.grid,
-            bands=bands,
+            grid=matched.grid,
+            bands=bands.before,
+            after_bands=bands.after,
             notes=tuple(notes(matched)),
             provenance=provenance(matched),
-            share=matched.alignment.share,
+            share=alignment.share,
             stretch=matched.stretch,
-            read_before=scene_reader(first.dataset, bands, before),
+            interest=matched.interest,
+            read_before=read_before,
             read_after=read_after,
         )
 
 
-def _open(stack: ExitStack, path: str | Path, settings: PairSettings) -> Scene:
-    dataset = stack.enter_context(open_scene(path, allow_vrt=settings.allow_vrt))
-    return Scene(path, dataset, scene_grid(dataset, path))
-
-
 def _match(first: Scene, second: Scene, settings: PairSettings) -> Matched:
     """Settle bands, place and values of a pair."""
-    bands = choose_bands(first, second, settings.bands)
-    alignment = align(first.grid, second.grid, (first.name, second.name), settings.shift)
+    bands = choose_bands(first, second, settings.bands, settings.after_bands, count=settings.count)
+    grid, interest = _choose_part(first, settings)
+    alignment = _align(first, second, grid, settings)
     if settings.strict and alignment.differences:
         raise PairError(
             f"{first.name} and {second.name} are not on the same grid: "
             f"{'; '.join(alignment.differences)}. Leave out --strict to have the second "
             "warped onto the first."
         )
-    stretch = settings.stretch or _choose_stretch(first, second, bands, alignment, settings.scale)
-    return Matched(first, second, settings, bands, alignment, stretch)
+    matched = Matched(first, second, settings, bands, grid, interest, alignment, None)
+    return replace(matched, stretch=settings.stretch or _choose_stretch(matched))
+
+
+def _choose_part(first: Scene, settings: PairSettings) -> tuple[Grid, Interest | None]:
+    """The part of the BEFORE grid to read, and the area of interest on it."""
+    grid, interest = first.grid, None
+    if settings.bounds:
+        crs = read_crs(settings.bounds_crs, "--bounds-crs") if settings.bounds_crs else None
+        grid = crop_to_bounds(grid, settings.bounds, crs, first.name)
+    if settings.aoi:
+        interest = area_of_interest(settings.aoi, grid, first.name)
+        grid = interest.grid
+    pixels = grid.height * grid.width
+    if pixels > settings.max_pixels:
+        raise PairError(
+            f"{first.name} is to be read on {grid.width} x {grid.height} pixels, {pixels:.3g} in "
+            f"all, more than the {settings.max_pixels:.3g} of --max-pixels. Choose a part with "
+            "--bounds or --aoi, or raise --max-pixels if the size is right."
+        )
+    return grid, interest
+
+
+def _align(first: Scene, second: Scene, part: Grid, settings: PairSettings) -> Alignment:
+    names = (first.name, second.name)
+    if second.points is None:
+        return align(first.grid, second.grid, names, settings.shift, part)
+    alignment = align(first.grid, second.points.about, names, settings.shift, part)
+    placed = f"{second.name} is placed by {second.points.count} ground control points"
+    return replace(alignment, offset=None, differences=(placed,))
 
 
 def _cache_limit() -> dict[str, int]:
@@ -135,16 +182,14 @@ def _cache_limit() -> dict[str, int]:
     return {} if "GDAL_CACHEMAX" in os.environ else {"GDAL_CACHEMAX": GDAL_CACHE}
 
 
-def _choose_stretch(
-    first: Scene,
-    second: Scene,
-    bands: tuple[int, ...],
-    alignment: Alignment,
-    scale: tuple[float, float] | None,
-) -> Stretch | None:
-    if scale is not None:
-        return fixed_stretch(scale, len(bands))
-    types = [scene.dataset.dtypes[bands[0] - 1] for scene in (first, second)]
+def _choose_stretch(pair: Matched) -> Stretch | None:
+    first, second, bands = pair.first, pair.second, pair.bands
+    if pair.settings.scale is not None:
+        return fixed_stretch(pair.settings.scale, len(bands.before))
+    types = [
+        scene.dataset.dtypes[chosen[0] - 1]
+        for scene, chosen in ((first, bands.before), (second, bands.after))
+    ]
     if types == ["uint8", "uint8"]:
         return None
     if _family(types[0]) != _family(types[1]):
@@ -152,12 +197,15 @@ def _choose_stretch(
             f"{first.name} is {types[0]} and {second.name} is {types[1]}: no stretch fits both. "
             "Convert one to the units of the other, or give their common range with --scale LO,HI."
         )
-    whole = Window(0, 0, first.grid.width, first.grid.height)
+    window = Window(0, 0, first.dataset.width, first.dataset.height)
+    if first.points is None:
+        row, col = offset_in(first.grid, pair.grid)
+        window = Window(col, row, pair.grid.width, pair.grid.height)
     samples = [
-        sample(first.dataset, whole, bands, first.path),
-        sample(second.dataset, alignment.window, bands, second.path),
+        sample(first.dataset, window, bands.before, first.path),
+        sample(second.dataset, pair.alignment.window, bands.after, second.path),
     ]
-    return joint_stretch(samples)
+    return joint_stretch(samples, (first.name, second.name))
 
 
 def _family(dtype: str) -> str:

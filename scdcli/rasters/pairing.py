@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+from scdcli.rasters.bands import BandNames
+from scdcli.rasters.crop import Bounds
 from scdcli.rasters.stretch import Stretch
+
+MOST_PIXELS = 40_000_000_000
 
 
 @dataclass(frozen=True)
@@ -10,7 +14,10 @@ class PairSettings:
     """What `scdcli.rasters.pair.open_pair` is asked for.
 
     Attributes:
-        bands: Band numbers to use of either file, from 1; all but alpha by default.
+        bands: Bands to use, numbers from 1 or names; by default all but alpha, by name where the
+            files name them in another order or number.
+        after_bands: The same of AFTER, where its bands differ.
+        count: How many bands the model reads: three of more are red, green and blue.
         scale: Values that become 0 and 255; by default uint8 is used as it is, and other types get
             the 2 to 98 % range of both dates together.
         stretch: The stretch found when the same pair was opened before, to save finding it.
@@ -18,14 +25,26 @@ class PairSettings:
         allow_vrt: Also open VRT files.
         shift: (rows, cols) of the BEFORE grid, down and right, by which AFTER is moved before it
             is read.
+        assume_crs: The CRS of a file that has a position but no CRS.
+        bounds: Left, bottom, right, top of the part to read, in the CRS of BEFORE.
+        bounds_crs: The CRS of the bounds, if another.
+        aoi: Polygon file, or ``FILE:LAYER``; what lies outside becomes nodata.
+        max_pixels: Largest grid that is taken for a scene and not for an accident.
     """
 
-    bands: tuple[int, ...] | None = None
+    bands: BandNames | None = None
+    after_bands: BandNames | None = None
+    count: int | None = None
     scale: tuple[float, float] | None = None
     stretch: Stretch | None = None
     strict: bool = False
     allow_vrt: bool = False
     shift: tuple[float, float] = (0.0, 0.0)
+    assume_crs: str | None = None
+    bounds: Bounds | None = None
+    bounds_crs: str | None = None
+    aoi: str | None = None
+    max_pixels: int = MOST_PIXELS
 
 
 DEFAULTS = PairSettings()

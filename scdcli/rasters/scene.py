@@ -1,12 +1,9 @@
 """Opening scenes and reading windows of them; every failure names the file and the place in it."""
 
-import hashlib
-import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,8 @@ from rasterio.windows import Window
 
 from scdcli.errors import InputError
 from scdcli.grid import Grid
-from scdcli.naming import crs_name, is_remote, shown
+from scdcli.naming import is_remote, shown
+from scdcli.rasters.limits import cause, require_image_file, require_modest
 from scdcli.rasters.remote import opening, remedy, waiting
 
 # Tried one by one: a VRT, also one renamed .tif, can make GDAL read any other file.
@@ -43,12 +41,29 @@ Reader = Callable[[Window], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
+class ByPoints:
+    """What places a scene that has ground control points and no grid."""
+
+    count: int
+    residual: float  # pixels, the largest at a point
+    about: Grid  # of the file's own pixels, as straight as a grid is
+
+
+@dataclass(frozen=True)
 class Scene:
-    """One open file, where it came from and where it lies."""
+    """One open file, where it came from and where it lies.
+
+    Attributes:
+        path: The file or address.
+        dataset: The file, open for reading.
+        grid: The grid of its pixels; a north-up one made for it when it is placed by points.
+        points: What places it when it has no grid of its own.
+    """
 
     path: str | Path
     dataset: DatasetReader
     grid: Grid
+    points: ByPoints | None = None
 
     @property
     def name(self) -> str:
@@ -65,12 +80,14 @@ def open_scene(path: str | Path, *, allow_vrt: bool = False) -> Iterator[Dataset
         allow_vrt: Also open VRT files, which may refer to any other file.
 
     Raises:
-        InputError: The file is missing, is a folder, or is not an image of a known format.
+        InputError: The file is missing, is a folder, is not an image of a known format, or takes
+            too much memory to read.
     """
     if not is_remote(path):
-        _require_image_file(path, allow_vrt)
+        require_image_file(path, allow_vrt=allow_vrt)
     drivers = (*DRIVERS, "VRT") if allow_vrt else DRIVERS
     with rasterio.Env(**waiting(path)), _open(path, drivers) as dataset:
+        require_modest(dataset, path)
         yield dataset
 
 
@@ -83,8 +100,7 @@ def reading(path: str | Path, window: Window, grid_name: str = "") -> Iterator[N
         (top, bottom), (left, right) = window.toranges()
         place = f"rows {top}-{bottom - 1}, columns {left}-{right - 1}{grid_name}"
         raise InputError(
-            f"{shown(path)} ({place}) cannot be read: {_cause(error, path)} "
-            f"{remedy(path)}"
+            f"{shown(path)} ({place}) cannot be read: {cause(error, path)} {remedy(path)}"
         ) from error
 
 
@@ -172,49 +188,6 @@ def spectral_bands(dataset: DatasetReader) -> tuple[int, ...]:
     return tuple(band for band in dataset.indexes if band not in masks)
 
 
-def describe(dataset: DatasetReader, path: str | Path) -> dict[str, Any]:
-    """What a result says of its input: name, size, CRS, type, and a hash of the metadata.
-
-    The hash leaves out the name and the time, so a copy has the same one. Folders, user names and
-    the query of an address (which may hold a signature) are left out altogether.
-    """
-    facts: dict[str, Any] = {
-        "driver": dataset.driver,
-        "width": dataset.width,
-        "height": dataset.height,
-        "count": dataset.count,
-        "dtype": dataset.dtypes[0],
-        "crs": crs_name(dataset.crs),
-        "transform": list(dataset.transform)[:6],
-        "nodata": None if dataset.nodata is None else str(dataset.nodata),
-    }
-    status = None if is_remote(path) else Path(path).stat()
-    facts["bytes"] = None if status is None else status.st_size
-    wkt = dataset.crs.to_wkt() if dataset.crs else None
-    stable = json.dumps([facts, wkt], sort_keys=True).encode()
-    facts["metadata_sha256"] = hashlib.sha256(stable).hexdigest()
-    modified = None if status is None else datetime.fromtimestamp(int(status.st_mtime), UTC)
-    facts["modified"] = None if modified is None else modified.isoformat()
-    return {"name": Path(shown(path)).name, **facts}
-
-
-def _require_image_file(path: str | Path, allow_vrt: bool) -> None:
-    file = Path(path)
-    if file.is_dir():
-        raise InputError(f"{path} is a folder; name one image file in it.")
-    try:
-        with file.open("rb") as stream:
-            head = stream.read(4096)
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; check the name.") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be opened: {error.strerror}.") from error
-    if b"<VRTDataset" in head and not allow_vrt:
-        raise InputError(
-            f"{path} is a VRT, which can read any file it names; if you trust it, use --allow-vrt."
-        )
-
-
 def _open(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
     for driver in drivers:
         try:
@@ -224,17 +197,10 @@ def _open(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
         except RasterioError as error:
             if "not recognized" not in str(error):
                 raise InputError(
-                    f"{shown(path)} cannot be opened: {_cause(error, path)} {remedy(path)}"
+                    f"{shown(path)} cannot be opened: {cause(error, path)} {remedy(path)}"
                 ) from error
+    vrt = " If it is a VRT that you trust, use --allow-vrt." if "VRT" not in drivers else ""
     raise InputError(
         f"{shown(path)} is not an image that can be read here ({', '.join(drivers)}); "
-        "convert it, for example with gdal_translate -of COG."
+        f"convert it, for example with gdal_translate -of COG.{vrt if is_remote(path) else ''}"
     )
-
-
-def _cause(error: BaseException, path: str | Path) -> str:
-    """The innermost message, ended by a full stop, without what `shown` hides."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    text = str(getattr(error, "errmsg", "") or error).strip() or type(error).__name__
-    return text.replace(str(path), shown(path)).rstrip(".") + "."

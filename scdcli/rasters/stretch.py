@@ -52,19 +52,25 @@ def fixed_stretch(scale: tuple[float, float], count: int) -> Stretch:
     return Stretch((float(low),) * count, (float(high),) * count)
 
 
-def joint_stretch(samples: Sequence[NDArray[np.float32]]) -> Stretch:
+def joint_stretch(
+    samples: Sequence[NDArray[np.float32]], names: tuple[str, str] = ("BEFORE", "AFTER")
+) -> Stretch:
     """The 2 to 98 % range per band of all samples together.
 
     Args:
         samples: One (C, N) float32 array per date, NaN where nothing was measured.
+        names: Both files, for the errors.
 
     Raises:
-        PairError: A band has no measured pixel in any sample.
+        PairError: No sample has a measured pixel.
     """
     together = np.concatenate(samples, axis=1)
     together = together[:, np.isfinite(together).all(axis=0)]
     if together.shape[1] == 0:
-        raise PairError("neither image holds a measured pixel where the two overlap.")
+        raise PairError(
+            f"neither {names[0]} nor {names[1]} has a measured pixel where the two overlap: all is "
+            "nodata. Check their nodata values with gdalinfo."
+        )
     low, high = np.percentile(together, PERCENTILES, axis=1)
     high = np.where(high > low, high, low + 1)
     return Stretch(tuple(low.tolist()), tuple(high.tolist()))

@@ -1,0 +1,109 @@
+"""What a file may be and ask for before it is read: a trusted format, and blocks that fit."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+
+from scdcli.errors import InputError
+from scdcli.naming import shown, without_secrets
+
+MOST_BANDS = 4096
+LARGEST_BLOCK = 512 * 2**20  # bytes, decoded: GDAL holds at least one in memory
+
+# Formats that hold many data sets, by how their files start; opened only to name what is inside.
+CONTAINERS = {b"CDF": "netCDF", b"\x89HDF": "HDF5"}
+MOST_NAMES = 10
+
+
+def require_image_file(path: str | Path, *, allow_vrt: bool) -> None:
+    """Refuse what is no file, and a VRT, by a look at its first bytes.
+
+    Raises:
+        InputError: It is missing, a folder, not readable, a VRT or a container of data sets.
+    """
+    file = Path(path)
+    try:
+        if file.is_dir():
+            raise InputError(f"{shown(path)} is a folder; name one image file in it.")
+        with file.open("rb") as stream:
+            head = stream.read(4096)
+    except FileNotFoundError as error:
+        raise InputError(f"{shown(path)} does not exist; check the name.") from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{shown(path)} cannot be opened: {reason}.") from error
+    if b"<VRTDataset" in head and not allow_vrt:
+        raise InputError(
+            f"{shown(path)} is a VRT, which can read any file it names; if you trust it, use "
+            "--allow-vrt."
+        )
+    for start, driver in CONTAINERS.items():
+        if head.startswith(start):
+            _refuse_container(path, driver)
+
+
+def _refuse_container(path: str | Path, driver: str) -> None:
+    """Name the data sets in a file, which is no image of its own."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path, driver=driver) as dataset:
+                names = [name.removeprefix(str(path)) for name in dataset.subdatasets]
+    except RasterioError:
+        names = []
+    listed = "; ".join(shown(name) for name in names[:MOST_NAMES]) or "none that can be read"
+    if len(names) > MOST_NAMES:
+        listed += f"; and {len(names) - MOST_NAMES} more"
+    raise InputError(
+        f"{shown(path)} is a {driver} file, which holds data sets and is no image itself. Write "
+        f"the one to compare as an image: gdal_translate DATASET image.tif. Its data sets: {listed}"
+    )
+
+
+def require_modest(dataset: DatasetReader, path: str | Path) -> None:
+    """Refuse a file whose smallest unit of reading takes too much memory.
+
+    Raises:
+        InputError: It has no bands, too many, or too large blocks.
+    """
+    if not 1 <= dataset.count <= MOST_BANDS:
+        raise InputError(
+            f"{shown(path)} has {dataset.count} bands; from 1 to {MOST_BANDS} can be read. Write "
+            "those you need into a file of their own: gdal_translate -b 1 -b 2 -b 3."
+        )
+    height, width = max(dataset.block_shapes)
+    together = dataset.count if dataset.profile.get("interleave") == "pixel" else 1
+    size = height * width * together * _item_bytes(dataset.dtypes[0])
+    if size > LARGEST_BLOCK:
+        raise InputError(
+            f"{shown(path)} is stored in blocks of {width} x {height} pixels, {size >> 20} MiB "
+            f"each, but at most {LARGEST_BLOCK >> 20} MiB are read at a time. Write it in tiles: "
+            "gdal_translate -co TILED=YES."
+        )
+
+
+def _item_bytes(dtype: str) -> int:
+    """Bytes of one value, from a name such as uint16 or complex_int16 (of two such)."""
+    size = int("".join(sign for sign in dtype if sign.isdigit()) or 128) // 8
+    return 2 * size if dtype == "complex_int16" else size
+
+
+def cause(error: BaseException, path: str | Path) -> str:
+    """The innermost message, ended by a full stop, without what `shown` hides."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = str(getattr(error, "errmsg", "") or error).strip() or type(error).__name__
+    text = without_secrets(text.replace(str(path), shown(path)))
+    return text.rstrip(".") + "."
+
+
+def value_range(dtype: str) -> tuple[float, float]:
+    """The lowest and the highest value of a type; without bounds for floating point."""
+    if not dtype.startswith(("int", "uint")):
+        return -float("inf"), float("inf")
+    limits = np.iinfo(dtype)
+    return float(limits.min), float(limits.max)
