@@ -53,28 +53,49 @@ def _feature_texts(features: Features, crs: str | None) -> Iterator[str]:
 
 
 def _lonlat(outlines: Outlines, crs: str) -> Outlines:
-    """Outlines on WGS 84, exterior rings counter-clockwise."""
-    transformer = Transformer.from_crs(CRS.from_wkt(crs), WGS84, always_xy=True)
+    """Outlines on WGS 84, exterior rings counter-clockwise, longitudes between -180 and 180."""
+    source = CRS.from_wkt(crs)
+    transformer = Transformer.from_crs(source, WGS84, always_xy=True)
 
     def place(xy: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.stack(transformer.transform(xy[:, 0], xy[:, 1]), axis=1)
 
-    placed = _cut_at_antimeridian(shapely.transform(outlines, place))
-    rounded: Outlines = shapely.transform(placed, lambda xy: np.round(xy, DECIMALS))
-    return rounded
+    placed: Outlines = shapely.transform(outlines, place)
+    widest = _widths(outlines) + 1 if source.is_geographic else HALF_TURN
+    jumps = np.flatnonzero(_widths(placed) > widest)  # from one side of the map to the other
+    placed[jumps] = shapely.transform(placed[jumps], _unwrap)
+    rounded = shapely.transform(_cut_at_antimeridian(placed), lambda xy: np.round(xy, DECIMALS))
+    wound: Outlines = shapely.orient_polygons(rounded)
+    return wound
 
 
-def _cut_at_antimeridian(outlines: Outlines) -> Outlines:
-    """Outlines that jump from one side of the map to the other become two parts."""
+def _widths(outlines: Outlines) -> NDArray[np.float64]:
     west, _, east, _ = shapely.bounds(outlines).T
-    for index in np.flatnonzero(east - west > HALF_TURN):
-        whole = shapely.transform(outlines[index], _unwrap)
-        eastern = shapely.intersection(whole, shapely.box(0, -90, HALF_TURN, 90))
-        western = shapely.intersection(whole, shapely.box(HALF_TURN, -90, 2 * HALF_TURN, 90))
-        wrapped = shapely.transform(western, lambda xy: xy - FULL_TURN)
-        outlines[index] = shapely.multipolygons(shapely.get_parts([eastern, wrapped]))
-    return outlines
+    width: NDArray[np.float64] = east - west
+    return width
 
 
 def _unwrap(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(lonlat[:, :1] < 0, lonlat + FULL_TURN, lonlat)
+
+
+def _cut_at_antimeridian(outlines: Outlines) -> Outlines:
+    """Outlines beyond 180° come back on the other side, those across it in two parts."""
+    west, _, east, _ = shapely.bounds(outlines).T
+    first = np.floor((west + HALF_TURN) / 360).astype(int)  # turns around the Earth
+    last = np.ceil((east - HALF_TURN) / 360).astype(int)
+    for index in np.flatnonzero((first != 0) | (last != 0)):
+        parts = [
+            _part_of_turn(outlines[index], turn) for turn in range(first[index], last[index] + 1)
+        ]
+        polygons = np.concatenate([shapely.get_parts(part) for part in parts])
+        # where an outline only touches the antimeridian, a line or point is left
+        polygons = polygons[shapely.get_type_id(polygons) == shapely.GeometryType.POLYGON]
+        outlines[index] = polygons[0] if len(polygons) == 1 else shapely.multipolygons(polygons)
+    return outlines
+
+
+def _part_of_turn(outline: shapely.Polygon, turn: int) -> shapely.Geometry:
+    box = shapely.box(-HALF_TURN, -90, HALF_TURN, 90)
+    moved = shapely.transform(outline, lambda xy: xy - turn * FULL_TURN)
+    return shapely.intersection(moved, box)
