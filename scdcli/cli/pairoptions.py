@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scdcli.cli.options import Command, bands_option
+from scdcli.cli.options import Command
+from scdcli.cli.placeoptions import place_options, placed, recorded_place
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -41,30 +42,51 @@ strict_option = click.option(
     "--strict", is_flag=True, help="Refuse images on different grids; do not warp."
 )
 allow_vrt_option = click.option("--allow-vrt", is_flag=True, help="Also open VRT files.")
+coregister_option = click.option(
+    "--coregister",
+    is_flag=True,
+    help="Move AFTER over BEFORE by the shift between them, up to 32 pixels, where most of the "
+    "scene agrees on one.",
+)
 
 
 def pairing_options(command: Command) -> Command:
     """All options that say how two images become a pair; `open_given_pair` takes them."""
-    for option in (allow_vrt_option, strict_option, scale_option, bands_option):
+    for option in (
+        allow_vrt_option,
+        strict_option,
+        coregister_option,
+        scale_option,
+        place_options,
+    ):
         command = option(command)
     return command
 
 
 @contextmanager
 def open_given_pair(
-    before: str, after: str, options: dict[str, Any], terminal: Terminal
+    before: str,
+    after: str,
+    options: dict[str, Any],
+    terminal: Terminal,
+    count: int | None = None,
 ) -> Iterator["Pair"]:
-    """The pair as `pairing_options` say it is to be read; tells what was done to match the two."""
-    from scdcli.rasters.pair import open_pair
+    """The pair as `pairing_options` say it is to be read; tells what was done to match the two.
+
+    Three bands, as ``count`` says the model reads, are red, green and blue of more.
+    """
+    from scdcli.rasters.coregister import open_registered
     from scdcli.rasters.pairing import PairSettings
 
     settings = PairSettings(
-        bands=options["bands"] or None,
+        **placed(options),
+        count=count,
         scale=options["scale"] or None,
         strict=options["strict"],
         allow_vrt=options["allow_vrt"],
     )
-    with open_pair(before, after, settings) as pair:
+    coregister = options["coregister"]
+    with open_registered(before, after, settings, coregister=coregister) as pair:
         for note in pair.notes:
             terminal.note(note)
         yield pair
@@ -72,4 +94,9 @@ def open_given_pair(
 
 def recorded(options: dict[str, Any]) -> dict[str, Any]:
     """What a summary says of these options, JSON-ready."""
-    return {"scale": options["scale"] or None, "strict": options["strict"]}
+    return {
+        "scale": options["scale"] or None,
+        "strict": options["strict"],
+        "coregister": options["coregister"],
+        **recorded_place(options),
+    }
