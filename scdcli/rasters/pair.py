@@ -17,6 +17,7 @@ from scdcli.grid import Grid
 from scdcli.rasters.alignment import Alignment, align, offset_in
 from scdcli.rasters.bands import choose_bands
 from scdcli.rasters.crop import crop_to_bounds
+from scdcli.rasters.doubts import doubts
 from scdcli.rasters.interest import Interest, area_of_interest
 from scdcli.rasters.pairing import DEFAULTS, PairSettings
 from scdcli.rasters.pairrecord import Matched, notes, provenance
@@ -36,7 +37,8 @@ class Pair:
         grid: The grid of BEFORE, or the part of it asked for, on which both are read.
         bands: Band numbers used of BEFORE, from 1.
         after_bands: Those used of AFTER, in the same order.
-        notes: One sentence for each thing done to make the two comparable.
+        notes: One sentence for each thing done to make the two comparable, or to look twice at.
+        doubts: Those of the notes that are reasons to look twice.
         provenance: JSON-ready record of the inputs and of what was done.
         share: Share of the grid that AFTER covers, 0 to 1.
         stretch: What maps values to 0..255; None where uint8 is used as it is.
@@ -47,6 +49,7 @@ class Pair:
     bands: tuple[int, ...]
     after_bands: tuple[int, ...]
     notes: tuple[str, ...]
+    doubts: tuple[str, ...]
     provenance: dict[str, Any]
     share: float
     stretch: Stretch | None
@@ -125,6 +128,7 @@ def open_pair(
             bands=bands.before,
             after_bands=bands.after,
             notes=tuple(notes(matched)),
+            doubts=tuple(doubts(first, second, alignment)),
             provenance=provenance(matched),
             share=alignment.share,
             stretch=matched.stretch,
