@@ -93,9 +93,10 @@ def read_pairs(table: Table, folder: Path, out: Path | None) -> list[ListedPair]
             other's place or that of an image.
     """
     if not set(NEEDED) <= set(table.columns):
-        found = ", ".join(column for column in table.columns if column) or "none"
+        columns = ", ".join(column for column in table.columns if column)
+        found = f"has the columns {columns}" if columns else "is empty"
         raise InputError(
-            f"{table.name} has the columns {found}; begin it with a line that names the columns "
+            f"{table.name} {found}; begin it with a line that names the columns "
             "before and after, and maybe output."
         )
     if not table.rows:

@@ -106,8 +106,8 @@ def test_other_columns_are_named_and_left_alone():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "has the columns none; begin it"),
-        ("\n\n", "has the columns none"),
+        ("", "is empty; begin it with a line that names"),
+        ("\n,\n", "is empty"),
         ("a.tif,b.tif\n", "has the columns a.tif, b.tif; begin it with a line that names"),
         ("before,later\na,b\n", "has the columns before, later"),
         ("before,after\n", "lists no pairs"),

@@ -27,7 +27,9 @@ Results go to stdout, progress and notes to stderr.
 | 0 | done |
 | 1 | input, model or output cannot be used; stderr says why ([errors](errors.md)) |
 | 2 | the command line or the configuration file is wrong |
+| 3 | some or all pairs of `scd predict --pairs` failed; stderr says which and why |
 | 130, 143 | interrupted with Ctrl-C, terminated |
+| 141 | what reads the output went away (`scd predict … \| head -1`) |
 
 ## Options from a file or the environment
 

@@ -6,9 +6,8 @@ it runs, so that ``scd --help`` answers at once.
 
 import signal
 import threading
-import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from typing import Any
 import click
 
 from scdcli import __version__
+from scdcli.cli.options import verbose_option
+from scdcli.cli.terminal import ending_unread, show_origin
 from scdcli.errors import ScdError
 from scdcli.interruption import owning_the_process
 
@@ -46,16 +47,39 @@ class ScdGroup(click.Group):
         _, command, rest = super().resolve_command(ctx, args)
         return command.name if command else None, command, rest
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401
+    ) -> click.Context:
+        """Read the options of the group itself, of which ``--help`` prints."""
+        with ending_unread():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's own signature
         """Run the command; exit 1 with one sentence for our errors, 130 or 143 when stopped."""
         try:
-            with _terminated_like_an_exception(), owning_the_process():
+            with (
+                ending_unread(),
+                _terminated_like_an_exception(),
+                owning_the_process(),
+                _environment(ctx),
+            ):
                 return super().invoke(ctx)
         except ScdError as error:
+            show_origin(error)
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(130)
+
+
+def _environment(ctx: click.Context) -> AbstractContextManager[object]:
+    """As a command of rasterio's ``rio``: the credentials its own options give."""
+    settings = ctx.obj if isinstance(ctx.obj, dict) else {}
+    return settings.get("env") or nullcontext()
 
 
 @contextmanager
@@ -78,6 +102,8 @@ def _terminated_like_an_exception() -> Iterator[None]:
 def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
     if path is None:
         return
+    import tomllib
+
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -111,6 +137,7 @@ def _defaults(ctx: click.Context, path: Path, name: str, values: object) -> dict
 
 
 @click.group(
+    "scd",  # its name in rio
     cls=ScdGroup,
     context_settings={
         "auto_envvar_prefix": "SCD",
@@ -128,6 +155,7 @@ def _defaults(ctx: click.Context, path: Path, name: str, values: object) -> dict
     show_default=False,
     help="TOML file with options: a table per command, for example [predict] tta = 'flip'.",
 )
+@verbose_option
 def main() -> None:
     """What changed on the ground, from which land cover to which.
 

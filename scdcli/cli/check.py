@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scdcli.cli.options import bands_option, json_option, legend_option, quiet_option
+from scdcli.cli.options import (
+    bands_option,
+    json_option,
+    legend_option,
+    quiet_option,
+    verbose_option,
+)
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
 @bands_option
 @json_option
 @quiet_option
+@verbose_option
 @click.pass_context
 def check(
     ctx: click.Context,

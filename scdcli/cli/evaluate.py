@@ -21,6 +21,7 @@ from scdcli.cli.options import (
     quiet_option,
     seed_option,
     threshold_option,
+    verbose_option,
 )
 from scdcli.cli.scorereport import show_scores
 from scdcli.cli.scoring import Scoring
@@ -105,6 +106,7 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
 @overwrite_option
 @json_option
 @quiet_option
+@verbose_option
 def evaluate(
     truth: Path,
     model: tuple[str, ...],

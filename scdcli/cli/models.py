@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scdcli.cli.options import json_option
+from scdcli.cli.options import json_option, verbose_option
 
 if TYPE_CHECKING:
     from scdcli.checkpoint import LoadedModel
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", metavar="[NAME|FILE]", required=False)
 @json_option
+@verbose_option
 def models(model: str | None, **options: Any) -> None:  # noqa: ANN401
     """List the bundled models, or print one model's card.
 

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
+from scdcli.cli.terminal import be_verbose
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 json_option = click.option("--json", is_flag=True, help="Print the result as JSON on stdout.")
@@ -13,6 +15,14 @@ overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace the output if it exists."
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no notes.")
+verbose_option = click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    callback=be_verbose,
+    help="With an error, also where it comes from and the versions of the libraries.",
+)
 device_option = click.option(
     "--device",
     default="auto",

@@ -1,56 +1,104 @@
-"""``scd predict``: two images in, a folder of maps, polygons and tables out."""
+"""``scd predict``: two images in, a folder of maps, polygons and tables out; or a table of such."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from scdcli.cli.batch import SOME_FAILED, Shard, batch_options, open_batch, run_batch
 from scdcli.cli.onepair import output_folder, predict_pair, require_usable_output
-from scdcli.cli.options import json_option, output_option, quiet_option, running_options
+from scdcli.cli.options import (
+    json_option,
+    output_option,
+    quiet_option,
+    running_options,
+    verbose_option,
+)
 from scdcli.cli.outputoptions import writing_options
 from scdcli.cli.pairoptions import pairing_options
 from scdcli.cli.predictor import make_predictor
-from scdcli.cli.terminal import Terminal
+from scdcli.cli.terminal import Terminal, open_console
+
+if TYPE_CHECKING:
+    from scdcli.inference import Predictor
 
 
 @click.command()
-@click.argument("before")
-@click.argument("after")
+@click.argument("images", nargs=-1, metavar="[BEFORE AFTER]")
 @output_option("DIR", "Folder of the result; <before>__<after> if not given.")
+@batch_options
 @running_options
 @pairing_options
 @writing_options
 @json_option
 @quiet_option
-def predict(before: str, after: str, output: Path | None, **options: Any) -> None:  # noqa: ANN401
+@verbose_option
+def predict(
+    images: tuple[str, ...],
+    output: Path | None,
+    pairs: Path | None,
+    shard: Shard,
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Map what changed between two images of one place.
 
     AFTER is brought onto the grid of BEFORE when they differ. DIR gets from.tif, to.tif,
     transition.tif, probability.tif, changes.gpkg, transitions.csv and summary.json.
 
+    With --pairs one model maps many pairs. A pair that fails stops no other; the exit status is
+    then 3. With --json every pair is a line of JSON as soon as it is done.
+
     \b
     scd predict before.tif after.tif
     scd predict 2009.tif 2018.tif -o changes --bands 1,2,3 --vector gpkg,geojson
+    scd predict --pairs pairs.csv -o maps --resume
     """
-    out = output or output_folder(before, after)
-    require_usable_output(out, before, after, options)
+    _require_one_kind(images, pairs, shard)
     terminal = Terminal(options["quiet"])
+    if pairs is None:
+        before, after = images
+        _predict_one(before, after, output or output_folder(before, after), options, terminal)
+        return
+    batch = open_batch(pairs, output, shard, terminal)
+    if run_batch(batch, _predictor(options, terminal), options, terminal):
+        click.get_current_context().exit(SOME_FAILED)
+
+
+def _require_one_kind(images: tuple[str, ...], table: Path | None, shard: Shard) -> None:
+    """Refuse a call that gives neither two images nor a table, or both."""
+    if table is not None and images:
+        raise click.UsageError("Give BEFORE and AFTER or --pairs, not both.")
+    if table is None and len(images) != 2:
+        raise click.UsageError(
+            f"Give BEFORE and AFTER ({len(images)} of 2 images given), or --pairs with a table."
+        )
+    if table is None and shard.total > 1:
+        raise click.UsageError("--shard takes a part of a table; give one with --pairs.")
+
+
+def _predict_one(
+    before: str, after: str, out: Path, options: dict[str, Any], terminal: Terminal
+) -> None:
+    require_usable_output(out, before, after, options)
+    summary = predict_pair(before, after, out, _predictor(options, terminal), options, terminal)
+    if not terminal.quiet and not options["json"]:
+        _show(summary)
+    click.echo(json.dumps(summary, ensure_ascii=False) if options["json"] else out)
+
+
+def _predictor(options: dict[str, Any], terminal: Terminal) -> "Predictor":
     predictor = make_predictor(options, terminal)
     if options["land_cover"] and not predictor.loaded.header.land_cover:
         terminal.note(
             f"The model {predictor.loaded.name} has learnt classes on changed pixels only: its "
             "land cover elsewhere is a guess."
         )
-    summary = predict_pair(before, after, out, predictor, options, terminal)
-    if not terminal.quiet and not options["json"]:
-        _show(summary)
-    click.echo(json.dumps(summary, ensure_ascii=False) if options["json"] else out)
+    return predictor
 
 
 def _show(summary: dict[str, Any]) -> None:
     """The transitions as a table on stderr, largest first."""
-    from rich.console import Console
     from rich.table import Table
 
     unit = "hectares" if summary["valid"]["hectares"] is not None else "pixels"
@@ -68,7 +116,7 @@ def _show(summary: dict[str, Any]) -> None:
         table.add_row(row["from_name"], row["to_name"], *cells(row))
     for name in ("changed", "unchanged"):
         table.add_row(name, "", *cells(summary[name]), style="bold")
-    Console(stderr=True).print(table)
+    open_console(stderr=True).print(table)
 
 
 def _percent(extent: dict[str, Any]) -> str:

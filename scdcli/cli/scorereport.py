@@ -14,6 +14,7 @@ from scdcli.cli.scoretable import (
     reasons,
     set_title,
 )
+from scdcli.cli.terminal import open_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,11 +24,9 @@ if TYPE_CHECKING:
 
 def show_scores(runs: Sequence["Run"], resampled: "Bootstrap | None") -> None:
     """Tables on stdout, and why what is missing is missing."""
-    from rich.console import Console
-
     from scdcli.scoring.comparison import ONE_PAIR, run_titles
 
-    console = Console(highlight=False, markup=False)
+    console = open_console()
     titles = run_titles([(run.system, run.tta) for run in runs])
     console.print(set_title(runs[0].found))
     if len(runs) == 1:

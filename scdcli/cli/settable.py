@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from scdcli.cli.terminal import open_console
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -18,9 +20,7 @@ MOST_KINDS = 3
 
 def show_set(report: "SetReport") -> None:
     """Splits, classes, transitions and the first problems, on stdout."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False)
+    console = open_console()
     legend = f"legend {report.legend.name}" if report.legend else "no legend"
     read = f", bands {', '.join(map(str, report.bands))}" if report.bands else ""
     console.print(f"{report.folder}: layout {report.layout}, {legend}{read}", soft_wrap=True)

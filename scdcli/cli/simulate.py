@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from scdcli.cli.options import overwrite_option, quiet_option
+from scdcli.cli.options import overwrite_option, quiet_option, verbose_option
 from scdcli.cli.terminal import Terminal
 
 
@@ -42,6 +42,7 @@ from scdcli.cli.terminal import Terminal
 )
 @overwrite_option
 @quiet_option
+@verbose_option
 def simulate(
     out: Path,
     pairs: int | None,

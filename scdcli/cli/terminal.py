@@ -1,10 +1,22 @@
 """What a person sees: notes and progress on stderr, none of it when asked to be quiet."""
 
+import os
+import select
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
 
 import click
+
+from scdcli import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+UNREAD = 141  # the status in a shell of a program whose reader went away
+_VERBOSE = "scdcli.verbose"
 
 
 @dataclass(frozen=True)
@@ -16,12 +28,16 @@ class Terminal:
     def note(self, text: str) -> None:
         """One line on stderr."""
         if not self.quiet:
+            self.problem(text)
+
+    def problem(self, text: str) -> None:
+        """One line on stderr that is said to the quiet, too."""
+        with ending_unread():
             click.echo(text, err=True)
 
     @contextmanager
     def progress(self, label: str, total: int | None) -> Iterator["Bar"]:
         """A bar while something runs; plain lines, at most one per tenth, without a terminal."""
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -30,7 +46,7 @@ class Terminal:
             TimeRemainingColumn,
         )
 
-        console = Console(stderr=True)
+        console = open_console(stderr=True)
         live = console.is_terminal and not self.quiet
         columns = (
             TextColumn("{task.description}"),
@@ -41,6 +57,69 @@ class Terminal:
         with Progress(*columns, console=console, disable=not live, transient=True) as progress:
             task = progress.add_task(label, total=total)
             yield Bar(self, progress, task, label, plain=not live and not self.quiet)
+
+
+def open_console(*, stderr: bool = False) -> "Console":
+    """Where tables are printed: plain text unless a person looks on and did not ask for that."""
+    from rich.console import Console
+
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return Console(
+        stderr=stderr, highlight=False, markup=False, force_terminal=False if plain else None
+    )
+
+
+@contextmanager
+def ending_unread() -> Iterator[None]:
+    """End silently, as other programs do, where nobody reads the output any more (``| head``)."""
+    try:
+        yield
+    except BrokenPipeError:
+        unread = [stream for stream in (sys.stdout, sys.stderr) if stream and _is_unread(stream)]
+        if not unread:
+            raise  # the pipe was another one
+        for stream in unread:  # or Python complains at its end of what cannot be written
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise SystemExit(UNREAD) from None
+
+
+def _is_unread(stream: TextIO) -> bool:
+    """Whether a stream is a pipe that has lost its reader."""
+    poll = select.poll()
+    try:
+        poll.register(stream, 0)
+    except ValueError:
+        return False  # no file at all
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
+
+
+def be_verbose(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    """Make `show_origin` speak, in this command and those around it."""
+    ctx.meta[_VERBOSE] = ctx.meta.get(_VERBOSE, False) or wanted
+
+
+def show_origin(error: BaseException) -> None:
+    """With ``--verbose``, where an error comes from and which versions ran, on stderr."""
+    import traceback
+
+    context = click.get_current_context(silent=True)
+    if context and context.meta.get(_VERBOSE):
+        lines = "".join(traceback.format_exception(error))
+        with ending_unread():
+            click.echo(f"{lines}{_versions()}", err=True)
+
+
+def _versions() -> str:
+    """What ran; libraries only where they have been loaded."""
+    found = [f"scd {__version__}", f"Python {sys.version.split()[0]}"]
+    for label, module, attribute in (
+        ("GDAL", "rasterio", "__gdal_version__"),
+        ("rasterio", "rasterio", "__version__"),
+        ("torch", "torch", "__version__"),
+    ):
+        if module in sys.modules:
+            found.append(f"{label} {getattr(sys.modules[module], attribute)}")
+    return ", ".join(found)
 
 
 class Bar:

@@ -10,6 +10,7 @@ from scdcli.cli.options import (
     output_option,
     quiet_option,
     seed_option,
+    verbose_option,
     workers_option,
 )
 from scdcli.cli.protocol import preset_table, protocol, protocol_options
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 @device_option
 @workers_option
 @quiet_option
+@verbose_option
 def train(dataset: Path, output: Path, quiet: bool, **options: Any) -> None:  # noqa: ANN401
     """Train a network on a labelled set.
 

@@ -1,0 +1,213 @@
+"""A table of pairs predicted one after the other, with one model; a bad pair stops no other."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from scdcli.cli.onepair import predict_pair, require_usable_output
+from scdcli.cli.options import Command
+from scdcli.cli.terminal import Terminal, show_origin
+from scdcli.errors import InputError, ScdError
+
+if TYPE_CHECKING:
+    from scdcli.inference import Predictor
+    from scdcli.pairlist import ListedPair
+
+SOME_FAILED = 3  # exit status
+STDIN = "-"
+
+
+class Shard(NamedTuple):
+    """One of so many parts of a table."""
+
+    number: int  # from 1
+    total: int
+
+
+def _shard(ctx: click.Context, param: click.Parameter, text: str | None) -> Shard:
+    if text is None:
+        return Shard(1, 1)
+    found = re.fullmatch(r"(\d+)/(\d+)", text, re.ASCII)
+    shard = Shard(int(found[1]), int(found[2])) if found else None
+    if shard is None or not 1 <= shard.number <= shard.total:
+        raise click.BadParameter(f"{text!r} is not I/N with I from 1 to N, for example 1/4.")
+    return shard
+
+
+pairs_option = click.option(
+    "--pairs",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="TABLE",
+    default=None,
+    show_default=False,
+    help="CSV file of pairs instead of BEFORE and AFTER, or - for stdin: columns before, after "
+    "and maybe output. Relative paths start at the table. DIR is then the folder of the results.",
+)
+shard_option = click.option(
+    "--shard",
+    callback=_shard,
+    metavar="I/N",
+    default=None,
+    show_default=False,
+    help="Of --pairs, every N-th pair from the I-th on (1 to N): a job of an array.",
+)
+
+
+def batch_options(command: Command) -> Command:
+    """All options that make a batch; `open_batch` takes them."""
+    for option in (shard_option, pairs_option):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The pairs to predict, and what their table is called."""
+
+    name: str
+    pairs: "list[ListedPair]"
+
+
+def open_batch(table: Path, out: Path | None, shard: Shard, terminal: Terminal) -> Batch:
+    """The pairs of a table, once all of it is sound.
+
+    Raises:
+        InputError: The table cannot be read, or lists pairs that cannot all be predicted.
+    """
+    from scdcli.pairlist import read_pairs, read_table, take_shard, unused_columns
+
+    from_stdin = str(table) == STDIN
+    name = "stdin" if from_stdin else str(table)
+    found = read_table(_read(table), name)
+    every = read_pairs(found, Path() if from_stdin else table.parent, out)
+    unused = unused_columns(found)
+    if unused:
+        terminal.note(f"{name}: not used: {', '.join(unused)}.")
+    pairs = take_shard(every, *shard)
+    if shard.total > 1:
+        terminal.note(f"Shard {shard.number} of {shard.total}: {len(pairs)} of {len(every)} pairs.")
+    return Batch(name, pairs)
+
+
+def run_batch(
+    batch: Batch, predictor: "Predictor", options: dict[str, Any], terminal: Terminal
+) -> list[int]:
+    """Predict every pair and tell on stdout what became of it; returns the lines that failed."""
+    from scdcli.naming import shown
+    from scdcli.pairlist import listed_lines
+
+    failed = []
+    for number, pair in enumerate(batch.pairs, start=1):
+        place = f"{number} of {len(batch.pairs)}"
+        terminal.note(f"{place}: {shown(pair.before)}, {shown(pair.after)}")
+        with _saying_where_it_stops(batch, number, terminal):
+            record = _attempt(pair, predictor, options, terminal)
+        if record["status"] == "failed":
+            failed.append(pair.line)
+            terminal.problem(f"Error: {batch.name}, line {pair.line}: {record['error']}")
+        else:
+            terminal.note(f"{place}: {_told(record)}")
+        if options["json"]:
+            click.echo(json.dumps(record, ensure_ascii=False))
+        elif record["status"] != "failed":
+            click.echo(pair.output)
+    if failed:
+        terminal.problem(
+            f"{len(failed)} of {len(batch.pairs)} pairs failed: {batch.name}, "
+            f"{listed_lines(failed)}."
+        )
+    return failed
+
+
+def _attempt(
+    pair: "ListedPair", predictor: "Predictor", options: dict[str, Any], terminal: Terminal
+) -> dict[str, Any]:
+    """What became of one pair, JSON-ready."""
+    from scdcli.naming import shown
+    from scdcli.prediction import SUMMARY
+
+    summary, error, status = None, None, "failed"
+    finished = pair.output / SUMMARY
+    try:
+        older = _stamp(finished)
+        require_usable_output(pair.output, pair.before, pair.after, options)
+        summary = predict_pair(pair.before, pair.after, pair.output, predictor, options, terminal)
+        status = "skipped" if older and older == _stamp(finished) else "done"
+    except ScdError as problem:
+        show_origin(problem)
+        error = str(problem)
+    except Exception as bug:  # the others may still do
+        show_origin(bug)
+        error = f"{type(bug).__name__}: {bug} (a bug of scd, or no memory left: add --verbose)"
+    return {
+        "line": pair.line,
+        "before": shown(pair.before),
+        "after": shown(pair.after),
+        "output": str(pair.output),
+        "status": status,
+        "error": error and _redacted(error, pair),
+        "summary": summary,
+    }
+
+
+def _told(record: dict[str, Any]) -> str:
+    """One result in a line."""
+    if record["status"] == "skipped":
+        return f"{record['output']} is finished already"
+    changed = record["summary"]["changed"]
+    extent = (
+        f"{changed['pixels']:,} pixels"
+        if changed["hectares"] is None
+        else f"{changed['hectares']:,.2f} ha"
+    )
+    share = "" if changed["percent"] is None else f" ({changed['percent']:.2f} %)"
+    return f"{extent}{share} changed, {record['summary']['seconds']:.0f} s"
+
+
+def _redacted(text: str, pair: "ListedPair") -> str:
+    """One line, in which addresses have lost their secrets."""
+    from scdcli.naming import shown
+
+    for path in (pair.before, pair.after):
+        text = text.replace(path, shown(path))
+    return " ".join(text.split())
+
+
+@contextmanager
+def _saying_where_it_stops(batch: Batch, number: int, terminal: Terminal) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        left = len(batch.pairs) - number + 1
+        terminal.note(
+            f"Stopped at line {batch.pairs[number - 1].line} of {batch.name}, {left} of "
+            f"{len(batch.pairs)} pairs are not done; the same call with --resume does them."
+        )
+        raise
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What tells a file from one that has taken its place."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _read(table: Path) -> bytes:
+    try:
+        with click.open_file(str(table), "rb") as stream:
+            content: bytes = stream.read()
+            return content
+    except OSError as error:
+        raise InputError(
+            f"{table} cannot be read ({error.strerror}); give a CSV file with the columns before "
+            "and after."
+        ) from error
