@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def output_folder(before: str, after: str) -> Path:
     """Where a prediction goes unless told otherwise: ``<before>__<after>`` in this folder."""
-    return Path(f"{_stem(before)}__{_stem(after)}")
+    from scdcli.pairlist import pair_name
+
+    return Path(pair_name(before, after))
 
 
 def require_usable_output(out: Path, before: str, after: str, options: dict[str, Any]) -> None:
@@ -42,12 +44,13 @@ def predict_pair(
     """
     from scdcli.prediction import write_prediction
 
+    bands = predictor.loaded.header.network.bands
     with (
         _telling_what_is_kept(out, terminal),
-        open_given_pair(before, after, options, terminal) as pair,
+        open_given_pair(before, after, options, terminal, bands) as pair,
         terminal.progress("predicting, %", 100) as bar,
     ):
-        return write_prediction(
+        summary = write_prediction(
             pair,
             predictor,
             out,
@@ -55,6 +58,12 @@ def predict_pair(
             recorded=recorded(options),
             progress=lambda share: bar.update(int(100 * share), 100),
         )
+    if summary["valid"]["pixels"] == 0:
+        terminal.note(
+            f"No pixel is measured in both images, so {out} holds nodata only; check the nodata "
+            "values of both with gdalinfo."
+        )
+    return summary
 
 
 @contextmanager
@@ -78,8 +87,3 @@ def _refuse_inputs_inside(out: Path, *inputs: str | None) -> None:
     for name in inputs:
         if name and Path(name).exists() and out.resolve() in Path(name).resolve().parents:
             raise OutputError(f"{name} lies in {out}, which is the output; name another folder.")
-
-
-def _stem(path: str) -> str:
-    """The name of a local or remote file without folder, query and suffix."""
-    return Path(path.split("?")[0]).stem

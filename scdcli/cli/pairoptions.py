@@ -13,6 +13,7 @@ from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from scdcli.rasters.pair import Pair
+    from scdcli.rasters.pairing import PairSettings
 
 
 def _range(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[float, ...]:
@@ -63,6 +64,19 @@ def pairing_options(command: Command) -> Command:
     return command
 
 
+def given_settings(options: dict[str, Any], count: int | None = None) -> "PairSettings":
+    """How the pair is to be read, from `pairing_options` and the number of bands of the model."""
+    from scdcli.rasters.pairing import PairSettings
+
+    return PairSettings(
+        **placed(options),
+        count=count,
+        scale=options["scale"] or None,
+        strict=options["strict"],
+        allow_vrt=options["allow_vrt"],
+    )
+
+
 @contextmanager
 def open_given_pair(
     before: str,
@@ -76,15 +90,8 @@ def open_given_pair(
     Three bands, as ``count`` says the model reads, are red, green and blue of more.
     """
     from scdcli.rasters.coregister import open_registered
-    from scdcli.rasters.pairing import PairSettings
 
-    settings = PairSettings(
-        **placed(options),
-        count=count,
-        scale=options["scale"] or None,
-        strict=options["strict"],
-        allow_vrt=options["allow_vrt"],
-    )
+    settings = given_settings(options, count)
     coregister = options["coregister"]
     with open_registered(before, after, settings, coregister=coregister) as pair:
         for note in pair.notes:

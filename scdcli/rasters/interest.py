@@ -1,5 +1,6 @@
 """The area of interest: polygons on a grid, as masks of windows; no mask of the whole is made."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,12 @@ def area_of_interest(path: str, grid: Grid, grid_name: str) -> Interest:
     to_part = ~part.transform @ grid.transform
     outline = shapely.transform(outline, lambda xy: moved(to_part, xy.T).T)
     pieces = np.array(_pieces(outline, part), dtype=object)
-    record = {"name": file_name(path), "layer": layer, "polygons": len(polygons)}
+    record = {
+        "name": file_name(path),
+        "layer": layer,
+        "polygons": len(polygons),
+        "sha256": hashlib.sha256(shapely.to_wkb(shapely.normalize(outline))).hexdigest(),
+    }
     return Interest(part, pieces, shapely.STRtree(pieces), record)
 
 
