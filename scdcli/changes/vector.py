@@ -30,6 +30,8 @@ from scdcli.legend import Legend
 
 LAYER = "changes"
 FIONA_TYPES = {"i": "int64", "f": "float", "O": "str"}
+# from 1.4 on, GDAL before 3.7 (QGIS of 2022) warns that it may not understand the file
+CREATION = {"GPKG": {"VERSION": "1.2"}}
 FOREIGN_ERRORS = (
     OSError,
     sqlite3.Error,
@@ -157,6 +159,7 @@ def _append(layer: Layer, driver: str, features: Features) -> None:
             geometry_type="Polygon",
             crs=layer.crs,
             append=layer.path.exists(),
+            dataset_options=CREATION.get(driver),
         )
 
 
