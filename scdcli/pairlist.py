@@ -17,7 +17,7 @@ from typing import NamedTuple
 from unicodedata import normalize
 
 from scdcli.errors import InputError
-from scdcli.naming import is_remote
+from scdcli.naming import file_name, is_remote
 
 NEEDED = ("before", "after")
 OPTIONAL = ("output", "name")
@@ -129,7 +129,7 @@ def take_shard(pairs: Sequence[ListedPair], number: int, count: int) -> list[Lis
 def pair_name(before: str, after: str) -> str:
     """``<before>__<after>``, the names of the files without folder, suffix and query.
 
-    A name that no file system would hold is cut, and stays different from others.
+    A name that is too long is cut, and stays different from others.
     """
     stems = [_stem(before), _stem(after)]
     name = "__".join(stems)
@@ -239,5 +239,6 @@ def _resolved(folder: str) -> str:
 
 
 def _stem(path: str) -> str:
-    """The name of a local or remote file without folder, query and suffix."""
-    return Path(path.split("?")[0]).stem
+    """The name of a local or remote file without folder, query, suffix and control characters."""
+    stem = Path(file_name(path) if is_remote(path) else path).stem
+    return "".join(sign if sign.isprintable() else "_" for sign in stem)

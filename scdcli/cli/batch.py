@@ -129,7 +129,6 @@ def _attempt(
     pair: "ListedPair", predictor: "Predictor", options: dict[str, Any], terminal: Terminal
 ) -> dict[str, Any]:
     """What became of one pair, JSON-ready."""
-    from scdcli.naming import shown
     from scdcli.prediction import SUMMARY
 
     summary, error, status = None, None, "failed"
@@ -147,11 +146,11 @@ def _attempt(
         error = f"{type(bug).__name__}: {bug} (a bug of scd, or no memory left: add --verbose)"
     return {
         "line": pair.line,
-        "before": shown(pair.before),
-        "after": shown(pair.after),
+        "before": _given(pair.before),
+        "after": _given(pair.after),
         "output": str(pair.output),
         "status": status,
-        "error": error and _redacted(error, pair),
+        "error": error and _sentence(error, pair),
         "summary": summary,
     }
 
@@ -170,13 +169,20 @@ def _told(record: dict[str, Any]) -> str:
     return f"{extent}{share} changed, {record['summary']['seconds']:.0f} s"
 
 
-def _redacted(text: str, pair: "ListedPair") -> str:
+def _given(path: str) -> str:
+    """A path as the table has it; an address without its secrets."""
+    from scdcli.naming import is_remote, shown
+
+    return shown(path) if is_remote(path) else path
+
+
+def _sentence(error: str, pair: "ListedPair") -> str:
     """One line, in which addresses have lost their secrets."""
-    from scdcli.naming import shown
+    from scdcli.naming import without_secrets
 
     for path in (pair.before, pair.after):
-        text = text.replace(path, shown(path))
-    return " ".join(text.split())
+        error = error.replace(path, _given(path))
+    return " ".join(without_secrets(error).split())
 
 
 @contextmanager
