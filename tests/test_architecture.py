@@ -22,7 +22,7 @@ LAYERS = (
     "clock folder journal interruption naming pairlist symmetry distributed device memory tiling decode "
     "rasters changes world networks",
     "labelled checkpoint pyramidmaps",
-    "inference provenance prediction training scoring simulation",
+    "inference provenance prediction training scoring simulation paircheck",
     "cli __main__",
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names.split()}

@@ -1,67 +1,88 @@
-"""``scd check``: what is in a labelled set, and what is wrong with it."""
+"""``scd check``: whether two images can be compared, or what is wrong with a labelled set."""
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from scdcli.cli.options import (
-    bands_option,
-    json_option,
-    legend_option,
-    quiet_option,
-    verbose_option,
-)
+from scdcli.cli.options import json_option, legend_option, quiet_option, verbose_option
+from scdcli.cli.pairoptions import given_settings, pairing_options
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from scdcli.labelled.whole import SetReport
+    from scdcli.paircheck import PairReport
+
+FOR_BOTH = {"paths", "bands", "json", "quiet", "verbose"}
+FOR_SETS = {"legend"}
 
 
 @click.command()
-@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, metavar="BEFORE AFTER | SET")
 @legend_option
-@bands_option
+@pairing_options
 @json_option
 @quiet_option
 @verbose_option
-@click.pass_context
-def check(
-    ctx: click.Context,
-    dataset: Path,
-    legend: str | None,
-    bands: tuple[int, ...],
-    json: bool,
-    quiet: bool,
-) -> None:
-    """Look through a labelled set: pairs, sizes, types, classes, transitions, problems.
+def check(paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
+    """Say whether two images can be compared, or what is in a labelled set.
 
-    DATASET is what scd train takes. Every label is read whole; of the images only size, place,
-    bands and type. Exit status 1 when scd train or scd evaluate would refuse the set.
+    With two images: grids, overlap, bands, nodata, brightness and the shift between them, as
+    scd predict would read them, from samples. Exit status 1 when scd predict would refuse them.
+
+    With one path: SET is what scd train takes: pairs, sizes, types, classes, transitions and
+    problems. Every label is read whole; of the images only size, place, bands and type. Exit
+    status 1 when scd train or scd evaluate would refuse the set.
 
     \b
-    scd check SECOND
+    scd check 2009.tif 2018.tif
+    scd check 2009.tif 2018.tif --bands 1,2,3 --coregister
     scd check my-scenes --legend parcels.toml --json
     """
-    report = _check_set(dataset, legend, bands, Terminal(quiet), as_json=json)
+    if not 1 <= len(paths) <= 2:
+        raise click.UsageError(f"Give two images or one labelled set, not {len(paths)} paths.")
+    ctx = click.get_current_context()
+    _refuse_foreign_options(ctx, of_a_pair=len(paths) == 2)
+    report: SetReport | PairReport
+    if len(paths) == 2:
+        report = _check_pair(*paths, options)
+    else:
+        report = _check_set(Path(paths[0]), options, Terminal(options["quiet"]))
     ctx.exit(1 if report.problems else 0)
 
 
-def _check_set(
-    dataset: Path,
-    legend: str | None,
-    bands: tuple[int, ...],
-    terminal: Terminal,
-    *,
-    as_json: bool,
-) -> "SetReport":
+def _refuse_foreign_options(ctx: click.Context, *, of_a_pair: bool) -> None:
+    """Options of the other kind of check would be left unused without a word."""
+    for param in ctx.command.params:
+        name = param.name or ""
+        foreign = name in FOR_SETS if of_a_pair else name not in FOR_BOTH | FOR_SETS
+        if foreign and ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+            kind = "one labelled set" if of_a_pair else "two images"
+            raise click.UsageError(f"{param.opts[-1]} is for {kind}.")
+
+
+def _check_pair(before: str, after: str, options: dict[str, Any]) -> "PairReport":
+    from scdcli.cli.pairtable import show_pair
+    from scdcli.paircheck import MODEL_BANDS, check_pair
+
+    settings = given_settings(options, MODEL_BANDS)
+    report = check_pair(before, after, settings, coregister=options["coregister"])
+    if options["json"]:
+        click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        show_pair(report)
+    return report
+
+
+def _check_set(dataset: Path, options: dict[str, Any], terminal: Terminal) -> "SetReport":
     from scdcli.cli.settable import show_set
     from scdcli.labelled.whole import check_set
 
     with terminal.progress("looking through the labels", None) as bar:
-        report = check_set(dataset, legend, bands or None, bar.update)
-    if as_json:
+        report = check_set(dataset, options["legend"], options["bands"] or None, bar.update)
+    if options["json"]:
         click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
         show_set(report)

@@ -1,0 +1,120 @@
+"""``scd check`` on two images, and what ``scd predict`` says and does about their shift."""
+
+import json
+
+import numpy as np
+import pytest
+from scenes import noise, write_scene
+from standins import tiny_model
+from test_shift import ground, off, seen
+
+UNLIKE = ("before.tif has 3 bands and", "four.tif has 4")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with BEFORE, an AFTER that fits, one that is shifted, and one of other bands."""
+    monkeypatch.chdir(tmp_path)
+    texture = ground(200, 240)
+    for name, shift in (("before", (0, 0)), ("after", (0, 0)), ("shifted", (2.4, -1.7))):
+        values = seen(texture, *shift).clip(1, 254).round().astype("uint8")
+        write_scene(tmp_path / f"{name}.tif", np.stack([values] * 3))
+    write_scene(tmp_path / "four.tif", noise((4, 200, 240), "uint16"))
+    return tmp_path
+
+
+def test_a_pair_fits_one_screen_and_ends_with_the_verdict(scd, here):
+    result = scd("check", "before.tif", "after.tif")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= 80
+    assert lines[-1] == "Verdict: comparable."
+    cells = {line[:23].strip(): line[23:].split() for line in lines}
+    assert cells["size"] == ["240", "x", "200"] * 2
+    assert cells["CRS"] == ["EPSG:32650"] * 2
+    assert cells["grids"] == ["equal"]
+    assert cells["shift of after"][:2] == ["0.0", "pixels"]
+    assert cells["to map"][:2] == ["48,000", "pixels,"]
+
+
+def test_json_holds_all_of_it(scd, here):
+    result = scd("check", "before.tif", "shifted.tif", "--json")
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert found["verdict"] == "comparable with warnings"
+    assert len(found["warnings"]) == 1
+    shift = found["registration"]["estimated_shift"]
+    assert off((shift["rows"], shift["cols"]), 2.4, -1.7) < 0.1
+    assert found["registration"]["remaining_shift"] is None
+    assert found["before"]["name"] == "before.tif"
+    assert found["match"]["bands"] == [1, 2, 3]
+    assert len(found["values"]["before"]["bands"]) == 3
+
+
+def test_what_coregister_would_do_is_shown(scd, here):
+    result = scd("check", "before.tif", "shifted.tif", "--coregister")
+    assert "after moving it back" in result.stdout
+    assert "shifted.tif is moved by -2." in result.stdout
+    assert result.stdout.endswith("Verdict: comparable.\n")
+
+
+def test_a_pair_that_predict_refuses_is_status_1_with_the_same_sentence(scd, here):
+    result = scd("check", "before.tif", "four.tif")
+    assert result.exit_code == 1
+    assert result.stdout.endswith("Verdict: not comparable.\n")
+    sentence = next(line for line in result.stdout.splitlines() if line.startswith("- "))[2:]
+    assert all(words in sentence for words in UNLIKE)
+    assert "2 problems:" in result.stdout
+    tiny_model(here / "model.safetensors")
+    refused = scd("predict", "before.tif", "four.tif", "-m", "model.safetensors")
+    assert refused.stderr.splitlines()[-1] == f"Error: {sentence}"
+    document = json.loads(scd("check", "before.tif", "four.tif", "--json").stdout)
+    assert document["problems"][0] == sentence
+    assert document["match"] is None
+
+
+def test_options_of_a_pair_are_those_of_predict(scd, here):
+    options = ("--bands", "1,2,3", "--scale", "0,4000")
+    result = scd("check", "before.tif", "four.tif", *options, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)["match"]
+    assert found["bands"] == [1, 2, 3]
+    assert found["stretch"]["high"] == [4000, 4000, 4000]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "two images or one labelled set, not 0"),
+        (["before.tif", "after.tif", "four.tif"], "not 3 paths"),
+        (["before.tif", "after.tif", "--legend", "second"], "--legend is for one labelled set"),
+        ([".", "--strict"], "--strict is for two images"),
+        ([".", "--coregister"], "--coregister is for two images"),
+    ],
+    ids=["none", "three", "legend", "strict", "coregister"],
+)
+def test_other_calls_are_wrong_usage(scd, here, arguments, words):
+    result = scd("check", *arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_predict_tells_of_the_shift_and_coregister_mends_it(scd, here):
+    model = tiny_model(here / "model.safetensors")
+    pair = ("predict", "before.tif", "shifted.tif", "-m", model, "--chip", "128", "--overlap", "0")
+    told = scd(*pair, "-o", "told")
+    assert told.exit_code == 0, told.output
+    assert "shifted.tif lies 2.9 pixels (2.4 rows down, 1.7 columns left)" in told.stderr
+    assert "--coregister moves it back." in told.stderr
+    summary = json.loads((here / "told/summary.json").read_text())
+    assert any("--coregister" in note for note in summary["notes"])
+    assert summary["inputs"]["shift"] == [0, 0]
+    assert summary["settings"]["coregister"] is False
+    assert scd(*pair, "-o", "mended", "--coregister").exit_code == 0
+    summary = json.loads((here / "mended/summary.json").read_text())
+    assert summary["settings"]["coregister"] is True
+    assert off(summary["inputs"]["shift"], -2.4, 1.7) < 0.1
+    found = summary["inputs"]["estimated_shift"]
+    assert off((found["rows"], found["cols"]), 2.4, -1.7) < 0.1
+    assert summary["inputs"]["remaining_shift"]["rows"] == pytest.approx(0, abs=0.1)
