@@ -4,10 +4,21 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
+from changemaps import (
+    MAPS,
+    NODATA,
+    PIXEL_GRID,
+    UTM,
+    canonical,
+    donut,
+    polygons_of,
+    random_map,
+    spiral,
+    traced_whole,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio import features
-from rasterio.crs import CRS
 
 from scdcli.changes.area import measure_ground
 from scdcli.changes.strips import Strip, find_runs
@@ -15,121 +26,34 @@ from scdcli.changes.trace import Polygons, trace
 from scdcli.errors import InputError
 from scdcli.grid import Grid
 
-NODATA = 65535
-PIXEL_GRID = Affine.identity()
-UTM = CRS.from_epsg(32632)
 
-
-def polygons_of(transition, height, *, probability=None, transform=PIXEL_GRID, crs=None, **options):
-    transition = np.asarray(transition, dtype=np.uint16)
-    if probability is None:
-        probability = np.full(transition.shape, 50, dtype=np.uint8)
-    grid = Grid(*transition.shape, transform, crs)
-    ground = measure_ground(grid)
-    strips = (
-        Strip(row, transition[row : row + height], probability[row : row + height])
-        for row in range(0, len(transition), height)
-    )
-    batches = list(trace(find_runs(strips, ground), grid, ground, **options))
-    if not batches:
-        return Polygons(*(np.empty(0, dtype=object) for _ in Polygons._fields))
-    return Polygons(*(np.concatenate(field) for field in zip(*batches, strict=True)))
-
-
-def traced_whole(transition):
-    """The same by GDAL, from the whole map at once: sorted (WKT, transition)."""
-    transition = np.asarray(transition, dtype=np.int32)
-    changed = (transition != 0) & (transition != NODATA)
-    shapes = features.shapes(transition, mask=changed)
-    return sorted(
-        (shapely.normalize(shapely.geometry.shape(shape)).wkt, int(code)) for shape, code in shapes
-    )
-
-
-def canonical(polygons):
-    outlines = shapely.normalize(polygons.outline)
-    return sorted(zip([o.wkt for o in outlines], map(int, polygons.transition), strict=True))
-
-
-def spiral(size):
-    """One long arm of 101 that winds inwards, with unchanged ground between."""
-    drawn = np.zeros((size, size), dtype=np.uint16)
-    row, col, step, turned = 0, 0, (0, 1), 0
-    drawn[0, 0] = 101
-    while turned < 2:
-        ahead = [(row + k * step[0], col + k * step[1]) for k in (1, 2)]
-        inside = [0 <= r < size and 0 <= c < size for r, c in ahead]
-        if not inside[0] or (inside[1] and drawn[ahead[1]]):
-            step, turned = (step[1], -step[0]), turned + 1
-        else:
-            row, col = ahead[0]
-            drawn[row, col] = 101
-            turned = 0
-    return drawn
-
-
-def donut(size, margin):
-    drawn = np.zeros((size, size), dtype=np.uint16)
-    drawn[margin:-margin, margin:-margin] = 203
-    drawn[margin + 2 : -margin - 2, margin + 2 : -margin - 2] = 0
-    drawn[size // 2, size // 2] = 203
-    return drawn
-
-
-def checkerboard(size, other):
-    drawn = np.full((size, size), other, dtype=np.uint16)
-    drawn[::2, ::2] = drawn[1::2, 1::2] = 101
-    return drawn
-
-
-def touching_itself():
-    """A ring closed only by two pixels that touch at a corner: hole and outside meet there."""
-    return [
-        [101, 101, 101, 101],
-        [101, 0, 0, 101],
-        [101, 0, 101, 0],
-        [101, 101, 0, 0],
-        [0, 101, 101, 0],
-    ]
-
-
-MAPS = {
-    "one pixel": [[101]],
-    "one unchanged pixel": [[0]],
-    "one nodata pixel": [[NODATA]],
-    "one row": [[101, 101, 203, 0, 203, NODATA, 203]],
-    "one column": [[101], [101], [203], [0], [203], [NODATA], [203]],
-    "all one class": np.full((9, 7), 506),
-    "all unchanged": np.zeros((9, 7)),
-    "checkerboard of unchanged": checkerboard(9, 0),
-    "checkerboard of two": checkerboard(10, 203),
-    "donut": donut(13, 1),
-    "spiral": spiral(17),
-    "nodata hole": np.where(donut(13, 1) == 0, NODATA, 203),
-    "touching itself": touching_itself(),
-    "comb": [*np.tile([[101, 0, 101, 0, 101]], (6, 1)).tolist(), [101] * 5],
-    "comb upside down": [[101] * 5, *np.tile([[101, 0, 101, 0, 101]], (6, 1)).tolist()],
-}
-
-
-@pytest.mark.parametrize("height", [1, 2, 3, 100])
 @pytest.mark.parametrize("name", MAPS)
-def test_known_shapes_are_traced_as_in_the_whole_map(name, height):
-    assert canonical(polygons_of(MAPS[name], height)) == traced_whole(MAPS[name])
+def test_known_shapes_are_traced_as_in_the_whole_map(name):
+    expected = traced_whole(MAPS[name])
+    for height in (1, 2, 3, 4, 5, 6, 7, 8, 100):
+        assert canonical(polygons_of(MAPS[name], height)) == expected
 
 
 def test_a_spiral_is_one_polygon():
     assert len(polygons_of(spiral(17), 2).outline) == 1
 
 
-def test_random_maps_are_traced_as_in_the_whole_map(rng):
-    for _ in range(200):
-        shape = rng.integers(1, 41, 2)
-        codes = rng.permutation([101, 203, 506, 0, NODATA])[: rng.integers(2, 5)]
-        weights = rng.dirichlet(np.ones(len(codes)))
-        transition = rng.choice(codes, size=shape, p=weights)
-        polygons = polygons_of(transition, int(rng.integers(1, 9)))
+def test_400_random_maps_are_traced_as_in_the_whole_map(rng):
+    """Also: polygons are valid, do not overlap, and add up to the map in pixels and confidence."""
+    for _ in range(400):
+        transition = random_map(rng)
+        chance = rng.integers(0, 101, transition.shape).astype(np.uint8)
+        polygons = polygons_of(transition, int(rng.integers(1, 9)), probability=chance)
         assert canonical(polygons) == traced_whole(transition), transition.tolist()
+        assert shapely.is_valid(polygons.outline).all()
+        # equal to what GDAL burns from and as large as all changed pixels: nothing lies twice
+        changed = (transition != 0) & (transition != NODATA)
+        assert shapely.area(polygons.outline).sum() == changed.sum()
+        for code in np.unique(transition[changed]):
+            mine, there = polygons.transition == code, transition == code
+            assert polygons.pixels[mine].sum() == there.sum()
+            certainty = (polygons.confidence * polygons.pixels)[mine].sum()
+            assert certainty == pytest.approx(chance[there].sum(dtype=int) / 100)
 
 
 @st.composite
