@@ -1,12 +1,17 @@
 """The group: names, configuration and what becomes of errors, the same for every command."""
 
 import json
+import re
 import subprocess
 import sys
+import warnings
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from maps import draw, write_prediction
 
 from scdcli import __version__
@@ -138,7 +143,7 @@ def fail_with(monkeypatch, error):
     def models():
         raise error
 
-    monkeypatch.setattr(sys.modules["scdcli.cli.models"], "models", models)
+    monkeypatch.setattr(import_module("scdcli.cli.models"), "models", models)
 
 
 @pytest.mark.parametrize("kind", [PairError, OutputError])
@@ -188,3 +193,78 @@ def test_commands_are_those_of_their_modules():
         command = main.get_command(context, name)
         assert command.name == name
         assert command.help
+
+
+@pytest.mark.parametrize("arguments", [["-v", "models"], ["models", "--verbose"]])
+def test_verbose_says_where_an_error_comes_from(scd, monkeypatch, arguments):
+    original = import_module("scdcli.cli.models").models.params
+
+    @click.command(params=original)
+    def models(**options):
+        raise PairError("they do not overlap; check both.")
+
+    monkeypatch.setattr(import_module("scdcli.cli.models"), "models", models)
+    quiet, said = scd("models"), scd(*arguments)
+    assert "Traceback" not in quiet.stderr
+    assert said.exit_code == 1
+    assert "in models" in said.stderr
+    assert f"\nscd {__version__}, Python 3." in said.stderr
+    assert "GDAL 3." in said.stderr
+    assert said.stderr.endswith(quiet.stderr)
+
+
+@pytest.fixture
+def rio():
+    """Run a command of rasterio's program with the installed plugins; returns click's result."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of rasterio's own parts
+        from rasterio.rio.main import main_group
+    return lambda *args: CliRunner().invoke(main_group, [str(arg) for arg in args], prog_name="rio")
+
+
+def test_rio_knows_scd(rio):
+    assert re.search(r"^  scd +What changed on the ground", rio("--help").stdout, re.MULTILINE)
+    shown = rio("scd", "--help").stdout
+    assert shown.startswith("Usage: rio scd [OPTIONS] COMMAND")
+    assert all(f"\n  {name} " in shown for name in COMMANDS)
+
+
+def test_rio_scd_works_as_scd(rio, config, tmp_path, monkeypatch):
+    lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in SMALL_SET.items())
+    monkeypatch.setenv("SCD_SIMULATE_SPLIT", "test")
+    made = rio("scd", "--config", config(f"[simulate]\n{lines}\n"), "simulate", tmp_path / "out")
+    assert made.exit_code == 0, made.output
+    assert made.stdout == f"{tmp_path / 'out/test'}\n"
+    refused = rio("scd", "predict", tmp_path / "none.tif", tmp_path / "no.tif", "-o", tmp_path)
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"Error: {tmp_path} exists; ")
+    assert len(refused.stderr.splitlines()) == 1
+    assert rio("scd", "predict").exit_code == 2
+
+
+def test_rio_hands_over_its_environment(scd, monkeypatch):
+    seen = []
+
+    @contextmanager
+    def environment():
+        seen.append("in")
+        yield
+        seen.append("out")
+
+    @click.command()
+    def models():
+        seen.append("command")
+
+    monkeypatch.setattr(import_module("scdcli.cli.models"), "models", models)
+    result = CliRunner().invoke(main, ["models"], obj={"env": environment()})
+    assert result.exit_code == 0, result.output
+    assert seen == ["in", "command", "out"]
+
+
+def test_rio_loads_nothing_heavy_to_list_it():
+    script = "import sys, scdcli.cli; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    heavy = {"torch", "rasterio", "numpy", "fiona", "matplotlib", "rich", "tomllib", "traceback"}
+    assert not heavy & set(done.stdout.split())
