@@ -60,14 +60,11 @@ class Journal:
             self._begin()
         path = self._path(number)
         draft = path.with_suffix(".draft")
-        with draft.open("wb") as stream:
-            with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=QUICK) as archive:
-                for name, layer in layers.items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                        np.lib.format.write_array(entry, layer, allow_pickle=False)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(path)
+        try:
+            _write(draft, layers)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def _begin(self) -> None:
         draft = self._folder.with_suffix(".draft")
@@ -78,6 +75,16 @@ class Journal:
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:06d}.npz"
+
+
+def _write(path: Path, layers: Layers) -> None:
+    with path.open("wb") as stream:
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=QUICK) as archive:
+            for name, layer in layers.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, layer, allow_pickle=False)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def open_journal(work: Path, identity: Identity, *, resume: bool) -> Journal:

@@ -154,6 +154,8 @@ def test_a_full_disk_keeps_what_is_done(scenes, tmp_path, monkeypatch):
         run(scenes, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert sorted(path.name for path in (tmp_path / ".out.partial").iterdir()) == ["journal"]
+    names = {path.name for path in (tmp_path / ".out.partial/journal").iterdir()}
+    assert names == {"identity.json", "000000.npz", "000001.npz"}
     assert run(scenes, tmp_path / "out", resume=True)["supertiles_resumed"] == 2
 
 
