@@ -1,8 +1,8 @@
 """Where the borders of a change map turn and meet: one bit per lattice point, kept while needed.
 
-A border runs between two pixels of different transition; unchanged is one too, and nodata, which
-lies all around the map. At a vertex a border turns or meets others; a junction is a vertex where
-three or four borders meet.
+A border runs between two pixels of different transition; unchanged is one too, and nodata. At a
+vertex a border turns or meets others; a junction is a vertex where three or four borders meet. The
+corners of the map are junctions, so that its edge stays where it is.
 """
 
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from scdcli.legend import TRANSITION_NODATA
 
 Bits = NDArray[np.uint8]
 BITS = 8
+BESIDE = TRANSITION_NODATA - 1  # left and right of the map; above and below it lies nodata
 
 
 class Borders(NamedTuple):
@@ -40,7 +41,7 @@ def find_borders(row: int, transition: NDArray[np.uint16]) -> Borders:
         row: Lattice row between the first two rows given.
         transition: Last row of the strip before, then the rows of this one, (h + 1, W).
     """
-    code = np.pad(transition, ((0, 0), (1, 1)), constant_values=TRANSITION_NODATA)
+    code = np.pad(transition, ((0, 0), (1, 1)), constant_values=BESIDE)
     beside = code[:, 1:] != code[:, :-1]
     across = code[1:] != code[:-1]
     up, down, left, right = beside[:-1], beside[1:], across[:, :-1], across[:, 1:]
