@@ -1,5 +1,6 @@
 """One pair of images predicted into one folder."""
 
+import os.path
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,11 +23,18 @@ def output_folder(before: str, after: str) -> Path:
 
 def require_usable_output(out: Path, before: str, after: str, options: dict[str, Any]) -> None:
     """Refuse, before any work, an output that is taken or that holds an input."""
+    from scdcli.errors import OutputError
     from scdcli.folder import require_free
+    from scdcli.naming import shown
     from scdcli.prediction import SUMMARY
 
-    if not (options["resume"] and (out / SUMMARY).exists()):
-        require_free(out, mark=SUMMARY, overwrite=options["overwrite"])
+    try:
+        if not (options["resume"] and (out / SUMMARY).exists()):
+            require_free(out, mark=SUMMARY, overwrite=options["overwrite"])
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise OutputError(
+            f"{shown(out)} cannot be written ({error.strerror}); name another folder."
+        ) from error
     _refuse_inputs_inside(out, before, after, options["model"])
 
 
@@ -85,5 +93,6 @@ def _refuse_inputs_inside(out: Path, *inputs: str | None) -> None:
     from scdcli.errors import OutputError
 
     for name in inputs:
-        if name and Path(name).exists() and out.resolve() in Path(name).resolve().parents:
+        there = name and os.path.exists(name)  # noqa: PTH110  takes impossible names, too
+        if name and there and out.resolve() in Path(name).resolve().parents:
             raise OutputError(f"{name} lies in {out}, which is the output; name another folder.")

@@ -8,6 +8,8 @@ import rasterio
 from scenes import noise, write_scene
 from standins import tiny_model
 
+SMALL = ("-m", "model.safetensors", "--chip", "64", "--overlap", "0", "--vector", "none")
+
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
@@ -197,3 +199,55 @@ def test_a_mistake_in_the_file_is_exit_2(scd, here, text, words):
     result = scd("--config", "scd.toml", "models")
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+ODD_NAMES = [
+    "two words",
+    "Ωλ 变化 é",
+    "line\nbreak",
+    "-dash",
+    "50% 'quoted'",
+    "a__b",
+    "a.b.c",
+    "#[x]*",
+]
+
+
+def test_odd_names_work_and_name_the_result(scd, here):
+    (here / "later").mkdir()
+    for name in ODD_NAMES:
+        (here / f"{name}.tif").hardlink_to(here / "before.tif")
+        (here / f"later/{name}.tif").hardlink_to(here / "after.tif")
+        images = (here / f"{name}.tif", here / f"later/{name}.tif")
+        result = scd("predict", *images, *SMALL, "--json", "-q")
+        assert result.exit_code == 0, result.output
+        folder = here / "{0}__{0}".format(name.replace("\n", "_"))
+        assert json.loads(result.stdout) == json.loads((folder / "summary.json").read_text())
+        with rasterio.open(folder / "from.tif") as dataset:
+            assert dataset.shape == (60, 80)
+
+
+def test_names_too_long_for_a_folder_are_cut(scd, here):
+    names = ["x" * 200, "变" * 80]
+    for name, source in zip(names, ("before.tif", "after.tif"), strict=True):
+        (here / f"{name}.tif").hardlink_to(here / source)
+    result = scd("predict", *(f"{name}.tif" for name in names), *SMALL)
+    assert result.exit_code == 0, result.output
+    (made,) = (path for path in here.iterdir() if path.is_dir())
+    assert result.stdout == f"{made.name}\n"
+    assert made.name.startswith("x" * 100)
+    assert "__变变" in made.name
+
+
+def test_a_folder_whose_name_is_too_long_is_refused(scd, here):
+    pair = ("predict", "before.tif", "after.tif", *SMALL)
+    failed(scd(*pair, "-o", "x" * 300), "x" * 50, "name")
+    failed(scd("predict", "y" * 300 + ".tif", "after.tif", *SMALL), "yyy")
+
+
+def test_without_images_the_usage_is_told(scd):
+    result = scd("predict")
+    assert result.exit_code == 2
+    assert "Usage: scd predict [OPTIONS] [BEFORE AFTER]" in result.stderr.replace("main", "scd")
+    assert "Give BEFORE and AFTER" in result.stderr
+    assert "--pairs" in result.stderr
