@@ -50,12 +50,13 @@ def _scenes(report: "PairReport") -> "Table":
     return table
 
 
-def _table(label: str, *columns: str, justify: "JustifyMethod" = "left") -> "Table":
-    """A table whose first column is as wide as that of the others."""
+def _table(
+    label: str, *columns: str, width: int = LABEL_WIDTH, justify: "JustifyMethod" = "left"
+) -> "Table":
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
-    table.add_column(label, min_width=LABEL_WIDTH)
+    table.add_column(label, min_width=width)
     for column in columns:
         table.add_column(column, justify=justify, overflow="fold")
     return table
@@ -120,7 +121,7 @@ def _values(report: "PairReport") -> "Table":
     values = report.values
     assert values is not None
     columns = ("mean before", "after", "spread", "after", "2\N{EN DASH}98 %", "after")
-    table = _table("band in use", *columns, justify="right")
+    table = _table("band in use", *columns, width=0, justify="right")
     sides = zip(values.before.bands, values.after.bands, strict=True)
     for number, bands in enumerate(sides, start=1):
         if number > MOST_BANDS:
