@@ -2,13 +2,11 @@ import zipfile
 
 import numpy as np
 import pytest
-import rasterio
 from rasterio.control import GroundControlPoint
 from rasterio.windows import Window
 from scenes import NORTH_UP, UTM, noise, write_scene
 
 from scdcli.errors import InputError
-from scdcli.naming import crs_name, shown
 from scdcli.rasters.pairrecord import describe
 from scdcli.rasters.scene import (
     measured_window,
@@ -96,27 +94,6 @@ def test_a_file_cut_in_its_pixels_names_the_window(tmp_path):
     message = r"cut\.tif \(rows 200-289, columns 10-59\) cannot be read: .*TIFF"
     with open_scene(path) as dataset, pytest.raises(InputError, match=message):
         read_window(dataset, window, (1,), path)
-
-
-@pytest.mark.parametrize("name", ["scene.vrt", "scene.tif"])
-def test_a_vrt_needs_permission_whatever_its_name(tmp_path, name):
-    write_scene(tmp_path / "real.tif", noise((1, 30, 40)))
-    path = tmp_path / name
-    path.write_text(
-        '<VRTDataset rasterXSize="40" rasterYSize="30"><VRTRasterBand dataType="Byte" band="1">'
-        '<SimpleSource><SourceFilename relativeToVRT="1">real.tif</SourceFilename></SimpleSource>'
-        "</VRTRasterBand></VRTDataset>"
-    )
-    with pytest.raises(InputError, match="--allow-vrt"), open_scene(path):
-        pass
-    with open_scene(path, allow_vrt=True) as dataset:
-        assert dataset.driver == "VRT"
-
-
-def test_vrt_text_given_as_a_path_is_a_missing_file():
-    text = '<VRTDataset rasterXSize="1" rasterYSize="1"></VRTDataset>'
-    with pytest.raises(InputError, match="does not exist"), open_scene(text):
-        pass
 
 
 def test_ground_control_points_are_refused_with_the_remedy(tmp_path):
@@ -210,21 +187,3 @@ def test_grid_of_a_scene(tmp_path):
     with open_scene(path) as dataset:
         grid = scene_grid(dataset, path)
     assert (grid.shape, grid.transform, grid.crs.to_string()) == ((30, 40), NORTH_UP, UTM)
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("https://me:secret@host/a.tif?sig=abc", "https://host/a.tif"),
-        ("/vsicurl/https://host/a.tif?sig=abc", "/vsicurl/https://host/a.tif"),
-        ("what?.tif", "what?.tif"),
-    ],
-)
-def test_addresses_are_shown_without_secrets(path, expected):
-    assert shown(path) == expected
-
-
-def test_a_crs_without_authority_is_named():
-    local = 'LOCAL_CS["site grid",UNIT["metre",1]]'
-    assert crs_name(rasterio.CRS.from_wkt(local)) == "site grid"
-    assert crs_name(None) is None

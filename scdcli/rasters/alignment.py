@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyproj
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
+from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
-from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
@@ -138,7 +138,7 @@ def _overlap(
         else:
             share = outline.intersection(inside).area / outline.area
             seen = outline.area
-    except RasterioError as error:
+    except ProjError as error:
         raise PairError(
             f"{names[1]} cannot be brought from {crs_name(after.crs)} to {crs_name(before.crs)} "
             f"of {names[0]}: {error}. Reproject it with gdalwarp."
@@ -173,8 +173,19 @@ def _edge_points(grid: Grid, crs: CRS) -> Points:
     rows = np.concatenate([low, up, high, 1 - up]) * grid.height
     points = moved(grid.transform, np.stack([cols, rows]))
     if grid.crs != crs:
-        points = np.array(transform_points(grid.crs, crs, *points))
+        points = reproject_points(grid.crs, crs, points)
     return points
+
+
+def reproject_points(source: CRS, target: CRS, points: Points) -> Points:
+    """Points in another CRS, (2, N); infinite where it cannot express them.
+
+    Raises:
+        ProjError: There is no way from one CRS to the other.
+    """
+    # rasterio's own raises private errors for points that its PROJ cannot move.
+    move = pyproj.Transformer.from_crs(source.to_wkt(), target.to_wkt(), always_xy=True)
+    return np.array(move.transform(*points))
 
 
 def moved(transform: Affine, points: Points) -> Points:

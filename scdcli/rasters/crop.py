@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 from affine import Affine
+from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
-from rasterio.warp import transform as transform_points
 
 from scdcli.errors import PairError
 from scdcli.grid import Grid
 from scdcli.naming import crs_name
-from scdcli.rasters.alignment import Points, bounds_text, moved
+from scdcli.rasters.alignment import Points, bounds_text, moved, reproject_points
 
 Bounds = tuple[float, float, float, float]
 """Left, bottom, right, top."""
@@ -42,8 +41,8 @@ def crop_to_bounds(grid: Grid, bounds: Bounds, crs: CRS | None, name: str) -> Gr
     xs = np.concatenate([across, across, np.full_like(up, left), np.full_like(up, right)])
     ys = np.concatenate([np.full_like(across, bottom), np.full_like(across, top), up, up])
     points = np.stack([xs, ys])
-    if crs is not None and crs != grid.crs:
-        points = _in_grid_crs(points, crs, grid)
+    if crs is not None and grid.crs is not None and crs != grid.crs:
+        points = _in_crs(points, crs, grid.crs)
     part = crop_to_pixels(grid, moved(~grid.transform, points))
     if part is None:
         unit = crs_name(crs or grid.crs) or "pixels"
@@ -69,15 +68,16 @@ def crop_to_pixels(grid: Grid, points: Points) -> Grid | None:
     return replace(grid, height=height, width=width, transform=transform)
 
 
-def _in_grid_crs(points: Points, crs: CRS, grid: Grid) -> Points:
+def _in_crs(points: Points, crs: CRS, target: CRS) -> Points:
     try:
-        moved_points = np.array(transform_points(crs, grid.crs, *points))
-    except RasterioError as error:
+        found = reproject_points(crs, target, points)
+    except ProjError as error:
         raise PairError(
-            f"--bounds cannot be brought from {crs_name(crs)} to {crs_name(grid.crs)}: {error}."
+            f"--bounds cannot be brought from {crs_name(crs)} to {crs_name(target)}: {error}. Give "
+            "them in the CRS of the image."
         ) from error
-    if not np.isfinite(moved_points).all():
+    if not np.isfinite(found).all():
         raise PairError(
-            f"--bounds reach beyond what {crs_name(grid.crs)} can express; give them in that CRS."
+            f"--bounds reach beyond what {crs_name(target)} can express; give them in that CRS."
         )
-    return moved_points
+    return found

@@ -2,10 +2,7 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from scdcli.rasters.alignment import Alignment
-from scdcli.rasters.limits import value_range
 from scdcli.rasters.scene import Scene
 
 MOST_DETAIL = 2.0  # between the two pixel sizes
@@ -70,13 +67,6 @@ def _about_dates(first: Scene, second: Scene) -> Iterator[str]:
 
 
 def _about_file(scene: Scene) -> Iterator[str]:
-    dataset = scene.dataset
-    if len(dataset.subdatasets) > 1:
-        yield f"{scene.name} holds {len(dataset.subdatasets)} images; the first is read."
-    nodata, dtype = dataset.nodata, dataset.dtypes[0]
-    low, high = value_range(dtype)
-    if nodata is not None and not (np.isnan(nodata) or low <= nodata <= high):
-        yield (
-            f"The nodata value {nodata:g} of {scene.name} cannot occur in {dtype}: no pixel is "
-            "nodata by it. Set the right one with gdal_edit.py -a_nodata."
-        )
+    pages = len(scene.dataset.subdatasets)
+    if pages > 1:
+        yield f"{scene.name} holds {pages} images; the first is read."

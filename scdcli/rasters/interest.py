@@ -1,6 +1,7 @@
 """The area of interest: polygons on a grid, as masks of windows; no mask of the whole is made."""
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from scdcli.grid import Grid
 from scdcli.naming import crs_name, file_name, is_remote, shown, without_secrets
 from scdcli.rasters.alignment import bounds_text, moved
 from scdcli.rasters.crop import crop_to_pixels
+from scdcli.rasters.remote import ACROSS
 
 FOREIGN_ERRORS = (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError)
 POLYGON_TYPES = (3, 6)  # shapely's numbers of polygon and multipolygon
@@ -102,9 +104,11 @@ def _read_polygons(path: str) -> tuple[NDArray[np.object_], str | None, str]:
     source, wanted = _split_layer(path)
     _require_layers(source)
     try:
-        layers = [str(each[0]) for each in pyogrio.list_layers(source) if each[1] is not None]
-        layer = _choose_layer(source, layers, wanted)
-        about, _, found, _ = pyogrio.raw.read(source, layer=layer, columns=[])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what matters comes as an error as well
+            layers = [str(each[0]) for each in pyogrio.list_layers(source) if each[1] is not None]
+            layer = _choose_layer(source, layers, wanted)
+            about, _, found, _ = pyogrio.raw.read(source, layer=layer, columns=[])
     except FOREIGN_ERRORS as error:
         reason = without_secrets(str(error).replace(source, shown(source))).rstrip(".")
         raise InputError(
@@ -123,7 +127,9 @@ def _read_polygons(path: str) -> tuple[NDArray[np.object_], str | None, str]:
 
 
 def _require_layers(source: str) -> None:
-    """Refuse what is not there, and a VRT, which can read any file it names."""
+    """Refuse what is not there, what would be waited for, and a VRT, which can read any file."""
+    if ACROSS.search(source):
+        raise InputError(f"--aoi {shown(source)} is an address; download the file first.")
     if is_remote(source):
         return
     if not Path(source).exists():

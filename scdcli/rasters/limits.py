@@ -3,13 +3,15 @@
 import warnings
 from pathlib import Path
 
-import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from scdcli.errors import InputError
 from scdcli.naming import shown, without_secrets
+
+FOREIGN_ERRORS = (RasterioError, CPLE_BaseError)  # the second is private, and raised all the same
 
 MOST_BANDS = 4096
 LARGEST_BLOCK = 512 * 2**20  # bytes, decoded: GDAL holds at least one in memory
@@ -53,7 +55,7 @@ def _refuse_container(path: str | Path, driver: str) -> None:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path, driver=driver) as dataset:
                 names = [name.removeprefix(str(path)) for name in dataset.subdatasets]
-    except RasterioError:
+    except FOREIGN_ERRORS:
         names = []
     listed = "; ".join(shown(name) for name in names[:MOST_NAMES]) or "none that can be read"
     if len(names) > MOST_NAMES:
@@ -99,11 +101,3 @@ def cause(error: BaseException, path: str | Path) -> str:
     text = str(getattr(error, "errmsg", "") or error).strip() or type(error).__name__
     text = without_secrets(text.replace(str(path), shown(path)))
     return text.rstrip(".") + "."
-
-
-def value_range(dtype: str) -> tuple[float, float]:
-    """The lowest and the highest value of a type; without bounds for floating point."""
-    if not dtype.startswith(("int", "uint")):
-        return -float("inf"), float("inf")
-    limits = np.iinfo(dtype)
-    return float(limits.min), float(limits.max)

@@ -7,7 +7,7 @@ import numpy as np
 from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
-from rasterio.errors import CRSError, RasterioError
+from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
 from rasterio.transform import GCPTransformer, from_gcps
 from rasterio.warp import calculate_default_transform
@@ -15,6 +15,7 @@ from rasterio.warp import calculate_default_transform
 from scdcli.errors import InputError, PairError
 from scdcli.grid import Grid
 from scdcli.naming import shown
+from scdcli.rasters.limits import FOREIGN_ERRORS
 from scdcli.rasters.scene import ByPoints, Scene, scene_grid
 
 FEWEST_POINTS = 3
@@ -71,7 +72,7 @@ def _by_points(
         )
         about = Grid(dataset.height, dataset.width, from_gcps(points), crs)
         residual = _residual(points)
-    except (RasterioError, ValueError) as error:
+    except (*FOREIGN_ERRORS, ValueError) as error:
         raise InputError(
             f"{shown(path)} is placed by {len(points)} ground control points, which give no "
             f"position: {error}. Mend them with gdal_edit.py -gcp, or warp the file yourself."

@@ -11,14 +11,14 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from scdcli.errors import InputError
 from scdcli.grid import Grid
 from scdcli.naming import is_remote, shown
-from scdcli.rasters.limits import cause, require_image_file, require_modest
+from scdcli.rasters.limits import FOREIGN_ERRORS, cause, require_image_file, require_modest
 from scdcli.rasters.remote import opening, remedy, waiting
 
 # Tried one by one: a VRT, also one renamed .tif, can make GDAL read any other file.
@@ -96,7 +96,7 @@ def reading(path: str | Path, window: Window, grid_name: str = "") -> Iterator[N
     """Turn a failed read inside the block into an `InputError` with file, window and cause."""
     try:
         yield
-    except (RasterioError, MemoryError) as error:
+    except (*FOREIGN_ERRORS, MemoryError) as error:
         (top, bottom), (left, right) = window.toranges()
         place = f"rows {top}-{bottom - 1}, columns {left}-{right - 1}{grid_name}"
         raise InputError(
@@ -194,7 +194,7 @@ def _open(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
             with rasterio.Env(**opening(path)), warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 return rasterio.open(path, driver=driver)
-        except RasterioError as error:
+        except FOREIGN_ERRORS as error:
             if "not recognized" not in str(error):
                 raise InputError(
                     f"{shown(path)} cannot be opened: {cause(error, path)} {remedy(path)}"

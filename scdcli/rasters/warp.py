@@ -16,14 +16,13 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
 from scdcli.errors import InputError
 from scdcli.grid import Grid
-from scdcli.rasters.limits import cause
+from scdcli.rasters.limits import FOREIGN_ERRORS, cause
 from scdcli.rasters.scene import Reader, Scene, alpha_bands, reading
 
 BLOCK = 1024  # pixels
@@ -68,7 +67,7 @@ def warped_reader(scene: Scene, grid: Grid, bands: Sequence[int]) -> Iterator[Re
             nodata=np.nan,
             dtype="float32",
         )
-    except RasterioError as error:
+    except FOREIGN_ERRORS as error:
         raise InputError(
             f"{scene.name} cannot be warped: {cause(error, scene.path)} Warp it with gdalwarp."
         ) from error
