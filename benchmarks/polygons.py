@@ -35,6 +35,7 @@ from scdcli.grid import Grid
 from scdcli.legend import SECOND
 
 BLOCK = 512
+DRAWN = 6000  # pixels a side that are drawn; larger maps are this one and its mirror images
 OCTAVES = ((1.0, 256), (0.5, 96), (0.25, 32), (0.12, 10), (0.07, 4))  # weight, pixels per cell
 CHANGED = 0.95  # above this many deviations: about a sixth
 PROFILE = {
@@ -51,49 +52,32 @@ PROFILE = {
 }
 
 
-class Blobs:
-    """Smooth noise of several octaves, the same wherever its rows are cut."""
-
-    def __init__(self, side, seed):
-        rng = np.random.default_rng(seed)
-        self.side = side
-        self.cells = [
-            rng.standard_normal((side // cell + 2, side // cell + 2), dtype=np.float32)
-            for _, cell in OCTAVES
-        ]
-
-    def rows(self, top, height):
-        total = np.zeros((height, self.side), dtype=np.float32)
-        for (weight, cell), nodes in zip(OCTAVES, self.cells, strict=True):
-            row, y = _position(np.arange(top, top + height), cell)
-            col, x = _position(np.arange(self.side), cell)
-            lines = nodes[row] * (1 - y[:, None]) + nodes[row + 1] * y[:, None]
-            total += weight * (lines[:, col] * (1 - x) + lines[:, col + 1] * x)
-        return total
+def blobs(side, seed):
+    """Smooth noise of several octaves."""
+    rng = np.random.default_rng(seed)
+    total = np.zeros((side, side), dtype=np.float32)
+    for weight, cell in OCTAVES:
+        nodes = rng.standard_normal((side // cell + 2,) * 2, dtype=np.float32)
+        number, rest = np.divmod(np.arange(side), cell)
+        share = (rest / cell).astype(np.float32)
+        share = share * share * (3 - 2 * share)
+        lines = nodes[number] * (1 - share[:, None]) + nodes[number + 1] * share[:, None]
+        total += weight * (lines[:, number] * (1 - share) + lines[:, number + 1] * share)
+    return total
 
 
-def _position(pixel, cell):
-    number, rest = np.divmod(pixel, cell)
-    share = (rest / cell).astype(np.float32)
-    return number, share * share * (3 - 2 * share)
+def classes(side, seed):
+    return (np.digitize(blobs(side, seed), np.linspace(-1.0, 1.0, 5)) + 1).astype(np.uint16)
 
 
 def landcover(side):
-    field = Blobs(side, 1)
-    edges = np.linspace(-1.0, 1.0, 5)
-    return lambda top, height: 101 * (np.digitize(field.rows(top, height), edges) + 1)
+    return 101 * classes(side, 1)
 
 
 def change(side):
-    where, before, after = (Blobs(side, seed) for seed in (2, 3, 4))
-    edges = np.linspace(-1.0, 1.0, 5)
-
-    def rows(top, height):
-        first, second = (np.digitize(f.rows(top, height), edges) + 1 for f in (before, after))
-        changed = (where.rows(top, height) > CHANGED) & (first != second)
-        return np.where(changed, first * 100 + second, 0)
-
-    return rows
+    before, after = classes(side, 3), classes(side, 4)
+    changed = (blobs(side, 2) > CHANGED) & (before != after)
+    return np.where(changed, before * 100 + after, 0).astype(np.uint16)
 
 
 MAPS = {"landcover": landcover, "change": change}
@@ -101,7 +85,9 @@ MAPS = {"landcover": landcover, "change": change}
 
 def draw(folder, name, side):
     """Write the map and its probability, block rows at a time."""
-    rows = MAPS[name](side)
+    drawn = MAPS[name](min(side, DRAWN))
+    place = np.arange(side) % (2 * len(drawn))
+    place = np.minimum(place, 2 * len(drawn) - 1 - place)
     shape = {"height": side, "width": side}
     transition, probability = paths(folder, name)
     with (
@@ -110,7 +96,7 @@ def draw(folder, name, side):
     ):
         for top in range(0, side, BLOCK):
             height = min(BLOCK, side - top)
-            strip = rows(top, height).astype(np.uint16)
+            strip = drawn[place[top : top + height]][:, place]
             window = Window(0, top, side, height)
             codes.write(strip, 1, window=window)
             chance = np.where(strip > 0, 50 + (np.arange(side) // 64) % 50, 7)
