@@ -29,7 +29,7 @@ Results go to stdout, progress and notes to stderr.
 | 2 | the command line or the configuration file is wrong |
 | 3 | some or all pairs of `scd predict --pairs` failed; stderr says which and why |
 | 130, 143 | interrupted with Ctrl-C, terminated |
-| 141 | what reads the output went away (`scd predict … \| head -1`) |
+| 141 | the program that reads stdout or stderr went away, such as `head -1` |
 
 ## Options from a file or the environment
 
