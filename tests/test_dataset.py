@@ -1,11 +1,13 @@
 """Labelled sets on disk: pairing, splits, labels."""
 
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from scdcli.errors import DatasetError, InputError
+from scdcli.errors import DatasetError, InputError, TrainingError
 from scdcli.labelled.augment import Augmentation
 from scdcli.labelled.bandstatistics import band_statistics
 from scdcli.labelled.chips import Chips, batches
@@ -170,6 +172,22 @@ def test_nodata_at_one_date_counts_at_neither(second_tree):
     for each in pair.maps():
         assert (each[:, :10] == NODATA).all()
         assert (each[:, 10:] != NODATA).all()
+
+
+class Deadly(Chips):
+    """Its process is killed at the second sample, as the kernel does when memory runs out."""
+
+    def __getitem__(self, index):
+        if index == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getitem__(index)
+
+
+def test_a_killed_worker_is_one_sentence(second_tree):
+    samples = second_samples(second_tree(pairs=2) / "train")
+    chips = Deadly(samples, SECOND, bands=3, cover=False)
+    with pytest.raises(TrainingError, match="one of the 1 processes that prepare data was killed"):
+        list(batches(chips, 1, batch_size=1))
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from scdcli.errors import ScdError
+from scdcli.errors import ScdError, TrainingError
 from scdcli.labelled.augment import Augmentation, augment
 from scdcli.labelled.dataset import other_bands, read_pair
 from scdcli.labelled.samples import Sample
@@ -82,12 +82,27 @@ def batches(chips: Chips, workers: int, **loading: Any) -> Iterator[dict[str, Te
 
     Raises:
         ScdError: A sample cannot be read; with the message it would have without workers.
+        TrainingError: A worker was killed.
     """
-    loader = DataLoader(chips, num_workers=workers, collate_fn=_collate, **loading)
-    for batch in loader:
+    loader = iter(DataLoader(chips, num_workers=workers, collate_fn=_collate, **loading))
+    while (batch := _next(loader, workers)) is not None:
         if isinstance(batch, ScdError):
             raise batch
         yield batch
+
+
+def _next(
+    loader: Iterator[dict[str, Tensor] | ScdError], workers: int
+) -> dict[str, Tensor] | ScdError | None:
+    try:
+        return next(loader, None)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise TrainingError(
+            f"one of the {workers} processes that prepare data was killed, perhaps for want of "
+            "memory; use fewer --workers, and go on with --resume."
+        ) from error
 
 
 def _collate(items: list[dict[str, Tensor] | ScdError]) -> dict[str, Tensor] | ScdError:
