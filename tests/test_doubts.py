@@ -51,6 +51,14 @@ def test_a_small_overlap_is_said(scene, aside, said):
     assert bool(said) == ("pixels only" in notes)
 
 
+def test_a_margin_of_a_few_pixels_is_no_small_overlap(scene):
+    paths = (
+        scene("a.tif", (512, 512)),
+        scene("b.tif", (512, 512), NORTH_UP @ Affine.translation(2, 3)),
+    )
+    assert "pixels only" not in notes_of(*paths)
+
+
 def dated(path, **tags):
     with rasterio.open(path, "r+") as dataset:
         for name, text in tags.items():

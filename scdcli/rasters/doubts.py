@@ -7,6 +7,7 @@ from scdcli.rasters.scene import Scene
 
 MOST_DETAIL = 2.0  # between the two pixel sizes
 LEAST_SHARE = 0.01
+MOST_OF_IT = 0.9  # a margin of a few pixels, as a shift leaves it, is no small overlap
 CHIP = 512  # pixels a network sees at a time
 
 # Where a file says when it was taken: namespace and name, the better first.
@@ -45,7 +46,7 @@ def _about_overlap(first: Scene, second: Scene, alignment: Alignment) -> Iterato
             f"{first.name} and {second.name} overlap in {pixels} pixels only, less than "
             f"{LEAST_SHARE:.0%}; check that both show the same place."
         )
-    elif pixels < CHIP * CHIP <= height * width:
+    elif pixels < CHIP * CHIP <= height * width and alignment.share < MOST_OF_IT:
         yield (
             f"{first.name} and {second.name} overlap in {pixels} pixels only, less than the "
             f"{CHIP} x {CHIP} that a model sees at a time: its results need more around them."
