@@ -15,6 +15,7 @@ from scdcli.legend import NODATA, UNCHANGED
 Floats = NDArray[np.float32]
 Classes = NDArray[np.uint8]
 
+ROWS = 256  # decoded at a time: what is made on the way takes as much memory as the probabilities
 BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
 
 
@@ -58,6 +59,14 @@ def decode(probabilities: Floats, output: str, classes: int, *, threshold: float
         classes: K.
         threshold: τ in [0, 1].
     """
+    found = [
+        _decode_rows(probabilities[:, top : top + ROWS], output, classes, threshold)
+        for top in range(0, probabilities.shape[1], ROWS)
+    ]
+    return Decoded(*(np.concatenate(rows) for rows in zip(*found, strict=True)))
+
+
+def _decode_rows(probabilities: Floats, output: str, classes: int, threshold: float) -> Decoded:
     found = READOUTS[output].read(probabilities, classes)
     changed = found.change >= threshold
     unchanged = np.uint8(UNCHANGED)

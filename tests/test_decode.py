@@ -1,11 +1,14 @@
 """Each kind of output is read by its method's own rule at τ = 0.5."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from scdcli import decode as decoding
 from scdcli.decode import READOUTS, decode
 from scdcli.legend import NODATA
 
@@ -107,3 +110,23 @@ def test_a_pixel_is_changed_where_its_probability_reaches_the_threshold(
 def test_nodata_covers_every_layer(valid):
     found = decode(draw("types", 2, size=(3, 4)), "types", 2, threshold=0.5).masked(valid)
     assert all(((layer == NODATA) == ~valid).all() for layer in found)
+
+
+@pytest.mark.parametrize("output", KINDS)
+def test_rows_are_decoded_one_like_the_other(output, monkeypatch):
+    p = draw(output, 3)
+    whole = decode(p, output, 3, threshold=0.4)
+    monkeypatch.setattr(decoding, "ROWS", 3)
+    assert all(
+        (a == b).all() for a, b in zip(decode(p, output, 3, threshold=0.4), whole, strict=True)
+    )
+
+
+@pytest.mark.parametrize("output", KINDS)
+def test_a_tall_core_takes_little_memory_beside_its_probabilities(output):
+    p = np.zeros((READOUTS[output].channels(3), 4096, 100), np.float32)
+    tracemalloc.start()
+    decode(p, output, 3, threshold=0.5)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < p.nbytes
