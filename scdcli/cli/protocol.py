@@ -157,13 +157,15 @@ def protocol(options: dict[str, Any]) -> tuple["TrainingSettings", "TrainingSett
 
 def _refuse_options_of_the_first_stage(options: dict[str, Any]) -> None:
     """With a model to revise there is no first stage; an option of it is a mistake."""
-    if options["network"] != "asn-atl" or options["init"] is None:
+    from scdcli.training.startweights import REVISES
+
+    if options["network"] not in REVISES or options["init"] is None:
         return
     source = click.get_current_context().get_parameter_source
     for name in ("epochs", "class_weights"):
         if source(name) == click.core.ParameterSource.COMMANDLINE:
             option = name.replace("_", "-")
             raise click.UsageError(
-                f"with --init, asn-atl is trained in its second stage only; give --atl-{option} "
-                f"instead of --{option}."
+                f"with --init, {options['network']} is trained in its second stage only; give "
+                f"--atl-{option} instead of --{option}."
             )

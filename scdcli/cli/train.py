@@ -124,6 +124,7 @@ def _arguments(
     from scdcli.networks import NetworkSettings
     from scdcli.training.runfolder import refuse_run
     from scdcli.training.stages import require_names
+    from scdcli.training.startweights import describe_other_classes
     from scdcli.training.trainer import Hardware
 
     # What is mistyped is said before a large set is looked through.
@@ -141,6 +142,9 @@ def _arguments(
         f"classes learnt on {'every pixel' if data.cover else 'changed pixels'}; on {device}"
         f"{'' if ranks.alone else f' in {ranks.count} processes'}."
     )
+    other = start and describe_other_classes(start, data.legend)
+    if other:
+        terminal.note(other)
     settings, second = (replace(each, cover=data.cover) for each in protocols)
     return {
         "samples": data.samples,

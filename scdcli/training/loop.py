@@ -19,6 +19,7 @@ from scdcli.labelled.chips import Chips, batches
 from scdcli.labelled.samples import Sample
 from scdcli.legend import Legend
 from scdcli.networks import NetworkSettings
+from scdcli.scoring.metrics import known
 from scdcli.training.classweights import class_weights, require_scheme
 from scdcli.training.optimization import optimize
 from scdcli.training.runfolder import BEST, LAST, EpochLog, require_run, start_run, write_log
@@ -33,7 +34,7 @@ from scdcli.training.trainer import (
     restore,
     store,
 )
-from scdcli.training.validation import Validation, known, validate
+from scdcli.training.validation import Validation, validate
 
 SCORES = ("miou", "sek_from_to", "sek_stacked", "score_from_to")  # of an `EpochLog`
 

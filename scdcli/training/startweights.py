@@ -65,12 +65,27 @@ def require_same_legend(start: LoadedModel, network: NetworkSettings, legend: Le
     Raises:
         ModelError: The class names differ.
     """
-    there, here = ([each.name for each in known.classes] for known in (start.header.legend, legend))
+    there, here = _class_names(start.header.legend), _class_names(legend)
     if network.name in REVISES and there != here:
         raise ModelError(
             f"{start.name} has the classes {', '.join(there)} and the labels have "
             f"{', '.join(here)}; {network.name} needs a model trained on the same classes."
         )
+
+
+def describe_other_classes(start: LoadedModel, legend: Legend) -> str | None:
+    """One sentence where the classes a model starts from are not those it is to learn."""
+    there, here = _class_names(start.header.legend), _class_names(legend)
+    if there == here:
+        return None
+    return (
+        f"{start.name} knows the classes {', '.join(there)}; what it knows of them becomes the "
+        f"start of {', '.join(here)}, in this order."
+    )
+
+
+def _class_names(legend: Legend) -> list[str]:
+    return [each.name for each in legend.classes]
 
 
 def _require_fitting(start: LoadedModel, network: NetworkSettings) -> None:

@@ -15,7 +15,6 @@ from scdcli.networks.model import ChangeModel
 from scdcli.networks.outputs import in_float, probabilities
 from scdcli.scoring.counting import JointCounts, count_joint
 from scdcli.scoring.metrics import ChangeScores, scores
-from scdcli.scoring.metrics import known as known  # for training
 from scdcli.training.trainer import Hardware
 
 
