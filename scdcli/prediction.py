@@ -12,6 +12,7 @@ import numpy as np
 from rasterio.windows import Window
 
 from scdcli.changes.area import measure_ground
+from scdcli.changes.shapefile import changed_names
 from scdcli.changes.strips import find_runs, read_strips
 from scdcli.changes.style import polygon_qml
 from scdcli.changes.table import Tally, write_transitions
@@ -98,12 +99,20 @@ def write_prediction(
             "created": timestamp().isoformat(),
             "notes": list(pair.notes),
             **tally.to_dict(legend),
+            **_renamed(settings, tally),
             "supertiles_resumed": journal.resumed,
             "seconds": round(time.perf_counter() - started, 2),
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
     return json.loads(text)  # type: ignore[no-any-return]  # as a reader of the file sees it
+
+
+def _renamed(settings: OutputSettings, tally: Tally) -> dict[str, Any]:
+    """What is called differently in a format than elsewhere."""
+    return (
+        {"shapefile_names": changed_names(tally.ground.unit)} if "shp" in settings.formats else {}
+    )
 
 
 def _written(settings: OutputSettings) -> dict[str, Any]:

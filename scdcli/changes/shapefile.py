@@ -32,6 +32,13 @@ PART = 4
 VERTEX = 16
 
 
+def changed_names(unit: str) -> dict[str, str]:
+    """The columns that a shapefile has under another name, where lengths are in this unit."""
+    return {
+        name: short for name, short in NAMES.items() if name != short and name.endswith(f"_{unit}")
+    }
+
+
 def renamed(features: Features) -> Features:
     """The features with the columns' names in a shapefile."""
     return features._replace(columns={NAMES[name]: each for name, each in features.columns.items()})

@@ -1,5 +1,6 @@
 """What a prediction leaves on disk: the options, and the settings they make."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,12 @@ def _formats(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str
     return () if names == ["none"] else tuple(dict.fromkeys(names))
 
 
+def _finite(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number to compare with.")
+    return value
+
+
 land_cover_option = click.option(
     "--land-cover", is_flag=True, help="Also write the class of every pixel."
 )
@@ -30,12 +37,14 @@ vector_option = click.option(
 min_area_option = click.option(
     "--min-area",
     type=click.FloatRange(min=0),
+    callback=_finite,
     default=0.0,
     help="Smallest polygon, m² (pixels without a CRS); the rasters keep everything.",
 )
 simplify_option = click.option(
     "--simplify",
     type=click.FloatRange(min=0),
+    callback=_finite,
     default=0.0,
     help="How far outlines of polygons may move to lose vertices, m (pixels without a CRS); "
     "neighbors stay neighbors.",
