@@ -99,20 +99,15 @@ def write_prediction(
             "created": timestamp().isoformat(),
             "notes": list(pair.notes),
             **tally.to_dict(legend),
-            **_renamed(settings, tally),
+            "shapefile_names": changed_names(tally.ground.unit)
+            if "shp" in settings.formats
+            else {},
             "supertiles_resumed": journal.resumed,
             "seconds": round(time.perf_counter() - started, 2),
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
     return json.loads(text)  # type: ignore[no-any-return]  # as a reader of the file sees it
-
-
-def _renamed(settings: OutputSettings, tally: Tally) -> dict[str, Any]:
-    """What is called differently in a format than elsewhere."""
-    return (
-        {"shapefile_names": changed_names(tally.ground.unit)} if "shp" in settings.formats else {}
-    )
 
 
 def _written(settings: OutputSettings) -> dict[str, Any]:
