@@ -11,7 +11,8 @@ from scdcli.training.startweights import describe_other_classes
 def test_other_classes_than_the_models_are_told_in_order():
     start = loaded()
     assert describe_other_classes(start, SECOND) is None
-    recolored = Legend("other", tuple(replace(each, color=(1, 2, 3)) for each in SECOND.classes))
+    colors = enumerate(SECOND.classes)
+    recolored = Legend("other", tuple(replace(each, color=(1, 2, n)) for n, each in colors))
     assert describe_other_classes(start, recolored) is None
     renamed = Legend("mine", (replace(SECOND.classes[0], name="sea"), *SECOND.classes[1:]))
     told = describe_other_classes(start, renamed)
