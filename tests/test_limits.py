@@ -104,6 +104,11 @@ def test_a_container_names_its_data_sets(tmp_path, driver):
         refused(path, "is a HDF5 file, which holds data sets.*: none that can be read")
 
 
+def test_a_header_is_not_the_image(tmp_path):
+    path = write_scene(tmp_path / "a.dat", noise((1, 30, 40)), driver="ENVI")
+    refused(path.with_suffix(".hdr"), r"a\.hdr is the header of an ENVI file; name the file of its")
+
+
 def test_large_blocks_are_refused_with_both_sizes(tmp_path):
     path = sparse(
         tmp_path / "a.tif",

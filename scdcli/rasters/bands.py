@@ -13,6 +13,7 @@ BandNames = tuple[int | str, ...]
 """Bands as the user gives them: numbers from 1, or names."""
 
 MOST_LISTED = 12
+LONGEST_NAME = 24  # characters, in an error
 RGB = ("red", "green", "blue")
 # What GDAL says of a band of which it knows nothing.
 NAMELESS = {ColorInterp.undefined, ColorInterp.gray, ColorInterp.palette, ColorInterp.alpha}
@@ -180,9 +181,11 @@ def band_names(scene: Scene) -> dict[int, tuple[str, ...]]:
 def listed(scene: Scene) -> str:
     """The bands of a file as a user can name them, for an error."""
     names, bands = band_names(scene), spectral_bands(scene.dataset)
+    if not names:
+        return f"{_comma(bands[:MOST_LISTED])}{', …' * (len(bands) > MOST_LISTED)} (no names)"
+    names = {band: tuple(text[:LONGEST_NAME] for text in each) for band, each in names.items()}
     texts = [f"{band} ({' or '.join(names.get(band, ('no name',)))})" for band in bands]
-    more = f" and {len(texts) - MOST_LISTED} more" if len(texts) > MOST_LISTED else ""
-    return shown(", ".join(texts[:MOST_LISTED])) + more
+    return shown(", ".join(texts[:MOST_LISTED])) + ", …" * (len(texts) > MOST_LISTED)
 
 
 def _plain(name: str) -> str:

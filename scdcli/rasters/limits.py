@@ -43,6 +43,8 @@ def require_image_file(path: str | Path, *, allow_vrt: bool) -> None:
             f"{shown(path)} is a VRT, which can read any file it names; if you trust it, use "
             "--allow-vrt."
         )
+    if head.startswith(b"ENVI") and file.suffix.lower() == ".hdr":
+        raise InputError(f"{shown(path)} is the header of an ENVI file; name the file of its data.")
     for start, driver in CONTAINERS.items():
         if head.startswith(start):
             _refuse_container(path, driver)
