@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from scenes import write_scene
+from affine import Affine
+from scenes import NORTH_UP, ROTATED, SOUTH_UP, write_scene
 from scipy.ndimage import gaussian_filter
 from standins import Thresholds
 from test_inference import predictor
@@ -99,6 +100,30 @@ def test_whole_pixels_are_moved_without_resampling(shifted):
         assert "moved back, it lies 0.1 pixels (0.0 rows" in pair.notes[-1]
     with open_registered(*paths, PairSettings(shift=(-1, 1)), coregister=True) as pair:
         assert pair.provenance["shift"] == [-3, 5]
+
+
+@pytest.mark.parametrize(
+    "profile", [{"transform": ROTATED}, {"transform": SOUTH_UP}, {"crs": None}]
+)
+def test_a_shift_is_in_pixels_of_before_on_any_grid(scenes, profile):
+    texture = ground(200, 240)
+    paths = scenes(seen(texture), seen(texture, 2.4, -1.7), **profile)
+    with open_registered(*paths, coregister=True) as pair:
+        assert off(pair.provenance["shift"], -2.4, 1.7) < 0.1
+        remaining = pair.provenance["remaining_shift"]
+    assert off((remaining["rows"], remaining["cols"]), 0, 0) < 0.1
+
+
+def test_a_coarser_after_is_moved_by_pixels_of_before(tmp_path):
+    texture = ground(300, 300)
+    after = seen(texture, 3, -2).reshape(150, 2, 150, 2).mean(axis=(1, 3))
+    paths = [
+        write_scene(tmp_path / f"{number}.tif", values[None], NORTH_UP @ Affine.scale(size))
+        for number, (values, size) in enumerate(((seen(texture), 1), (after, 2)))
+    ]
+    with open_registered(*paths, coregister=True) as pair:
+        assert off(pair.provenance["shift"], -3, 2) < 0.1
+        assert pair.provenance["alignment"] == "warped"
 
 
 @pytest.mark.parametrize("side", [300, 20])
