@@ -168,6 +168,7 @@ def test_two_processes_give_the_same_bytes(scenes, tmp_path):
     tiny_model(tmp_path / "model.safetensors")
     command = [sys.executable, "-m", "scdcli", "predict", *map(str, scenes), "-q", "-o", "out"]
     command += ["--model", str(tmp_path / "model.safetensors"), "--tta", "none", "--chip", "128"]
+    command += ["--overlap", "32"]
     command += ["--land-cover", "--vector", "gpkg,geojson,fgb,shp"]
     for seed in "12":
         (tmp_path / seed).mkdir()
