@@ -1,0 +1,76 @@
+"""``scd predict`` with the options of polygons, from images to files."""
+
+import json
+
+import pyogrio
+import pytest
+import shapely
+from scenes import noise, write_scene
+from standins import tiny_model
+
+
+@pytest.fixture
+def predict(scd, tmp_path, monkeypatch):
+    """Predict a small pair in which much has changed; returns its summary and folder."""
+    monkeypatch.chdir(tmp_path)
+    tiny_model(tmp_path / "model.safetensors")
+    for number, name in enumerate(("before", "after")):
+        write_scene(tmp_path / f"{name}.tif", noise((3, 60, 80), seed=number))
+
+    def run(out, *options):
+        run = ["before.tif", "after.tif", "-m", "model.safetensors", "--chip", "64", "-o", out]
+        result = scd("predict", *run, "--overlap", "0", "--json", *options)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout), tmp_path / out
+
+    return run
+
+
+def read(path):
+    about, _, geometry, columns = pyogrio.raw.read(path, layer="changes")
+    table = dict(zip(about["fields"], columns, strict=True))
+    return shapely.from_wkb(geometry), table
+
+
+def test_simplify_changes_the_outlines_and_nothing_else(predict):
+    exact_summary, exact = predict("exact")
+    summary, simpler = predict("simpler", "--simplify", "1.5")
+    assert summary["settings"]["simplify"] == 1.5
+    assert summary["transitions"] == exact_summary["transitions"]
+    (before, there), (after, here) = (read(f / "changes.gpkg") for f in (exact, simpler))
+    assert len(before) > 10
+    for name, values in there.items():
+        assert here[name].tolist() == values.tolist()
+    assert not shapely.equals(before, after).all()
+    assert shapely.coverage_is_valid(after)
+
+
+def test_min_area_leaves_small_polygons_out_and_the_tables_alone(predict):
+    exact_summary, exact = predict("exact")
+    summary, fewer = predict("fewer", "--min-area", "20")
+    areas, kept = (read(folder / "changes.gpkg")[1]["area_m2"] for folder in (exact, fewer))
+    assert 0 < (areas >= 20).sum() < len(areas)
+    assert sorted(kept) == sorted(areas[areas >= 20])
+    assert summary["transitions"] == exact_summary["transitions"]
+
+
+def test_every_format_in_one_run_and_what_a_shapefile_calls_its_columns(predict):
+    summary, out = predict("out", "--vector", "gpkg,geojson,fgb,shp,parquet")
+    suffixes = {path.suffix for path in out.glob("changes.*")}
+    assert {".gpkg", ".geojson", ".fgb", ".shp", ".dbf", ".cpg", ".parquet"} <= suffixes
+    assert summary["shapefile_names"] == {"perimeter_m": "perim_m"}
+
+
+def test_parquet_without_its_library_is_refused_before_any_work(scd, predict, monkeypatch):
+    monkeypatch.setattr("scdcli.changes.geoparquet.find_spec", lambda name: None)
+    pair = ("predict", "before.tif", "after.tif", "-m", "model.safetensors", "-o", "out")
+    result = scd(*pair, "--vector", "parquet")
+    assert result.exit_code == 1
+    assert "pip install 'scdcli[parquet]'" in result.stderr
+    assert "predicting" not in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--simplify", "--min-area"])
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "much"])
+def test_sizes_that_are_no_sizes_are_wrong_usage(scd, option, value):
+    assert scd("predict", "before.tif", "after.tif", option, value).exit_code == 2
