@@ -158,6 +158,8 @@ def test_a_shift_too_large_to_be_one_is_refused(shifted):
         open_registered(*shifted(45, 0, side=512), coregister=True),
     ):
         pass
+    with open_registered(*shifted(45, 0, side=512)) as pair:
+        assert "more than --coregister moves" in pair.notes[-1]
 
 
 def test_one_stretch_holds_before_and_after_moving(tmp_path):

@@ -94,7 +94,9 @@ def _told(found: Shift | None, names: Names) -> Registration:
     if found is None or max(found.size, found.spread) <= WORTH_TELLING:
         return Registration(found)
     advice = "--coregister moves it back."
-    if found.spread >= found.size:
+    if found.size > LARGEST_MOVE:
+        advice = "That is more than --coregister moves; check that both show the same place."
+    elif found.spread >= found.size:
         advice = f"{_disagreement(found)} No single move can mend that."
     elif found.spread > WORTH_TELLING:
         advice = f"{_disagreement(found)} --coregister moves back what they have in common."
