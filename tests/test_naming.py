@@ -73,6 +73,19 @@ def test_errors_of_addresses_keep_no_secret(case, monkeypatch):
     assert "SECRET" not in str(found.value)
 
 
+def test_the_origin_of_an_error_keeps_no_secret(scd, tmp_path, monkeypatch):
+    def broken(*args, **kwargs):
+        raise rasterio.errors.RasterioIOError(f"HTTP 403 on {ADDRESSES['signed'][0]}")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rasterio.open", broken)
+    result = scd("predict", ADDRESSES["signed"][0], "b.tif", "-o", "out", "-v", "-m", "second")
+    assert result.exit_code == 1
+    assert f"HTTP 403 on https://{HOST}/a.tif" in result.stderr
+    assert "Traceback" in result.stderr
+    assert "SECRET" not in result.output
+
+
 def test_an_area_of_interest_by_address_keeps_no_secret(tmp_path):
     path = write_scene(tmp_path / "a.tif", noise((1, 30, 40)))
     for address, _ in ADDRESSES.values():

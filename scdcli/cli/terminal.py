@@ -104,7 +104,9 @@ def show_origin(error: BaseException) -> None:
 
     context = click.get_current_context(silent=True)
     if context and context.meta.get(_VERBOSE):
-        lines = "".join(traceback.format_exception(error))
+        from scdcli.naming import without_secrets
+
+        lines = without_secrets("".join(traceback.format_exception(error)))
         with ending_unread():
             click.echo(f"{lines}{_versions()}", err=True)
 

@@ -199,8 +199,9 @@ def _open(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
                 raise InputError(
                     f"{shown(path)} cannot be opened: {cause(error, path)} {remedy(path)}"
                 ) from error
-    vrt = " If it is a VRT that you trust, use --allow-vrt." if "VRT" not in drivers else ""
+    remote, vrt = is_remote(path), " If it is a VRT that you trust, use --allow-vrt."
     raise InputError(
-        f"{shown(path)} is not an image that can be read here ({', '.join(drivers)}); "
-        f"convert it, for example with gdal_translate -of COG.{vrt if is_remote(path) else ''}"
+        f"{shown(path)} {'cannot be reached, or ' if remote else ''}is not an image that can be "
+        f"read here ({', '.join(drivers)}); convert it, for example with gdal_translate -of COG."
+        f"{vrt if remote and 'VRT' not in drivers else ''}"
     )
