@@ -170,8 +170,10 @@ def test_two_processes_give_the_same_bytes(scenes, tmp_path):
     command += ["--model", str(tmp_path / "model.safetensors"), "--tta", "none", "--chip", "128"]
     command += ["--overlap", "32"]
     command += ["--land-cover", "--vector", "gpkg,geojson,fgb,shp"]
+    runs = []
     for seed in "12":
         (tmp_path / seed).mkdir()
         chosen = {"PYTHONHASHSEED": seed, "GDAL_NUM_THREADS": seed, "OMP_NUM_THREADS": "1"}
-        subprocess.run(command, check=True, cwd=tmp_path / seed, env=os.environ | chosen)
+        runs.append(subprocess.Popen(command, cwd=tmp_path / seed, env=os.environ | chosen))
+    assert [run.wait() for run in runs] == [0, 0]
     assert unlike(tmp_path / "1/out", tmp_path / "2/out") == []
