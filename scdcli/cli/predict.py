@@ -88,6 +88,10 @@ def _predict_one(
 
 
 def _predictor(options: dict[str, Any], terminal: Terminal) -> "Predictor":
+    """The model, once the options are such that it can be of use."""
+    from scdcli.changes.vector import require_formats
+
+    require_formats(options["vector"])
     predictor = make_predictor(options, terminal)
     if options["land_cover"] and not predictor.loaded.header.land_cover:
         terminal.note(

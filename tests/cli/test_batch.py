@@ -104,6 +104,17 @@ def test_resume_leaves_alone_what_is_finished(scd, here):
     assert [json.loads(line)["status"] for line in again.stdout.splitlines()] == ["done", "done"]
 
 
+def test_a_wrong_option_is_told_once(scd, here):
+    (here / "pairs.csv").write_text("before,after\na.tif,b.tif\nb.tif,c.tif\n")
+    for option, name in (("--vector", "kml"), ("--tta", "flop"), ("--device", "tpu")):
+        result = scd(
+            "predict", "--pairs", "pairs.csv", "-q", "-m", "model.safetensors", option, name
+        )
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: no ")
+        assert result.stderr.count(f"'{name}'") == 1
+
+
 def test_a_taken_output_fails_its_pair_only(scd, stand_in):
     table("a.tif", "b.tif")
     Path("out/0").mkdir(parents=True)
