@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 from scdcli.errors import OutputError
 
 LOCK = ".lock"
+REMOVED = ".removed"
 
 
 def require_free(
@@ -82,8 +83,9 @@ def folder_at_once(
                 yield partial
                 # Asked again: another run may have finished here meanwhile.
                 require_free(folder, mark=mark, overwrite=overwrite, only=only)
-                if kept:
-                    _remove(partial / kept)
+                if kept and (partial / kept).exists():
+                    # Renamed first: half of it must never pass for all of it.
+                    _remove((partial / kept).replace(partial / f"{kept}{REMOVED}"))
                 _swap(partial, folder)
             except BaseException as error:
                 surviving = kept if _may_go_on(error) and _filled(partial, kept) else None

@@ -99,7 +99,8 @@ def open_journal(work: Path, identity: Identity, *, resume: bool) -> Journal:
         OutputError: What is there was made from other inputs, or with other settings.
     """
     folder = work / JOURNAL
-    if resume and folder.exists():
+    # A journal loses its identity first when a process is killed while it removes it.
+    if resume and (folder / IDENTITY).exists():
         _require_same(folder / IDENTITY, identity, work)
     else:
         shutil.rmtree(folder, ignore_errors=True)

@@ -65,7 +65,7 @@ def main() -> None:
     attempt(folder, folder / "whole", None, number)
     whole, duration = digests(folder / "whole"), time.monotonic() - start
     random.seed(0)
-    kills = wrecks = resumed = 0
+    kills = failures = wrecks = resumed = 0
     different = []
     for index in range(rounds):
         out = folder / f"out{index}"
@@ -75,12 +75,19 @@ def main() -> None:
             status = attempt(folder, out, seconds, number)
             if status == 0:
                 break
-            kills += 1
+            kills += status in (None, 130)
+            failures += status not in (None, 130)
             wrecks += out.exists() and digests(out) != whole
         resumed += json.loads((out / "summary.json").read_text())["supertiles_resumed"] > 0
         different += [name for name, digest in digests(out).items() if digest != whole[name]]
     left = [path.name for path in folder.iterdir() if path.name.startswith(".")]
-    said = {"kills": kills, "wrecks": wrecks, "resumed": resumed, "different": different}
+    said = {
+        "kills": kills,
+        "failures": failures,
+        "wrecks": wrecks,
+        "resumed": resumed,
+        "different": different,
+    }
     sys.stdout.write(json.dumps(said | {"left": left, "files": len(whole)}))
 
 

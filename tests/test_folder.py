@@ -184,3 +184,24 @@ def test_a_result_put_aside_by_a_killed_process_comes_back(tmp_path):
         pass
     assert (tmp_path / "out/done").read_text() == "old"
     assert listed(tmp_path) == ["out"]
+
+
+def test_killed_while_it_removes_what_was_kept_nothing_half_is_found(tmp_path, monkeypatch):
+    """A process may end in the middle of a removal, which is none of one."""
+    removed = []
+
+    def die(path, **_):
+        removed.append(path.name)
+        raise KeyboardInterrupt
+
+    def finish():
+        with folder_at_once(tmp_path / "out", mark="done", overwrite=False, kept="kept") as folder:
+            (folder / "kept").mkdir()
+            (folder / "kept/part").write_text("1")
+            (folder / "done").write_text("")
+            monkeypatch.setattr("scdcli.folder.shutil.rmtree", die)
+
+    with pytest.raises(KeyboardInterrupt):
+        finish()
+    assert removed[0] != "kept"
+    assert not (tmp_path / ".out.partial/kept").exists()

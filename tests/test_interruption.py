@@ -36,6 +36,7 @@ def test_a_prediction_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path, r
     assert found["files"] > 10
     assert found["kills"] >= ROUNDS
     assert found["resumed"] > 0
+    assert found["failures"] == 0, done.stderr
     assert found["wrecks"] == 0
     assert found["different"] == []
     assert found["left"] == []

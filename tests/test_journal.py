@@ -57,6 +57,13 @@ def test_a_damaged_supertile_is_made_again(tmp_path, damage):
     assert journal.load(3) is not None
 
 
+def test_a_journal_half_removed_is_none(tmp_path):
+    stored(tmp_path)
+    (tmp_path / JOURNAL / "identity.json").unlink()
+    assert open_journal(tmp_path, IDENTITY, resume=True).load(3) is None
+    assert not (tmp_path / JOURNAL).exists()
+
+
 def test_another_prediction_is_not_taken_up(tmp_path):
     stored(tmp_path)
     other = IDENTITY | {"settings": {"threshold": 0.6, "tta": "none"}}
