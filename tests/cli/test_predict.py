@@ -201,7 +201,7 @@ def test_a_mistake_in_the_file_is_exit_2(scd, here, text, words):
     assert words in result.stderr
 
 
-ODD_NAMES = [
+ODD_NAMES = ["two words Ωλ 变化 é", "line\nbreak 50% 'quoted'", "-dash a__b.c #[x]*"]
     "two words",
     "Ωλ 变化 é",
     "line\nbreak",
