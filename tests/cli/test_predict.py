@@ -202,15 +202,6 @@ def test_a_mistake_in_the_file_is_exit_2(scd, here, text, words):
 
 
 ODD_NAMES = ["two words Ωλ 变化 é", "line\nbreak 50% 'quoted'", "-dash a__b.c #[x]*"]
-    "two words",
-    "Ωλ 变化 é",
-    "line\nbreak",
-    "-dash",
-    "50% 'quoted'",
-    "a__b",
-    "a.b.c",
-    "#[x]*",
-]
 
 
 def test_odd_names_work_and_name_the_result(scd, here):
@@ -243,6 +234,18 @@ def test_a_folder_whose_name_is_too_long_is_refused(scd, here):
     pair = ("predict", "before.tif", "after.tif", *SMALL)
     failed(scd(*pair, "-o", "x" * 300), "x" * 50, "name")
     failed(scd("predict", "y" * 300 + ".tif", "after.tif", *SMALL), "yyy")
+
+
+@pytest.mark.parametrize(
+    "where", ["s3://bucket/map", "/vsis3/bucket/map", "https://host/map?sig=abc"]
+)
+def test_a_result_is_not_written_to_an_address(scd, here, where):
+    before = {path.name for path in here.iterdir()}
+    result = scd("predict", "before.tif", "after.tif", *SMALL, "-o", where)
+    assert result.exit_code == 2
+    assert f"{where.split('?')[0]} is an address" in result.stderr
+    assert "sig=abc" not in result.stderr
+    assert {path.name for path in here.iterdir()} == before
 
 
 def test_without_images_the_usage_is_told(scd):
