@@ -120,6 +120,19 @@ def running_options(command: Command) -> Command:
     return command
 
 
+def _local(ctx: click.Context, param: click.Parameter, text: str | None) -> Path | None:
+    """The path, unless it is an address, of which a local folder s3: would be made."""
+    if text is None:
+        return None
+    from scdcli.naming import is_remote, shown
+
+    if is_remote(text):
+        raise click.BadParameter(
+            f"{shown(text)} is an address; write to this machine first, then copy the result."
+        )
+    return Path(text)
+
+
 def output_option(
     metavar: str, help: str, *, required: bool = False
 ) -> Callable[[Command], Command]:
@@ -128,7 +141,8 @@ def output_option(
         "-o",
         "--output",
         "output",
-        type=click.Path(path_type=Path),
+        type=click.Path(),
+        callback=_local,
         metavar=metavar,
         required=required,
         default=None,
