@@ -139,6 +139,14 @@ def test_outside_the_polygons_nothing_is_measured(tmp_path, transform):
     assert "Only the 3 polygons of two.gpkg are mapped; what lies outside is nodata." in pair.notes
 
 
+def test_polygons_beyond_the_image_do_not_widen_the_part(tmp_path):
+    around = [shapely.box(200, 200, 210, 210), shapely.box(-50, 20, 30, 30)]
+    path = write_layer(tmp_path / "far.gpkg", [on_ground(shape) for shape in around])
+    area = area_of_interest(str(path), GRID, "a.tif")
+    assert (*offset_in(GRID, area.grid), *area.grid.shape) == (20, 0, 10, 30)
+    assert area.inside(Window(0, 0, 30, 10)).all()
+
+
 def test_bounds_and_polygons_work_together(tmp_path):
     paths = [write_scene(tmp_path / f"{n}.tif", noise((1, 80, 100), seed=n)) for n in range(2)]
     aoi = write_layer(tmp_path / "a.gpkg", [on_ground(shapely.box(20, 20, 90, 70))])
@@ -211,9 +219,11 @@ def test_what_holds_no_polygons_is_refused(tmp_path, make, words):
 
 
 def test_polygons_elsewhere_are_refused_with_both_places(tmp_path):
-    path = write_layer(tmp_path / "far.gpkg", [on_ground(shapely.box(200, 200, 210, 210))])
+    """Also where the image lies between them."""
+    around = [shapely.box(200, 200, 210, 210), shapely.box(-50, -30, -5, -3)]
+    path = write_layer(tmp_path / "far.gpkg", [on_ground(shape) for shape in around])
     message = (
-        r"far\.gpkg lies outside a\.tif: it covers \(500200, 3999790, 500210, 3999800\) in "
+        r"far\.gpkg lies outside a\.tif: it covers \(499950, 3999790, 500210, 4000030\) in "
         r"EPSG:32650, the image \(500000, 3999920, 500100, 4000000\)"
     )
     with pytest.raises(PairError, match=message):

@@ -77,8 +77,9 @@ def area_of_interest(path: str, grid: Grid, grid_name: str) -> Interest:
         PairError: Its CRS does not fit the grid's, or it lies outside.
     """
     polygons, crs, layer = _read_polygons(path)
-    outline = shapely.union_all(shapely.make_valid(_in_crs(polygons, crs, path, grid, grid_name)))
+    outline = shapely.make_valid(_in_crs(polygons, crs, path, grid, grid_name))
     outline = shapely.transform(outline, lambda xy: moved(~grid.transform, xy.T).T)
+    outline = outline[shapely.intersects(outline, shapely.box(0, 0, grid.width, grid.height))]
     corners = shapely.get_coordinates(outline).T
     part = crop_to_pixels(grid, corners) if corners.size else None
     if part is None:
@@ -89,12 +90,12 @@ def area_of_interest(path: str, grid: Grid, grid_name: str) -> Interest:
         )
     to_part = ~part.transform @ grid.transform
     outline = shapely.transform(outline, lambda xy: moved(to_part, xy.T).T)
-    pieces = np.array(_pieces(outline, part), dtype=object)
+    pieces = _pieces(outline, part)
     record = {
         "name": file_name(path),
         "layer": layer,
         "polygons": len(polygons),
-        "sha256": hashlib.sha256(shapely.to_wkb(shapely.normalize(outline))).hexdigest(),
+        "sha256": hashlib.sha256(b"".join(shapely.to_wkb(outline))).hexdigest(),
     }
     return Interest(part, pieces, shapely.STRtree(pieces), record)
 
@@ -191,23 +192,31 @@ def _in_crs(
     return moved_polygons
 
 
-def _pieces(outline: shapely.Geometry, grid: Grid) -> list[shapely.Polygon]:
-    """An area in polygons of few corners, cut along whole pixels, as far as the grid reaches."""
-    waiting = [(outline, (0, 0, grid.width, grid.height))]
-    pieces: list[shapely.Polygon] = []
+def _pieces(areas: NDArray[np.object_], grid: Grid) -> NDArray[np.object_]:
+    """Areas as polygons of few corners, cut along whole pixels, as far as the grid reaches."""
+    parts = _polygons_of(areas)
+    many = shapely.get_num_coordinates(parts) > MOST_CORNERS
+    pieces = [parts[~many]]
+    waiting = [(part, (0, 0, grid.width, grid.height)) for part in parts[many]]
     while waiting:
         area, (left, top, right, bottom) = waiting.pop()
         area = shapely.clip_by_rect(area, left, top, right, bottom)
         if shapely.get_num_coordinates(area) <= MOST_CORNERS or max(right - left, bottom - top) < 2:
-            parts = shapely.get_parts(shapely.get_parts(area))  # of a collection, and of these
-            pieces.extend(part for part in parts if shapely.area(part) > 0)
+            pieces.append(_polygons_of(area))
         elif right - left >= bottom - top:
             middle = (left + right) // 2
             waiting += [(area, (left, top, middle, bottom)), (area, (middle, top, right, bottom))]
         else:
             middle = (top + bottom) // 2
             waiting += [(area, (left, top, right, middle)), (area, (left, middle, right, bottom))]
-    return pieces
+    return np.concatenate(pieces)
+
+
+def _polygons_of(areas: NDArray[np.object_] | shapely.Geometry) -> NDArray[np.object_]:
+    """The polygons in multipolygons and collections; lines and points of these are left out."""
+    parts = shapely.get_parts(shapely.get_parts(areas))
+    found: NDArray[np.object_] = parts[shapely.area(parts) > 0]
+    return found
 
 
 def _extent(polygons: NDArray[np.object_]) -> str:
