@@ -81,9 +81,10 @@ def _telling_what_is_kept(out: Path, terminal: Terminal) -> Iterator[None]:
 
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         partial = partial_folder(out)
-        if partial.exists():
+        # A partial folder behind a lock is another process's, which nobody has to resume.
+        if partial.exists() and not isinstance(error.__cause__, TimeoutError):
             terminal.note(f"What is done lies in {partial}; go on with --resume.")
         raise
 
