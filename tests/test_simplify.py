@@ -162,3 +162,15 @@ def test_nothing_is_simplified_by_default():
         o.wkb for o in polygons_of(staircase(30), 4, tolerance=0.0).outline
     ]
     assert sum(map(shapely.get_num_coordinates, before)) > 40
+
+
+@pytest.mark.parametrize(("name", "limit"), [("HOPELESS", 30), ("LONGEST", 6), ("MOST", 5)])
+def test_limits_of_effort_only_leave_more_vertices(rng, monkeypatch, name, limit):
+    codes = staircase(40, down=1, right=2)
+    codes[10:20, 10:30] = random_map(rng)[:5, :5].repeat(2, axis=0).repeat(4, axis=1)
+    before, free = polygons_of(codes, 9), polygons_of(codes, 9, tolerance=3.0)
+    monkeypatch.setattr(f"scdcli.changes.shortcuts.{name}", limit)
+    limited = polygons_of(codes, 9, tolerance=3.0)
+    require_faithful(before, limited, 3.0)
+    counts = [shapely.get_num_coordinates(p.outline).sum() for p in (limited, free)]
+    assert counts[0] == counts[1] if name == "MOST" else counts[0] > counts[1]

@@ -15,6 +15,7 @@ from scdcli.changes.outlines import Bools
 from scdcli.changes.ragged import Counts, batches, ranges
 
 MOST = 2_000_000  # lattice points or pairs looked at together
+HOPELESS = 100_000  # of them for one section: among so many is one in the way
 LONGEST = 1 << 14  # pixels; the products of longer sections do not fit into 64 bits
 
 
@@ -62,19 +63,29 @@ def are_free(sections: Sections, borders: Borders) -> Bools:
         for part in (sections.row, sections.col)
     )
     free: Bools = np.maximum(*extent) <= LONGEST
-    which, row, col = _vertices_near(sections, frames, borders, free)
+    spans = _spans(sections, frames, free)
+    free &= np.bincount(spans.section, spans.size, minlength=len(length)) <= HOPELESS
+    which, row, col = _vertices_in(spans, borders, free)
     # a section's own vertices are all among them
-    others = np.bincount(which, minlength=len(length)) > length
-    asked = others[which]
-    which, row, col = _foreign(sections, which[asked], row[asked], col[asked], others)
+    others = np.bincount(which, minlength=len(length)) - length
+    free &= others * length <= HOPELESS
+    asked = free[which] & (others[which] > 0)
+    which, row, col = _foreign(sections, which[asked], row[asked], col[asked], free & (others > 0))
     free[_swept(sections, frames, which, row, col)] = False
     return free
 
 
-def _vertices_near(
-    sections: Sections, frames: _Frames, borders: Borders, asked: Bools
-) -> tuple[Counts, Counts, Counts]:
-    """Vertices of the map that lie no farther aside than the section: its number, row, column."""
+class _Spans(NamedTuple):
+    """Lattice points beside sections, as runs in rows, (n,) each."""
+
+    section: Counts
+    row: Counts
+    first: Counts  # column
+    size: Counts
+
+
+def _spans(sections: Sections, frames: _Frames, asked: Bools) -> _Spans:
+    """The lattice points that lie no farther aside than the section itself does."""
     begin, length = sections.start[:-1], np.diff(sections.start)
     own = np.repeat(np.arange(len(length)), length)
     aside = frames.aside(own, sections.row, sections.col)
@@ -92,24 +103,30 @@ def _vertices_near(
     near, far = np.where(slope > 0, near, far), np.where(slope > 0, far, near)
     first = np.where(flat, left[line], np.maximum(left[line], frames.col[line] - (-near // slope)))
     last = np.where(flat, right[line], np.minimum(right[line], frames.col[line] + far // slope))
-    count = np.maximum(last - first + 1, 0)
-    found = []
+    return _Spans(line, row, first, np.maximum(last - first + 1, 0))
+
+
+def _vertices_in(spans: _Spans, borders: Borders, asked: Bools) -> tuple[Counts, Counts, Counts]:
+    """Vertices of the map in the spans of some sections: the section's number, row, column."""
+    count = np.where(asked[spans.section], spans.size, 0)
+    none = spans.section[:0]
+    found = [(none, none, none)]
     for some in batches(count, MOST):
-        rows = np.repeat(np.arange(some.start, some.stop), count[some])
-        cols = ranges(first[some], count[some])
-        hit = borders.is_vertex(row[rows].astype(np.int32), cols.astype(np.int32))
-        found.append((line[rows[hit]], row[rows[hit]], cols[hit]))
-    which, rows, cols = map(np.concatenate, zip(*found, strict=True))
-    return which, rows, cols
+        span = np.repeat(np.arange(some.start, some.stop), count[some])
+        col = ranges(spans.first[some], count[some])
+        hit = borders.is_vertex(spans.row[span].astype(np.int32), col.astype(np.int32))
+        found.append((spans.section[span[hit]], spans.row[span[hit]], col[hit]))
+    section, row, col = map(np.concatenate, zip(*found, strict=True))
+    return section, row, col
 
 
 def _foreign(
-    sections: Sections, which: Counts, row: Counts, col: Counts, others: Bools
+    sections: Sections, which: Counts, row: Counts, col: Counts, asked: Bools
 ) -> tuple[Counts, Counts, Counts]:
     """The vertices that are not the section's own."""
     length = np.diff(sections.start)
-    number = np.cumsum(others) - 1  # among the sections asked about
-    own = np.flatnonzero(np.repeat(others, length))
+    number = np.cumsum(asked) - 1  # among the sections asked about
+    own = np.flatnonzero(np.repeat(asked, length))
     section = np.repeat(number, length)[own]
     width = max(int(sections.col.max()), int(col.max(initial=0))) + 1
     size = (max(int(sections.row.max()), int(row.max(initial=0))) + 1) * width
