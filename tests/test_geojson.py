@@ -11,6 +11,7 @@ from rasterio.crs import CRS
 from vectors import read, write
 
 from scdcli.changes.area import measure_ground
+from scdcli.errors import OutputError
 from scdcli.grid import Grid
 
 MERCATOR_EDGE = 20037508.342789244
@@ -101,6 +102,14 @@ def test_a_region_that_touches_the_antimeridian_has_no_second_part(tmp_path):
     outline = outline_of(tmp_path, 3857, transform)
     assert outline.geom_type == "Polygon"
     assert outline.bounds[2] == 180
+
+
+def test_an_outline_off_the_earth_is_refused(tmp_path):
+    crs = CRS.from_string("+proj=geos +h=35785831 +lon_0=0 +sweep=y +datum=WGS84")
+    transform = Affine(2e6, 0, -4.5e6, 0, -2e6, 4.5e6)
+    with pytest.raises(OutputError, match="beyond the Earth .* write gpkg or fgb"):
+        write(tmp_path, DONUT, formats=["geojson"], crs=crs, transform=transform)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_areas_are_those_of_the_ground(tmp_path):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from scdcli.changes.features import Features
+from scdcli.errors import OutputError
 
 DECIMALS = 7  # of a degree: about a centimetre
 HALF_TURN = 180.0
@@ -28,6 +29,9 @@ def open_geojson(path: Path, name: str, crs: str | None) -> Iterator[Callable[[F
         path: File to write.
         name: Name of the collection.
         crs: WKT of the outlines' CRS; None leaves the coordinates as they are (pixels).
+
+    Raises:
+        OutputError: An outline has no longitude and latitude.
     """
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(f'{{"type": "FeatureCollection", "name": {json.dumps(name)}, "features": [')
@@ -61,6 +65,11 @@ def _lonlat(outlines: Outlines, crs: str) -> Outlines:
         return np.stack(transformer.transform(xy[:, 0], xy[:, 1]), axis=1)
 
     placed: Outlines = shapely.transform(outlines, place)
+    if not np.isfinite(shapely.get_coordinates(placed)).all():
+        raise OutputError(
+            f"a polygon reaches beyond the Earth as {source.name!r} shows it and has no longitude "
+            "and latitude there; write gpkg or fgb instead of geojson."
+        )
     widest = _widths(outlines) + 1 if source.is_geographic else HALF_TURN
     jumps = np.flatnonzero(_widths(placed) > widest)  # from one side of the map to the other
     placed[jumps] = shapely.transform(placed[jumps], _unwrap)
