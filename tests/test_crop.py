@@ -16,7 +16,13 @@ from scdcli.rasters.pair import open_pair
 from scdcli.rasters.pairing import PairSettings
 
 CODE = CRS.from_string(UTM)
-TRANSFORMS = [NORTH_UP, ROTATED, SOUTH_UP, NORTH_UP @ Affine.scale(0.3, 2)]
+TRANSFORMS = [
+    NORTH_UP,
+    ROTATED,
+    SOUTH_UP,
+    NORTH_UP @ Affine.scale(0.3, 2),
+    NORTH_UP @ Affine.scale(0.1),
+]
 
 
 @settings(max_examples=60, deadline=None)

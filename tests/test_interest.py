@@ -139,6 +139,24 @@ def test_outside_the_polygons_nothing_is_measured(tmp_path, transform):
     assert "Only the 3 polygons of two.gpkg are mapped; what lies outside is nodata." in pair.notes
 
 
+def test_sides_of_polygons_bend_with_the_crs(tmp_path):
+    """A parallel over four degrees lies 7 km off the straight line between its ends."""
+    grid = Grid(
+        300, 420, NORTH_UP @ Affine.translation(-200_000, -150_000) @ Affine.scale(1000), GRID.crs
+    )
+    rectangle = shapely.box(115, 35.0005, 119, 36.5005)
+    path = write_layer(tmp_path / "a.gpkg", [rectangle], "EPSG:4326")
+    area = area_of_interest(str(path), grid, "a.tif")
+    mask = area.inside(Window(0, 0, area.grid.width, area.grid.height))
+    rows, cols = np.mgrid[: area.grid.height, : area.grid.width] + 0.5
+    to_degrees = Transformer.from_crs(UTM, "EPSG:4326", always_xy=True)
+    expected = shapely.contains_xy(
+        rectangle, *to_degrees.transform(*area.grid.transform @ (cols, rows))
+    )
+    assert expected.sum() > 50_000
+    assert (mask != expected).sum() < 20
+
+
 def test_polygons_beyond_the_image_do_not_widen_the_part(tmp_path):
     around = [shapely.box(200, 200, 210, 210), shapely.box(-50, 20, 30, 30)]
     path = write_layer(tmp_path / "far.gpkg", [on_ground(shape) for shape in around])

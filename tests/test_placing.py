@@ -131,6 +131,22 @@ def test_both_with_points_and_a_part_and_a_shift(tmp_path):
         assert np.abs(difference(pair) - (3 * 2 - 1)).max() < 2 * NEAR[bent]
 
 
+def test_scenes_with_points_get_one_stretch_and_may_be_refused(tmp_path):
+    pixels = [noise((2, 120, 130), "uint16", high=high, seed=high) for high in (2000, 3000)]
+    paths = [
+        with_points(tmp_path / f"{name}.tif", place, pixels=image)
+        for name, place, image in zip("ab", (straight, bent), pixels, strict=True)
+    ]
+    with open_pair(*paths) as pair:
+        low, high = pair.stretch.low[1], pair.stretch.high[1]
+    together = np.concatenate([image[1].ravel() for image in pixels])
+    assert (low, high) == pytest.approx(tuple(np.percentile(together, (2, 98))), rel=0.05)
+    with pytest.raises(
+        PairError, match=r"b\.tif is placed by 9 ground control points\. Leave out --st"
+    ):
+        open_pair(*paths, PairSettings(strict=True)).__enter__()
+
+
 def test_misfit_of_the_points_is_measured(tmp_path):
     path = with_points(tmp_path / "b.tif", straight)
     with edited(path) as dataset:

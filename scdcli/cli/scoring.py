@@ -119,8 +119,10 @@ def predict_with(predictor: "Predictor", bands: tuple[int, ...] | None) -> "Pred
     from scdcli.rasters.pair import open_pair
     from scdcli.rasters.pairing import PairSettings
 
+    count = predictor.loaded.header.network.bands
+
     def predict(before: Path, after: Path) -> Iterator["PredictedWindow"]:
-        with open_pair(before, after, PairSettings(bands=bands)) as pair:
+        with open_pair(before, after, PairSettings(bands=bands, count=count)) as pair:
             for window, decoded, _ in predict_windows(pair, predictor):
                 yield window, decoded.from_class, decoded.to_class
 

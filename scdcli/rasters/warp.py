@@ -90,7 +90,6 @@ def _warp_by_points(scene: Scene, grid: Grid, bands: Sequence[int]) -> Warp:
             rasterio.band(scene.dataset, tuple(bands)),
             pixels,
             src_crs=scene.grid.crs,
-            src_nodata=scene.dataset.nodata,
             src_alpha=masks[0] if masks else 0,
             dst_crs=grid.crs,
             dst_transform=grid.transform @ Affine.translation(window.col_off, window.row_off),
