@@ -158,14 +158,14 @@ def _overlap(
 
 def _outline(grid: Grid, onto: Grid) -> BaseGeometry | None:
     """Outline of a grid in pixels (col, row) of another; None where the CRS cannot express it."""
-    points = moved(~onto.transform, _edge_points(grid, onto.crs))
+    points = moved(~onto.transform, edge_points(grid, onto.crs))
     if not np.isfinite(points).all():
         return None
     outline: BaseGeometry = shapely.make_valid(shapely.Polygon(points.T))
     return outline if outline.area > 0 else None
 
 
-def _edge_points(grid: Grid, crs: CRS) -> Points:
+def edge_points(grid: Grid, crs: CRS) -> Points:
     """Coordinates in a CRS of points around a grid, in order; infinite where there are none."""
     up = np.linspace(0.0, 1.0, EDGE_POINTS)[:-1]
     low, high = np.zeros_like(up), np.ones_like(up)
@@ -218,7 +218,7 @@ def _placement(before: Grid, after: Grid, onto: Affine) -> Iterator[str]:
 
 def bounds_text(grid: Grid, onto: Grid) -> str:
     """Bounds in the CRS of the other grid, or in its own where they cannot be expressed."""
-    points = _edge_points(grid, onto.crs)
+    points = edge_points(grid, onto.crs)
     if not np.isfinite(points).all():
         return f"{bounds_text(grid, grid)} in {crs_name(grid.crs)}"
     corners = [*points.min(axis=1), *points.max(axis=1)]

@@ -19,6 +19,7 @@ from scdcli.rasters.bands import choose_bands
 from scdcli.rasters.crop import crop_to_bounds
 from scdcli.rasters.doubts import doubts
 from scdcli.rasters.interest import Interest, area_of_interest
+from scdcli.rasters.meridian import on_one_turn
 from scdcli.rasters.pairing import DEFAULTS, PairSettings
 from scdcli.rasters.pairrecord import Matched, notes, provenance
 from scdcli.rasters.placing import place_scene, read_crs
@@ -120,7 +121,8 @@ def open_pair(
             row, col = offset_in(first.grid, matched.grid)
             read_before = scene_reader(first.dataset, bands.before, before, (-row, -col))
         if alignment.offset is None:
-            read_after = stack.enter_context(warped_reader(second, alignment.grid, bands.after))
+            view = warped_reader(matched.second, alignment.grid, bands.after)
+            read_after = stack.enter_context(view)
         else:
             read_after = scene_reader(second.dataset, bands.after, after, alignment.offset)
         yield Pair(
@@ -140,6 +142,8 @@ def open_pair(
 
 def _match(first: Scene, second: Scene, settings: PairSettings) -> Matched:
     """Settle bands, place and values of a pair."""
+    if second.points is None:
+        second = replace(second, grid=on_one_turn(first.grid, second.grid))
     bands = choose_bands(first, second, settings.bands, settings.after_bands, count=settings.count)
     grid, interest = _choose_part(first, settings)
     alignment = _align(first, second, grid, settings)
