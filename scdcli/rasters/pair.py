@@ -114,30 +114,36 @@ def open_pair(
             for path in (before, after)
         )
         matched = _match(first, second, settings)
-        bands, alignment = matched.bands, matched.alignment
-        if first.points:
-            read_before = stack.enter_context(warped_reader(first, matched.grid, bands.before))
-        else:
-            row, col = offset_in(first.grid, matched.grid)
-            read_before = scene_reader(first.dataset, bands.before, before, (-row, -col))
-        if alignment.offset is None:
-            view = warped_reader(matched.second, alignment.grid, bands.after)
-            read_after = stack.enter_context(view)
-        else:
-            read_after = scene_reader(second.dataset, bands.after, after, alignment.offset)
+        read_before, read_after = _open_readers(matched, stack)
         yield Pair(
             grid=matched.grid,
-            bands=bands.before,
-            after_bands=bands.after,
+            bands=matched.bands.before,
+            after_bands=matched.bands.after,
             notes=tuple(notes(matched)),
-            doubts=tuple(doubts(first, second, alignment)),
+            doubts=tuple(doubts(first, second, matched.alignment)),
             provenance=provenance(matched),
-            share=alignment.share,
+            share=matched.alignment.share,
             stretch=matched.stretch,
             interest=matched.interest,
             read_before=read_before,
             read_after=read_after,
         )
+
+
+def _open_readers(pair: Matched, stack: ExitStack) -> tuple[Reader, Reader]:
+    """What reads both scenes on the grid of the pair."""
+    first, second, alignment = pair.first, pair.second, pair.alignment
+    if first.points:
+        read_before = stack.enter_context(warped_reader(first, pair.grid, pair.bands.before))
+    else:
+        row, col = offset_in(first.grid, pair.grid)
+        read_before = scene_reader(first.dataset, pair.bands.before, first.path, (-row, -col))
+    if alignment.offset is None:
+        view = warped_reader(second, alignment.grid, pair.bands.after)
+        return read_before, stack.enter_context(view)
+    return read_before, scene_reader(
+        second.dataset, pair.bands.after, second.path, alignment.offset
+    )
 
 
 def _match(first: Scene, second: Scene, settings: PairSettings) -> Matched:
