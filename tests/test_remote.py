@@ -238,11 +238,16 @@ def test_no_signature_is_written_or_said(form, site, scd, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("answer", ["403", "half", "whole"])
-def test_no_signature_is_said_when_it_fails(answer, site, scd, tmp_path, monkeypatch):
+@pytest.mark.parametrize("command", ["predict", "check"])
+def test_no_signature_is_said_when_it_fails(
+    command, answer, site, scd, tmp_path, monkeypatch, caplog
+):
     monkeypatch.chdir(tmp_path)
     model = tiny_model(tmp_path / "model.safetensors")
     scenes = [site.address(f"{manner}/large.tif{SIGNED}") for manner in ("range", answer)]
-    result = scd("predict", *scenes, "--model", model, "--tta", "none")
+    options = ("--model", model, "--tta", "none") if command == "predict" else ()
+    result = scd(command, *scenes, *options)
     assert result.exit_code == 1, result.output
-    assert f"{answer}/large.tif" in result.stderr
+    assert f"{answer}/large.tif" in result.output
     assert no_secret_in(result, tmp_path)
+    assert SECRET not in caplog.text  # rio, and programs that import scd, print what GDAL says

@@ -16,7 +16,7 @@ import click
 
 from scdcli import __version__
 from scdcli.cli.options import verbose_option
-from scdcli.cli.terminal import ending_unread, show_origin
+from scdcli.cli.terminal import ending_unread, keep_secrets, show_origin
 from scdcli.errors import ScdError
 from scdcli.interruption import owning_the_process
 
@@ -60,6 +60,7 @@ class ScdGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's own signature
         """Run the command; exit 1 with one sentence for our errors, 130 or 143 when stopped."""
+        keep_secrets()
         try:
             with (
                 ending_unread(),

@@ -13,6 +13,8 @@ import click
 from scdcli import __version__
 
 if TYPE_CHECKING:
+    from logging import LogRecord
+
     from rich.console import Console
 
 UNREAD = 141  # the status in a shell of a program whose reader went away
@@ -96,6 +98,21 @@ def _is_unread(stream: TextIO) -> bool:
 def be_verbose(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
     """Make `show_origin` speak, in this command and those around it."""
     ctx.meta[_VERBOSE] = ctx.meta.get(_VERBOSE, False) or wanted
+
+
+def keep_secrets() -> None:
+    """Let addresses lose their secrets in what libraries log; `rio` prints it."""
+    import logging
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_without_secrets)
+
+
+def _without_secrets(record: "LogRecord") -> bool:
+    from scdcli.naming import without_secrets
+
+    record.msg, record.args = without_secrets(record.getMessage()), ()
+    return True
 
 
 def show_origin(error: BaseException) -> None:
