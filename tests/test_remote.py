@@ -237,6 +237,22 @@ def test_no_signature_is_written_or_said(form, site, scd, tmp_path, monkeypatch)
     assert no_secret_in(result, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict", "a.tif", "b.tif", "--model", f"https://host/m.safetensors{SIGNED}"),
+        ("predict", "a.tif", "b.tif", "--output", f"https://host/out{SIGNED}"),
+    ],
+    ids=lambda arguments: " ".join(arguments[:1] + arguments[3:-1]),
+)
+def test_no_signature_is_said_of_a_mistake(arguments, scd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = scd(*arguments)
+    assert result.exit_code in (1, 2), result.output
+    assert "https://host/" in result.output
+    assert no_secret_in(result, tmp_path)
+
+
 @pytest.mark.parametrize("answer", ["403", "half", "whole"])
 @pytest.mark.parametrize("command", ["predict", "check"])
 def test_no_signature_is_said_when_it_fails(

@@ -16,7 +16,7 @@ import click
 
 from scdcli import __version__
 from scdcli.cli.options import verbose_option
-from scdcli.cli.terminal import ending_unread, keep_secrets, show_origin
+from scdcli.cli.terminal import discreet, ending_unread, keep_secrets, show_origin
 from scdcli.errors import ScdError
 from scdcli.interruption import owning_the_process
 
@@ -71,7 +71,7 @@ class ScdGroup(click.Group):
                 return super().invoke(ctx)
         except ScdError as error:
             show_origin(error)
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(discreet(str(error))) from error
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(130)

@@ -109,10 +109,17 @@ def keep_secrets() -> None:
 
 
 def _without_secrets(record: "LogRecord") -> bool:
+    record.msg, record.args = discreet(record.getMessage()), ()
+    return True
+
+
+def discreet(text: str) -> str:
+    """A text in which addresses have lost their secrets."""
+    if "://" not in text:
+        return text  # and rasterio, which names need, is not loaded
     from scdcli.naming import without_secrets
 
-    record.msg, record.args = without_secrets(record.getMessage()), ()
-    return True
+    return without_secrets(text)
 
 
 def show_origin(error: BaseException) -> None:
