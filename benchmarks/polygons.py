@@ -176,7 +176,7 @@ def compare(folder, name, options):
         )
         reference = reference or processor
         print(
-            f"{name:<10}{way:<11}{count:>10}{seconds:>9.1f}{processor:>9.1f}"
+            f"{name:<10}{way:<11}{count:>10.0f}{seconds:>9.1f}{processor:>9.1f}"
             f"{options.side**2 / processor / 1e6:>8.1f}{processor / reference:>8.2f}"
             f"{max(run[3] for run in done):>8.0f}",
             flush=True,
