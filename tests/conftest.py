@@ -1,6 +1,7 @@
 """Fixtures: everything a test reads is made here or in the test."""
 
 import os
+import signal
 import warnings
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from scdcli.legend import SECOND
 
 # Tiny networks on one thread: more would only wait for each other. Before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell without job control ignores interruptions in the background, and children inherit that:
+# what the tests start must hear them.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
