@@ -76,6 +76,11 @@ def default_chip(loaded: LoadedModel) -> int:
     return max(512, loaded.header.chip)
 
 
+def default_overlap(chip: int) -> int:
+    """128 pixels, or a quarter of a smaller chip than 512."""
+    return min(128, chip // 4)
+
+
 def default_supertile(loaded: LoadedModel) -> int:
     """Side of a supertile in strides: 6, or fewer where many channels would fill the memory."""
     channels = READOUTS[loaded.model.output].channels(len(loaded.header.legend))

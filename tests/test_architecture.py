@@ -19,8 +19,8 @@ LONGEST_FILE = 260  # lines
 # Lowest first. A module imports its own layer and those below; `world` and `networks` are folders.
 LAYERS = (
     "scdcli errors coding legend grid",
-    "clock folder journal interruption naming pairlist symmetry distributed device memory tiling decode "
-    "rasters changes world networks",
+    "clock folder journal interruption naming pairlist symmetry distributed device memory tiling "
+    "decode rasters changes world networks",
     "labelled checkpoint pyramidmaps",
     "inference provenance prediction training scoring simulation paircheck",
     "cli __main__",

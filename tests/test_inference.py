@@ -7,7 +7,13 @@ from scenes import write_scene
 from standins import Thresholds, loaded
 
 from scdcli.errors import ModelError
-from scdcli.inference import Predictor, default_supertile, predict_windows, probabilities
+from scdcli.inference import (
+    Predictor,
+    default_overlap,
+    default_supertile,
+    predict_windows,
+    probabilities,
+)
 from scdcli.legend import NODATA
 from scdcli.networks.outputs import CoverLogits, Logits, TypeLogits
 from scdcli.rasters.pair import open_pair
@@ -227,3 +233,9 @@ def test_not_even_one_chip_fits(scenes):
 def test_other_failures_of_the_network_are_not_taken_for_a_lack_of_memory(scenes):
     with pytest.raises(RuntimeError, match="shapes"):
         whole(scenes[0], predictor(Greedy(0, RuntimeError("shapes do not match")), batch=2))
+
+
+def test_the_overlap_suits_any_chip():
+    assert [default_overlap(chip) for chip in (64, 128, 256, 512, 1024)] == [16, 32, 64, 128, 128]
+    for chip in (64, 100, 1000):
+        Tiling(chip, default_overlap(chip))

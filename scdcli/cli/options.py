@@ -92,7 +92,11 @@ chip_option = click.option(
     help="Side in pixels of what the network sees at a time.",
 )
 overlap_option = click.option(
-    "--overlap", type=click.IntRange(min=0), default=128, help="Of neighboring chips, pixels."
+    "--overlap",
+    type=click.IntRange(min=0),
+    default=None,
+    show_default="128, or a quarter of a smaller chip than 512",
+    help="Of neighboring chips, pixels.",
 )
 batch_option = click.option(
     "--batch",

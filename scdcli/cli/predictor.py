@@ -12,7 +12,7 @@ def make_predictor(options: dict[str, Any], terminal: Terminal) -> "Predictor":
     """A predictor from `running_options`; says what it chose."""
     from scdcli.checkpoint import DEFAULT_MODEL, load_model
     from scdcli.device import pick_device, pick_precision
-    from scdcli.inference import Predictor, default_chip, default_supertile
+    from scdcli.inference import Predictor, default_chip, default_overlap, default_supertile
     from scdcli.symmetry import find_tta
     from scdcli.tiling import Tiling
 
@@ -21,7 +21,8 @@ def make_predictor(options: dict[str, Any], terminal: Terminal) -> "Predictor":
     tta = find_tta(options["tta"], gpu=gpu)
     precision = pick_precision(options["precision"], device)
     loaded = load_model(options["model"] or DEFAULT_MODEL, device)
-    threshold = options["threshold"]
+    threshold, overlap = options["threshold"], options["overlap"]
+    chip = options["chip"] or default_chip(loaded)
     terminal.note(f"Model {loaded.name}, test-time augmentation {tta}, on {device}.")
     return Predictor(
         loaded,
@@ -30,7 +31,7 @@ def make_predictor(options: dict[str, Any], terminal: Terminal) -> "Predictor":
         precision=precision,
         tta=tta,
         tiling=Tiling(
-            options["chip"] or default_chip(loaded), options["overlap"], default_supertile(loaded)
+            chip, default_overlap(chip) if overlap is None else overlap, default_supertile(loaded)
         ),
         batch=options["batch"] or (8 if gpu else 1),
         say=terminal.note,
