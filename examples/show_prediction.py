@@ -6,12 +6,16 @@ The last three numbers choose a square of the scene, in pixels.
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import rasterio
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from rasterio.enums import Resampling
+from rasterio.io import DatasetReader
+from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from scdcli.legend import NODATA, UNCHANGED, Legend
@@ -23,7 +27,8 @@ FADED = 0.35
 def main(before: str, after: str, prediction: str, out: str, *square: str) -> None:
     """Write the picture."""
     window = Window(int(square[0]), int(square[1]), *[int(square[2])] * 2) if square else None
-    images = [read_colors(path, window) for path in (before, after)]
+    with rasterio.open(Path(prediction) / "from.tif") as grid:
+        images = [read_colors(path, grid, window) for path in (before, after)]
     figure = Figure(figsize=(4 * PANEL, PANEL + 0.7), layout="constrained")
     axes = figure.subplots(1, 4)
     titles = ("before", "after", "what was there", "what is there now")
@@ -43,10 +48,15 @@ def main(before: str, after: str, prediction: str, out: str, *square: str) -> No
     figure.savefig(out, dpi=100)
 
 
-def read_colors(path: str, window: Window | None) -> np.ndarray:
-    """The first three bands of a uint8 image, (h, w, 3)."""
-    with rasterio.open(path) as dataset:
-        return np.moveaxis(dataset.read([1, 2, 3], window=window), 0, -1)
+def read_colors(path: str, grid: DatasetReader, window: Window | None) -> np.ndarray:
+    """The first three bands of a uint8 image as it lies on the grid of the map, (h, w, 3)."""
+    with ExitStack() as stack:
+        image = stack.enter_context(rasterio.open(path))
+        if image.crs is not None:
+            place = {name: getattr(grid, name) for name in ("crs", "transform", "height", "width")}
+            view = WarpedVRT(image, **place, resampling=Resampling.bilinear)
+            image = stack.enter_context(view)
+        return np.moveaxis(image.read([1, 2, 3], window=window), 0, -1)
 
 
 def read_classes(path: Path, window: Window | None) -> tuple[np.ndarray, Legend]:

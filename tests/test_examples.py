@@ -2,12 +2,16 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
 from scenes import noise, write_scene
+from standins import tiny_model
 
 from scdcli.checkpoint import ModelHeader, save_model
 from scdcli.legend import SECOND
@@ -59,6 +63,19 @@ def test_predict_from_python_and_show_the_result(pairs):
     )
     assert shown.returncode == 0, shown.stderr
     assert (pairs / "shown.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_part_of_a_scene_is_shown_in_its_place(pairs):
+    tiny_model(pairs / "tiny.safetensors")
+    images = ("before/good.tif", "after/good.tif")
+    bounds = "500003,3999979,500021,3999990"
+    options = ("-m", "tiny.safetensors", "--bounds", bounds, "-o", "part", "-q")
+    result = run(sys.executable, "-m", "scdcli", "predict", *images, *options, cwd=pairs)
+    assert result.returncode == 0, result.stderr
+    show = runpy.run_path(str(EXAMPLES / "show_prediction.py"))["read_colors"]
+    with rasterio.open(pairs / "part/from.tif") as grid, rasterio.open(pairs / images[0]) as image:
+        shown = show(str(pairs / images[0]), grid, None)
+        assert (shown == np.moveaxis(image.read()[:, 10:21, 3:21], 0, -1)).all()
 
 
 def save_tiny(path, network):
