@@ -1,6 +1,6 @@
 """Run by test_interruption: kills predictions at random moments and takes them up again.
 
-Usage: python kills.py FOLDER ROUNDS SIGNAL; FOLDER holds before.tif and after.tif. Prints JSON.
+Usage: python kills.py FOLDER KILLS SIGNAL; FOLDER holds before.tif and after.tif. Prints JSON.
 Forks instead of starting processes anew: to import torch takes longer than to predict.
 """
 
@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -21,6 +22,8 @@ from scdcli.interruption import owning_the_process
 from scdcli.prediction import OutputSettings, write_prediction
 from scdcli.rasters.pair import open_pair
 from scdcli.tiling import Tiling
+
+MOST_ROUNDS = 100
 
 
 def predict(folder: Path, out: Path) -> None:
@@ -60,35 +63,36 @@ def digests(out: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    folder, rounds, number = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    folder, wanted, number = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     start = time.monotonic()
     attempt(folder, folder / "whole", None, number)
     whole, duration = digests(folder / "whole"), time.monotonic() - start
     random.seed(0)
-    kills = failures = wrecks = resumed = 0
+    kills = failures = wrecks = resumed = rounds = 0
     different = []
-    for index in range(rounds):
-        out = folder / f"out{index}"
-        for patience in range(100):
-            # Later and later, so that a round ends on a busy machine too.
-            seconds = random.uniform(0, duration * (1 + patience / 10))
-            status = attempt(folder, out, seconds, number)
+    while (kills < wanted or not resumed) and rounds < MOST_ROUNDS and not failures:
+        rounds, before = rounds + 1, kills
+        out = folder / f"out{rounds}"
+        # Later and later, so that a round ends on a busy machine too.
+        for patience in count(10):
+            status = attempt(folder, out, random.uniform(0, duration * patience / 10), number)
             if status == 0:
                 break
             kills += status in (None, 130)
             failures += status not in (None, 130)
             wrecks += out.exists() and digests(out) != whole
-        resumed += json.loads((out / "summary.json").read_text())["supertiles_resumed"] > 0
-        different += [name for name, digest in digests(out).items() if digest != whole[name]]
+            if failures:
+                break
+        if kills == before:  # the first run had to read what later ones find in memory
+            duration *= 0.8
+        if not failures:
+            summary = json.loads((out / "summary.json").read_text())
+            resumed += summary["supertiles_resumed"] > 0
+            different += [name for name, digest in digests(out).items() if digest != whole[name]]
     left = [path.name for path in folder.iterdir() if path.name.startswith(".")]
-    said = {
-        "kills": kills,
-        "failures": failures,
-        "wrecks": wrecks,
-        "resumed": resumed,
-        "different": different,
-    }
-    sys.stdout.write(json.dumps(said | {"left": left, "files": len(whole)}))
+    said = {"kills": kills, "failures": failures, "wrecks": wrecks, "resumed": resumed}
+    said |= {"different": different, "left": left, "files": len(whole), "rounds": rounds}
+    sys.stdout.write(json.dumps(said))
 
 
 main()
