@@ -22,7 +22,8 @@ from scdcli.legend import Legend
 from scdcli.networks import NetworkSettings, build
 from scdcli.networks.model import ChangeModel
 
-FORMAT = 1
+FORMAT = 2
+SINCE_2 = {"temperature", "normalization", "pixel_size"}  # header entries of format 2
 HEADER_KEY = "scd"
 DEFAULT_MODEL = "second"
 
@@ -33,7 +34,10 @@ class ModelHeader:
 
     network: NetworkSettings
     legend: Legend
-    threshold: float = 0.5  # τ of Eq. 12
+    threshold: float = 0.5  # τ of Eq. 12, of the calibrated probability
+    temperature: float = 1.0  # divides the logit of the change probability
+    normalization: str = "none"  # "per-date": each date is brought to the model's mean and spread
+    pixel_size: tuple[float, float] | None = None  # finest and coarsest known, in meters
     chip: int = 512  # the size it was trained on; the global feature depends on it
     land_cover: bool = False  # trained on the class of every pixel, not only of changed ones
     training: dict[str, Any] = field(default_factory=dict)  # data, seed, settings
@@ -156,9 +160,12 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def _header(path: Path, description: dict[str, Any]) -> ModelHeader:
     try:
-        known = {key: description[key] for key in ModelHeader.__dataclass_fields__}
+        # What a file of format 1 does not say was then as the defaults are.
+        later = SINCE_2 if description["format"] < 2 else set()
+        known = {key: description[key] for key in ModelHeader.__dataclass_fields__.keys() - later}
         known["network"] = NetworkSettings(**description["network"])
         known["legend"] = Legend.from_dict(description["legend"])
+        known["pixel_size"] = tuple(known.get("pixel_size") or ()) or None
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{path} holds no usable model header ({error!r}); is it a training state instead "

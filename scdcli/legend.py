@@ -188,4 +188,15 @@ SECOND = Legend(
     ),
 )
 
-LEGENDS = {legend.name: legend for legend in (SECOND,)}
+URBAN = Legend(
+    "urban",
+    (
+        LandCover("water", (31, 120, 180)),
+        LandCover("ground", (217, 199, 158)),
+        LandCover("road", (110, 110, 110)),
+        LandCover("building", (192, 57, 43)),
+        LandCover("vegetation", (51, 160, 44)),
+    ),
+)
+
+LEGENDS = {legend.name: legend for legend in (SECOND, URBAN)}

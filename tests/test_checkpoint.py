@@ -98,7 +98,7 @@ def test_foreign_tensors_are_refused(tmp_path):
 
 def test_a_later_format_is_refused_with_both_numbers(saved):
     rewrite(saved, format=99)
-    with pytest.raises(ModelError, match=r"format 99, this scd .* reads up to 1"):
+    with pytest.raises(ModelError, match=r"format 99, this scd .* reads up to 2"):
         load_model(str(saved))
 
 
@@ -133,3 +133,20 @@ def test_a_model_that_cannot_be_written_leaves_nothing(tmp_path, model):
     with pytest.raises(OutputError, match="nowhere/m.safetensors cannot be written"):
         save_model(tmp_path / "nowhere" / "m.safetensors", model, HEADER)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_format_1_is_read_as_it_was_meant(saved):
+    tensors, header = read_tensors(saved)
+    for entry in ("temperature", "normalization", "pixel_size"):
+        del header[entry]
+    save_file(tensors, saved, {HEADER_KEY: json.dumps(header | {"format": 1})})
+    found = load_model(str(saved)).header
+    assert (found.temperature, found.normalization, found.pixel_size) == (1.0, "none", None)
+
+
+def test_a_file_of_format_2_says_all(saved):
+    tensors, header = read_tensors(saved)
+    del header["temperature"]
+    save_file(tensors, saved, {HEADER_KEY: json.dumps(header)})
+    with pytest.raises(ModelError, match="temperature"):
+        load_model(str(saved))
