@@ -15,7 +15,7 @@ from scdcli.cli.options import (
 )
 from scdcli.cli.protocol import preset_table, protocol, protocol_options
 from scdcli.cli.terminal import Terminal
-from scdcli.cli.trainingset import data_options, training_set
+from scdcli.cli.trainingset import data_options, describe, training_set
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog=preset_table())
-@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument(
+    "datasets", metavar="DATASET...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @output_option("RUN", "Folder of the run.", required=True)
 @protocol_options
 @data_options
@@ -51,16 +53,18 @@ if TYPE_CHECKING:
 @workers_option
 @quiet_option
 @verbose_option
-def train(dataset: Path, output: Path, quiet: bool, **options: Any) -> None:  # noqa: ANN401
-    """Train a network on a labelled set.
+def train(datasets: tuple[Path, ...], output: Path, quiet: bool, **options: Any) -> None:  # noqa: ANN401
+    """Train a network on a labelled set, or on several together.
 
     DATASET holds im1, im2, label1 and label2, or large scenes, in it or in train/ (and val/);
-    scd check DATASET says what is in it and what is wrong with it. The defaults are the
-    paper's protocol. RUN gets best.safetensors, last.safetensors, log.csv and curves.png.
+    scd check DATASET says what is in it and what is wrong with it. Several sets have the same
+    classes and as many bands. The defaults are the paper's protocol. RUN gets best.safetensors,
+    last.safetensors, log.csv and curves.png.
 
     \b
     scd train SECOND -o runs/asn
     scd train SECOND -o runs/asn --resume
+    scd train mine drawn unchanged --repeat 3,1,1 -o runs/mixed
     """
     import torch
 
@@ -78,7 +82,7 @@ def train(dataset: Path, output: Path, quiet: bool, **options: Any) -> None:  # 
         with connected(ranks, device), deterministic(options["deterministic"]):
             speaks = ranks.first
             with ranks.together():
-                arguments = _arguments(dataset, output, options, terminal, ranks, device)
+                arguments = _arguments(datasets, output, options, terminal, ranks, device)
             _run(output, terminal, options, arguments)
     except ScdError:
         if speaks:
@@ -109,7 +113,7 @@ def _run(
 
 
 def _arguments(
-    dataset: Path,
+    datasets: tuple[Path, ...],
     output: Path,
     options: dict[str, Any],
     terminal: Terminal,
@@ -135,13 +139,10 @@ def _arguments(
     start = load_model(options["init"]) if options["init"] else None
     if not options["resume"]:
         refuse_run(output)
-    data = training_set(dataset, options, terminal, look=ranks.first)
-    terminal.note(
-        f"{len(data.samples)} training and {len(data.validation)} validation pairs of "
-        f"{dataset.name}; "
-        f"classes learnt on {'every pixel' if data.cover else 'changed pixels'}; on {device}"
-        f"{'' if ranks.alone else f' in {ranks.count} processes'}."
-    )
+    data = training_set(datasets, options, terminal, look=ranks.first)
+    where = f"on {device}{'' if ranks.alone else f' in {ranks.count} processes'}"
+    for line in describe(data, where):
+        terminal.note(line)
     other = start and describe_other_classes(start, data.legend)
     if other:
         terminal.note(other)
@@ -155,7 +156,8 @@ def _arguments(
         "second": second,
         "hardware": Hardware(device, precision, options["workers"], ranks),
         "start": start,
-        "data": dataset.name,
+        "data": ", ".join(data.names),
+        "sets": data.sets,
     }
 
 

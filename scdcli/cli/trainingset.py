@@ -1,6 +1,6 @@
 """The data of ``scd train``: samples, legend and bands from its options, looked through first."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +11,7 @@ from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from scdcli.labelled.samples import Sample
+    from scdcli.labelled.union import Member
     from scdcli.legend import Legend
 
 
@@ -18,18 +19,33 @@ class TrainingSet(NamedTuple):
     """What is trained on.
 
     Attributes:
+        names: What the sets are called.
         samples: For training; a scene as often as chips are drawn from it in an epoch.
         validation: For choosing the best epoch; windows of scenes.
         legend: Classes of the labels.
         bands: Band numbers read of every image, from 1.
-        cover: Whether classes are learnt on every pixel.
+        cover: Whether classes are learnt on every pixel where the land cover is known.
+        sets: Of several sets, what each gives, for the record.
     """
 
+    names: list[str]
     samples: "list[Sample]"
     validation: "list[Sample]"
     legend: "Legend"
     bands: tuple[int, ...]
     cover: bool
+    sets: dict[str, dict[str, int]] | None
+
+
+def _whole_numbers(
+    ctx: click.Context, param: click.Parameter, text: str | None
+) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    counts = [each.strip() for each in text.split(",")]
+    if not all(each.isdecimal() and int(each) > 0 for each in counts):
+        raise click.BadParameter(f"{text!r}: give whole numbers from 1, for example 3,1")
+    return tuple(int(each) for each in counts)
 
 
 DATA = (
@@ -39,8 +55,8 @@ DATA = (
         "--val-share",
         type=click.FloatRange(0, 1, max_open=True),
         default=0.05,
-        help="Share of the training pairs held out to choose the best epoch, unless there is a val "
-        "folder or a split file; 0 for none. The test split is never touched.",
+        help="Share of each set's training pairs held out to choose the best epoch, unless a set "
+        "has a val folder or there is a split file; 0 for none. The test split is never touched.",
     ),
     click.option(
         "--split-file",
@@ -49,14 +65,22 @@ DATA = (
         show_default=False,
         help="Which pairs of the training folder train and which validate: a table with the "
         "columns name,split (train, val or test), or a name per line (these train, the others "
-        "validate).",
+        "validate). Of several sets a name is SET/NAME.",
+    ),
+    click.option(
+        "--repeat",
+        metavar="N[,N...]",
+        default=None,
+        show_default="1 each",
+        callback=_whole_numbers,
+        help="How often the pairs of each DATASET come in an epoch, each time drawn differently.",
     ),
     click.option(
         "--chips-per-epoch",
         type=click.IntRange(min=1),
         default=None,
         show_default="area / chip²",
-        help="Windows drawn from large scenes in an epoch; other pairs come once.",
+        help="Windows drawn from large scenes in an epoch, of all sets together.",
     ),
 )
 
@@ -69,70 +93,122 @@ def data_options(command: Command) -> Command:
 
 
 def training_set(
-    dataset: Path, options: dict[str, Any], terminal: Terminal, *, look: bool = True
+    datasets: Sequence[Path], options: dict[str, Any], terminal: Terminal, *, look: bool = True
 ) -> TrainingSet:
-    """The set in a folder.
+    """The sets in some folders as one.
 
     Args:
-        dataset: The folder.
+        datasets: The folders.
         options: Values of `DATA`, and of seed, chip and cover.
         terminal: Where notes go.
         look: Look through all labels first; in one process of several is enough.
 
     Raises:
-        DatasetError: The folder holds no set, or one with problems.
+        DatasetError: A folder holds no set, or one with problems, or sets do not go together.
     """
-    from scdcli.errors import DatasetError
-    from scdcli.labelled.division import lattice, share_out, split_validation
-    from scdcli.labelled.layouts import find_split, list_samples, no_set
+    from scdcli.labelled import union
+    from scdcli.labelled.division import lattice, share_out
     from scdcli.labelled.samples import require_none
-    from scdcli.labelled.whole import set_legend, shared_bands
 
-    folder = find_split(dataset, "train")
-    if folder is None:
-        raise no_set(dataset)
-    samples, problems = list_samples(folder)
+    often = _repeats(options["repeat"], len(datasets))
     by_file = options["split_file"]
-    val_folder = None if by_file else find_split(dataset, "val")
-    held_out, more = list_samples(val_folder) if val_folder else ([], [])
-    problems = [*problems, *more]
-    if not look or not samples:
-        require_none(problems, f"{dataset} is incomplete")
+    members = union.find_members(datasets, val=not by_file)
+    problems = [problem for member in members for problem in member.problems]
+    where = " and ".join(str(each) for each in datasets)
+    if not look or not all(member.train for member in members):
+        require_none(problems, f"{where} {'is' if len(members) == 1 else 'are'} incomplete")
+    legend = union.shared_legend(members, options["legend"])
+    members = union.with_shared_bands(members, options["bands"])
+    bands = members[0].train[0].bands or ()
     if by_file:
-        samples, held_out = _divided(samples, by_file, terminal)
-    legend = set_legend(samples[0], options["legend"])
-    bands = shared_bands(samples[0], options["bands"])
-    samples, held_out = (
-        [replace(sample, bands=bands) for sample in each] for each in (samples, held_out)
-    )
-    has_cover = all(sample.from_cover for sample in samples)
-    cover = has_cover if options["cover"] is None else options["cover"]
-    if cover and not has_cover:
-        raise DatasetError(f"{folder} has no cover1 and cover2; leave --cover out.")
+        members = _divided(members, by_file, terminal)
+    cover = _covered(members, options["cover"])
     if look:
-        problems += _look_through([*samples, *held_out], legend, terminal)
-        require_none(problems, f"{dataset} cannot be trained on")
-    if not (val_folder or by_file):
-        samples, held_out = split_validation(samples, options["val_share"], options["seed"])
+        problems += _look_through(members, legend, terminal)
+        require_none(problems, f"{where} cannot be trained on")
+    if not by_file:
+        members = union.hold_out(members, options["val_share"], options["seed"])
+    samples = [each for member, n in zip(members, often, strict=True) for each in member.train * n]
     samples = share_out(samples, options["chip"], options["chips_per_epoch"])
-    return TrainingSet(samples, lattice(held_out), legend, bands, cover)
+    held_out = lattice([each for member in members for each in member.validation])
+    names = [member.name for member in members]
+    sets = _recorded(members, often) if len(members) > 1 or often != (1,) else None
+    return TrainingSet(names, samples, held_out, legend, bands, cover, sets)
 
 
-def _divided(
-    samples: "list[Sample]", split_file: Path, terminal: Terminal
-) -> "tuple[list[Sample], list[Sample]]":
-    """Training and validation samples, as a file says."""
-    from scdcli.labelled.splitfile import divide
+def describe(data: TrainingSet, where: str) -> list[str]:
+    """Lines that say what is trained on, and where."""
+    lines = [
+        f"{name}: {each['pairs']} training pairs{_times(each['repeat'])} and "
+        f"{each['validation_pairs']} validation pairs."
+        for name, each in (data.sets or {}).items()
+    ]
+    source = data.names[0] if len(data.names) == 1 else f"{len(data.names)} sets"
+    return [
+        *lines,
+        f"{len(data.samples)} training and {len(data.validation)} validation pairs of {source}; "
+        f"classes learnt on {_learnt_on(data)}; {where}.",
+    ]
 
-    found = divide(samples, split_file)
-    if found.not_named:
-        terminal.note(f"{found.not_named} pairs that {split_file.name} does not name are left out.")
-    return found.train, found.validation
+
+def _times(repeat: int) -> str:
+    return "" if repeat == 1 else f", {repeat} times in an epoch,"
 
 
-def _look_through(samples: "list[Sample]", legend: "Legend", terminal: Terminal) -> list[str]:
+def _learnt_on(data: TrainingSet) -> str:
+    covered = sum(data.cover and each.from_cover is not None for each in data.samples)
+    if not covered:
+        return "changed pixels"
+    others = len(data.samples) - covered
+    return f"every pixel{f' of {covered} pairs, changed pixels of {others}' if others else ''}"
+
+
+def _repeats(asked: tuple[int, ...] | None, sets: int) -> tuple[int, ...]:
+    often = asked or (1,) * sets
+    if len(often) != sets:
+        raise click.UsageError(
+            f"--repeat has {len(often)} {'number' if len(often) == 1 else 'numbers'} for {sets} "
+            f"{'set' if sets == 1 else 'sets'}; give one for each, in the order of the sets."
+        )
+    return often
+
+
+def _divided(members: "list[Member]", split_file: Path, terminal: Terminal) -> "list[Member]":
+    """What trains and validates, as a file says."""
+    from scdcli.labelled.union import divided_by
+
+    found, not_named = divided_by(members, split_file)
+    if not_named:
+        terminal.note(f"{not_named} pairs that {split_file.name} does not name are left out.")
+    return found
+
+
+def _covered(members: "Sequence[Member]", asked: bool | None) -> bool:
+    """Whether to learn classes on every pixel where the land cover is known."""
+    from scdcli.errors import DatasetError
+
+    has_cover = any(each.from_cover for member in members for each in member.train)
+    if asked and not has_cover:
+        names = " and ".join(str(member.root) for member in members)
+        raise DatasetError(f"{names}: no cover1 and cover2 there; leave --cover out.")
+    return has_cover if asked is None else asked
+
+
+def _recorded(members: "Sequence[Member]", often: Sequence[int]) -> dict[str, dict[str, int]]:
+    return {
+        member.name: {
+            "pairs": len(member.train),
+            "validation_pairs": len(member.validation),
+            "repeat": n,
+        }
+        for member, n in zip(members, often, strict=True)
+    }
+
+
+def _look_through(members: "Sequence[Member]", legend: "Legend", terminal: Terminal) -> list[str]:
     """What would stop the training, perhaps after hours."""
     from scdcli.labelled.scan import scan
 
+    samples = [each for member in members for each in (*member.train, *member.validation)]
     with terminal.progress("looking through the labels", len(samples)) as bar:
         return scan(samples, legend, progress=bar.update).problems

@@ -40,22 +40,24 @@ def split_validation(
 
 
 def share_out(samples: Sequence[Sample], chip: int, count: int | None = None) -> list[Sample]:
-    """Each scene as often as chips are drawn from it in an epoch, by its area; others once.
+    """Each scene as often as chips are drawn from it in an epoch, by its area; others as they are.
 
     Args:
-        samples: The set; all scenes or none.
+        samples: The set; one that is there several times counts as often.
         chip: Side of a chip in pixels.
-        count: Chips of an epoch; as many as cover the area once by default.
+        count: Chips of scenes in an epoch; as many as cover the area once by default.
     """
-    if not samples or not samples[0].windowed:
-        return list(samples)
-    areas = np.array([float(part.height * part.width) for part in map(part_of, samples)])
+    others = [sample for sample in samples if not sample.windowed]
+    scenes = [sample for sample in samples if sample.windowed]
+    if not scenes:
+        return others
+    areas = np.array([float(part.height * part.width) for part in map(part_of, scenes)])
     wanted = areas / chip**2 if count is None else count * areas / areas.sum()
     # The rest of one scene goes to the next, so that the sum is as wanted.
     ends = np.rint(np.cumsum(wanted)).astype(int)
     often = np.diff(ends, prepend=0)
-    shared = [sample for sample, n in zip(samples, often, strict=True) for _ in range(n)]
-    return shared or [samples[int(areas.argmax())]]
+    shared = [sample for sample, n in zip(scenes, often, strict=True) for _ in range(n)]
+    return others + (shared or [scenes[int(areas.argmax())]])
 
 
 def lattice(samples: Sequence[Sample], side: int = LATTICE) -> list[Sample]:

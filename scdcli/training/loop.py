@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from scdcli.checkpoint import LoadedModel, ModelHeader, save_model
+from scdcli.checkpoint import LoadedModel, ModelHeader, date_levels, save_model
 from scdcli.errors import TrainingError
 from scdcli.labelled.chips import Chips, batches
 from scdcli.labelled.samples import Sample
@@ -62,6 +63,7 @@ def train(
     half: bool = False,
     start: LoadedModel | None = None,
     data: str = "",
+    sets: dict[str, Any] | None = None,
 ) -> Iterator[StepDone | EpochLog]:
     """Train and write the run's folder; yields every step and every finished epoch.
 
@@ -77,6 +79,7 @@ def train(
         start: A model whose weights to start from: of the same network, or of the one it revises.
         half: Store the model files in 16 bits.
         data: What the data is, for the model's header.
+        sets: What each of several sets gives; a resumed run has to have the same.
 
     Raises:
         ModelError: ``start`` does not fit the network, or is missing.
@@ -86,18 +89,10 @@ def train(
     """
     require_scheme(settings.class_weights)
     ranks = hardware.ranks
-    chips = Chips(
-        samples,
-        legend,
-        bands=network.bands,
-        cover=settings.cover,
-        augmentation=settings.augmentation,
-        seed=settings.seed,
-    )
-    require_divisible(len(chips), settings, ranks)
+    require_divisible(len(samples), settings, ranks)
     described = asdict(settings) | {"network": asdict(network), "legend": legend.to_dict()}
     described |= {"pairs": len(samples), "validation_pairs": len(validation)}
-    described |= {"bands": samples[0].bands}
+    described |= {"bands": samples[0].bands} | ({"sets": sets} if sets else {})
     if start is not None:
         require_same_legend(start, network, legend)
         described |= {"init": {"name": start.name, "sha256": start.sha256}}
@@ -116,9 +111,20 @@ def train(
             restore(trainer, out)
         elif ranks.first:
             start_run(out, described)
+    levels = date_levels(trainer.model, settings.normalization)
+    chips = Chips(
+        samples,
+        legend,
+        bands=network.bands,
+        cover=settings.cover,
+        levels=levels,
+        augmentation=settings.augmentation,
+        seed=settings.seed,
+    )
     header = ModelHeader(
         network=network,
         legend=legend,
+        normalization=settings.normalization,
         chip=settings.augmentation.chip,
         # Where nothing changed, a network over from-to types learns no class.
         land_cover=settings.cover and trainer.model.output != "types",
@@ -133,7 +139,7 @@ def train(
             yield step
         speed = len(losses) / (time.perf_counter() - started)
         _settle(trainer, epoch, hardware)
-        found = validate(trainer.result, validation, legend, hardware, trainer.weights)
+        found = validate(trainer.result, validation, legend, hardware, trainer.weights, levels)
         log = EpochLog(
             epoch=epoch,
             lr=trainer.optimizer.param_groups[0]["lr"],
