@@ -20,7 +20,7 @@ LONGEST_FILE = 260  # lines
 LAYERS = (
     "scdcli errors coding legend grid",
     "clock folder journal interruption naming pairlist symmetry distributed device memory tiling "
-    "decode rasters changes world synthesis networks",
+    "baselines decode rasters changes world synthesis networks",
     "labelled checkpoint pyramidmaps",
     "inference provenance prediction training scoring simulation paircheck",
     "cli __main__",
