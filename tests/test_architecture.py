@@ -21,7 +21,7 @@ LAYERS = (
     "scdcli errors coding legend grid",
     "clock folder journal interruption naming pairlist symmetry distributed device memory tiling "
     "baselines decode rasters changes world synthesis networks",
-    "labelled checkpoint pyramidmaps",
+    "labelled checkpoint pyramidmaps modelfit",
     "inference provenance prediction training scoring simulation paircheck",
     "cli __main__",
 )

@@ -7,7 +7,7 @@ from affine import Affine
 from pyproj import Geod, Transformer
 from rasterio.crs import CRS
 
-from scdcli.changes.area import measure_ground
+from scdcli.changes.area import central_pixel, measure_ground
 from scdcli.errors import InputError
 from scdcli.grid import Grid
 
@@ -42,6 +42,29 @@ def geodesic(grid, polygon):
     dense = shapely.segmentize(polygon, min(grid.shape) / 200)
     area, perimeter = Geod(ellps="WGS84").geometry_area_perimeter(shapely.transform(dense, place))
     return abs(area), perimeter
+
+
+@pytest.mark.parametrize(
+    ("epsg", "size", "expected"),
+    [
+        (32632, 5.0, (5.0, 5.0)),
+        (3857, 1.0, (0.5, 0.5)),  # at 60 degrees north a meter of the map is half of one
+        (4326, 1 / 3600, (15.5, 30.95)),  # a second of arc
+        (2263, 1.0, None),  # feet, far from their place: only that it is no meter
+    ],
+)
+def test_the_central_pixel_is_measured_on_the_ground(epsg, size, expected):
+    across, down = central_pixel(grid_over(epsg, 1001, size))
+    if expected is None:
+        assert across < 1
+        return
+    assert (across, down) == pytest.approx(expected, rel=3e-3)
+
+
+def test_pixels_without_a_crs_have_no_size_on_the_ground():
+    assert central_pixel(Grid(10, 10, Affine.scale(0.5), None)) is None
+    flat = Grid(10, 10, Affine.scale(2), CRS.from_wkt(LOCAL))
+    assert central_pixel(flat) == pytest.approx((0.6096, 0.6096))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ its pixels: straight edges of a grid stay straight, and polygons and tables agre
 from dataclasses import dataclass
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
 from pyproj.exceptions import ProjError
@@ -88,6 +89,19 @@ class Ground:
         low = flat[corner] * (1 - x) + flat[corner + 1] * x
         value: Floats = top * (1 - y) + low * y
         return value
+
+
+def central_pixel(grid: Grid) -> tuple[float, float] | None:
+    """Width and height in metres of the pixel in the middle of a grid; None without a CRS.
+
+    Raises:
+        InputError: The CRS cannot be related to the ellipsoid.
+    """
+    if grid.crs is None:
+        return None
+    middle = grid.transform @ Affine.translation(grid.width // 2, grid.height // 2)
+    ground = measure_ground(Grid(1, 1, middle, grid.crs))
+    return float(ground.across.mean()), float(ground.down.mean())
 
 
 def measure_ground(grid: Grid) -> Ground:
