@@ -19,6 +19,7 @@ from torch import Tensor
 from scdcli import __version__
 from scdcli.errors import ModelError, OutputError, UnknownName
 from scdcli.legend import Legend
+from scdcli.modelfit import Expected
 from scdcli.networks import NetworkSettings, build
 from scdcli.networks.model import ChangeModel
 
@@ -53,6 +54,11 @@ class LoadedModel:
     model: ChangeModel
     header: ModelHeader
     sha256: str
+
+    @property
+    def expected(self) -> Expected:
+        """What it expects of a pair."""
+        return Expected(self.name, self.header.network.bands, self.header.pixel_size)
 
 
 def save_model(path: Path, model: ChangeModel, header: ModelHeader, *, half: bool = False) -> None:

@@ -19,6 +19,7 @@ from scdcli.decode import READOUTS, Decoded, decode
 from scdcli.device import autocast
 from scdcli.errors import ModelError
 from scdcli.memory import BatchSize, is_out_of_memory
+from scdcli.modelfit import wrong_bands
 from scdcli.networks import outputs
 from scdcli.rasters.pair import Pair
 from scdcli.symmetry import TTA, View, sides
@@ -93,13 +94,9 @@ def require_bands(loaded: LoadedModel, pair: Pair) -> None:
     Raises:
         ModelError: The model was trained on another number of bands.
     """
-    bands = loaded.header.network.bands
-    if pair.count != bands:
-        wanted = ",".join(str(band) for band in range(1, bands + 1))
-        raise ModelError(
-            f"the model {loaded.name} was trained on {bands} bands, but the images have "
-            f"{pair.count} in use; choose {bands} of them, for example --bands {wanted}."
-        )
+    problem = wrong_bands(loaded.expected, pair)
+    if problem:
+        raise ModelError(problem)
 
 
 def predict_windows(

@@ -38,6 +38,11 @@ class Fit(NamedTuple):
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it, as it is told while predicting."""
+        return (*self.notes, *(f"Warning: {sentence}" for sentence in self.warnings))
+
 
 def wrong_bands(expected: Expected, pair: Pair) -> str | None:
     """Why a model cannot read a pair; None where it can."""

@@ -25,6 +25,7 @@ from scdcli.folder import folder_at_once
 from scdcli.inference import Predictor, predict_supertile, require_bands
 from scdcli.journal import JOURNAL, Journal, Layers, differences, open_journal
 from scdcli.legend import TRANSITION_NODATA, UNCHANGED, Legend, split_transition, transition_code
+from scdcli.modelfit import judge_fit
 from scdcli.provenance import describe_prediction, tags
 from scdcli.rasters.cog import Write, cog_writer
 from scdcli.rasters.maps import PROBABILITY_MAP, TRANSITION_MAP, RasterKind, class_map
@@ -90,6 +91,9 @@ def write_prediction(
     record = describe_prediction(pair, predictor, _written(settings) | recorded)
     if settings.resume and (finished := _finished(out, record, overwrite=settings.overwrite)):
         return finished
+    fit = judge_fit(predictor.loaded.expected, pair)
+    for line in fit.lines:
+        predictor.say(line)
     with folder_at_once(out, mark=SUMMARY, overwrite=settings.overwrite, kept=JOURNAL) as folder:
         journal = open_journal(folder, _identity(record, predictor), resume=settings.resume)
         codes = _write_rasters(pair, predictor, folder, settings, journal, progress)
@@ -97,7 +101,8 @@ def write_prediction(
         write_transitions(folder / "transitions.csv", tally.transitions(legend))
         summary = record | {
             "created": timestamp().isoformat(),
-            "notes": list(pair.notes),
+            "notes": [*pair.notes, *fit.notes, *fit.warnings],
+            "warnings": [*pair.doubts, *fit.warnings],
             **tally.to_dict(legend),
             "shapefile_names": changed_names(tally.ground.unit)
             if "shp" in settings.formats

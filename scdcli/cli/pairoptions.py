@@ -95,7 +95,7 @@ def open_given_pair(
     coregister = options["coregister"]
     with open_registered(before, after, settings, coregister=coregister) as pair:
         for note in pair.notes:
-            terminal.note(note)
+            terminal.note(f"Warning: {note}" if note in pair.doubts else note)
         yield pair
 
 
