@@ -1,5 +1,7 @@
 """Files of the simulator: layout, place, repeatability, and what is refused."""
 
+import json
+
 import numpy as np
 import pytest
 import rasterio
@@ -7,7 +9,8 @@ from rasterio.enums import ColorInterp
 
 from scdcli.errors import OutputError
 from scdcli.legend import NODATA, SECOND
-from scdcli.simulation import FOLDERS, write_demo, write_pairs
+from scdcli.pairset import FOLDERS
+from scdcli.simulation import write_demo, write_pairs
 from scdcli.world import draw_pair
 
 
@@ -34,6 +37,7 @@ def test_layout_is_that_of_second(written):
     names = {f"{folder}/{number:05d}.png" for folder in FOLDERS for number in range(3)}
     everything = {p.relative_to(out / "train").as_posix() for p in (out / "train").rglob("*.*")}
     assert everything == names | {"simulation.json"}
+    assert json.loads((out / "train/simulation.json").read_text())["pixel_size"] == 0.5
     assert [p.name for p in out.iterdir()] == ["train"]
     assert calls == [(1, 3), (2, 3), (3, 3)]
     assert summary.folder == out / "train"
@@ -105,6 +109,7 @@ def test_an_interrupted_set_leaves_nothing(tmp_path):
 
 def test_demo_is_a_georeferenced_scene_with_truth(tmp_path):
     out = write_demo(tmp_path / "demo", seed=2, size=300)
+    assert json.loads((out / "simulation.json").read_text())["pixel_size"] == 0.5
     pair = draw_pair(2, 300, 300)
     with rasterio.open(out / "before.tif") as before, rasterio.open(out / "after.tif") as after:
         assert before.crs.to_epsg() == 32632

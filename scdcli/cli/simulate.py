@@ -1,9 +1,11 @@
 """``scd simulate``: a drawn world that changes, as a demo scene or a labelled set."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from scdcli.cli.labelsources import label_options, label_sources
 from scdcli.cli.options import overwrite_option, quiet_option, verbose_option
 from scdcli.cli.terminal import Terminal
 
@@ -40,6 +42,7 @@ from scdcli.cli.terminal import Terminal
     show_default="0; the demo scene has its own",
     help="Which world.",
 )
+@label_options
 @overwrite_option
 @quiet_option
 @verbose_option
@@ -52,20 +55,30 @@ def simulate(
     seed: int | None,
     overwrite: bool,
     quiet: bool,
+    **labels: Any,  # noqa: ANN401
 ) -> None:
-    """Draw a plausible aerial world with the six classes of SECOND, at two dates.
+    """Make labelled pairs: of a drawn world, or from labelled images of one date.
 
-    Without --pairs, OUT becomes a demo scene: before.tif, after.tif and the truth. With --pairs,
-    OUT/SPLIT becomes a labelled set that scd train and scd evaluate read; the land cover of every
-    pixel lies in cover1 and cover2. The same seed gives the same pictures.
+    Without --from-labels, a plausible aerial world with the six classes of SECOND is drawn at two
+    dates; without --pairs too, OUT becomes a demo scene: before.tif, after.tif and the truth. With
+    --pairs, OUT/SPLIT becomes a labelled set that scd train and scd evaluate read; the land cover
+    of every pixel lies in cover1 and cover2. The same seed gives the same pictures.
+
+    With --from-labels, changes are put into real places: buildings, water, vegetation, roads and
+    blocks of one place into another, and buildings taken away; and both dates get the differences
+    that are not change: light, season, haze, sharpness, shadows, registration.
 
     \b
     scd simulate demo
     scd simulate world --pairs 1000 --workers 2
     scd simulate world --pairs 200 --split test
+    scd simulate town --from-labels labelled --legend urban --source key.toml --pairs 1000
     """
+    from scdcli.composition import write_composed
     from scdcli.simulation import DEMO_SEED, DEMO_SIZE, PAIR_SIZE, write_demo, write_pairs
 
+    terminal = Terminal(quiet)
+    composed = label_sources(labels, pairs, size or PAIR_SIZE, terminal)
     if pairs is None:
         write_demo(
             out,
@@ -75,16 +88,11 @@ def simulate(
         )
         click.echo(out)
         return
-    terminal = Terminal(quiet)
+    how: dict[str, Any] = {"seed": seed or 0, "split": split}
+    how |= {"workers": workers, "overwrite": overwrite}
     with terminal.progress("pairs", pairs) as bar:
-        write_pairs(
-            out,
-            pairs,
-            size=size or PAIR_SIZE,
-            seed=seed or 0,
-            split=split,
-            workers=workers,
-            overwrite=overwrite,
-            progress=bar.update,
-        )
+        if composed:
+            write_composed(out, composed, pairs, **how, progress=bar.update)
+        else:
+            write_pairs(out, pairs, size=size or PAIR_SIZE, **how, progress=bar.update)
     click.echo(out / split)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ from scdcli.synthesis.season import Season, draw_season, in_season
 from scdcli.world.noise import Field
 
 __all__ = ["Look", "Palette", "draw_looks", "palette", "photograph"]
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,9 @@ def draw_looks(
     length = float(np.exp(rng.uniform(np.log(4.5), np.log(11))))
     colors = tuple(palettes)
 
-    def both(draw: Callable[[np.random.Generator, float], Any], shared: float) -> tuple[Any, Any]:
+    def both(draw: Callable[[np.random.Generator, float], Part], shared: float) -> list[Part]:
         first, second = (draw(rng, strength * _amount(rng)) for _ in range(2))
-        return (first, first if rng.random() < shared else second)
+        return [first, first if rng.random() < shared else second]
 
     seasons = both(draw_season, alike)
     suns = both(draw_sun, alike)
@@ -87,13 +89,24 @@ def draw_looks(
     traffics = both(lambda source, amount: draw_traffic(source, amount, length), 0.0)
     places = both(draw_place, 0.0)
     steady = int(rng.integers(2))  # One date is usually the reference of the other.
-    shift = places[steady].shift
-    near = replace(places[steady], shift=(0.25 * shift[0], 0.25 * shift[1]))
-    places = (near, places[1]) if steady == 0 else (places[0], near)
+    down, right = places[steady].shift
+    places[steady] = replace(places[steady], shift=(0.25 * down, 0.25 * right))
     seed = int(rng.integers(2**31))
-    drawn: tuple[tuple[Any, Any], ...]
-    drawn = (seasons, suns, leans, traffics, airs, tones, cameras, places, (seed, seed))
-    return Look(*(part[0] for part in drawn)), Look(*(part[1] for part in drawn))
+    first, second = (
+        Look(
+            season=seasons[date],
+            sun=suns[date],
+            lean=leans[date],
+            traffic=traffics[date],
+            air=airs[date],
+            tone=tones[date],
+            camera=cameras[date],
+            place=places[date],
+            heights=seed,
+        )
+        for date in range(2)
+    )
+    return first, second
 
 
 def photograph(

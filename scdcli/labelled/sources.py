@@ -1,0 +1,196 @@
+"""Single-date labelled images of a folder, read a block at a time and kept while there is room."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
+from rasterio.windows import Window
+
+from scdcli.changes.area import central_pixel
+from scdcli.coding import NODATA, UNCHANGED
+from scdcli.errors import DatasetError
+from scdcli.labelled.classmap import open_label
+from scdcli.labelled.sourcekeys import UNSEEN, SourceKey
+from scdcli.legend import Legend
+from scdcli.rasters.scene import (
+    open_scene,
+    read_window,
+    scene_grid,
+    spectral_bands,
+    valid_window,
+)
+from scdcli.synthesis.library import Contents, contents_of
+from scdcli.synthesis.scene import LabelledImage
+
+IMAGES = "images"
+LABELS = ("labels", "masks")
+SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".jp2")
+BLOCK = 2048  # pixels; a mosaic is read in blocks of this side
+KEPT_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder of images with labels, and what the labels mean; no key: as the legend says."""
+
+    folder: Path
+    key: SourceKey | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of an image and of its label."""
+
+    image: Path
+    label: Path
+    window: Window
+    pixel_size: float
+    key: SourceKey | None
+
+
+class Blocks(Sequence[LabelledImage]):
+    """The blocks of some sources; read when asked for, the last ones kept in memory."""
+
+    def __init__(self, blocks: Sequence[Block], legend: Legend, room: int = KEPT_BYTES) -> None:
+        """Take the blocks; ``room`` is how many bytes of them are kept."""
+        self.blocks = list(blocks)
+        self.legend = legend
+        self.room = room
+        self._kept: OrderedDict[int, LabelledImage] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Number of blocks."""
+        return len(self.blocks)
+
+    def __getitem__(self, index: int) -> LabelledImage:  # type: ignore[override]
+        """A block's image, land cover and measured pixels.
+
+        Raises:
+            DatasetError: Image and label differ in size, or a label holds what nobody explained.
+            InputError: A file cannot be read.
+        """
+        if index not in self._kept:
+            self._kept[index] = read_block(self.blocks[index], self.legend)
+            while len(self._kept) > 1 and sum(map(_size, self._kept.values())) > self.room:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(index)
+        return self._kept[index]
+
+    def contents(self) -> Iterator[Contents]:
+        """What each block holds; reads all of them."""
+        return (contents_of(image) for image in self)
+
+
+def find_blocks(source: Source) -> list[Block]:
+    """The blocks of all images of a folder, or of the folders in it, in order of their names.
+
+    Raises:
+        DatasetError: The folder holds no images with labels, or an image has none.
+    """
+    folders = [source.folder, *sorted(p for p in source.folder.iterdir() if p.is_dir())]
+    blocks = [
+        block
+        for folder in folders
+        for image, label in _pairs(folder)
+        for block in _blocks(image, label, source.key)
+    ]
+    if not blocks:
+        raise DatasetError(
+            f"{source.folder} holds no labelled images: neither it nor a folder in it has "
+            f"{IMAGES}/ and {' or '.join(f'{name}/' for name in LABELS)} with files of the same "
+            "names."
+        )
+    return blocks
+
+
+def read_block(block: Block, legend: Legend) -> LabelledImage:
+    """Image, land cover and measured pixels of a block."""
+    with open_scene(block.image) as dataset:
+        bands = spectral_bands(dataset)
+        if len(bands) < 3 or dataset.dtypes[0] != "uint8":
+            raise DatasetError(
+                f"{block.image} has {len(bands)} x {dataset.dtypes[0]}; images to put changes into "
+                "have three bands of uint8: red, green and blue."
+            )
+        image = read_window(dataset, block.window, bands[:3], block.image)
+        seen = valid_window(dataset, block.window, block.image)
+    cover = _cover(block, legend)
+    if cover.shape != seen.shape:
+        raise DatasetError(
+            f"{block.label} has {_pixels(cover.shape)} and {block.image} {_pixels(seen.shape)}; "
+            "make them equal."
+        )
+    seen &= cover != UNSEEN
+    cover[~seen] = NODATA
+    return LabelledImage(str(block.image), image, cover, seen, block.pixel_size)
+
+
+def _cover(block: Block, legend: Legend) -> NDArray[np.uint8]:
+    if block.key is None:
+        with open_label(block.label, legend) as label:
+            cover = label.read(block.window)
+        # No class: of an image of one date this says that nobody labelled it.
+        cover[cover == UNCHANGED] = NODATA
+        return cover
+    with open_scene(block.label) as dataset:
+        pixels = read_window(dataset, block.window, spectral_bands(dataset), block.label)
+        if block.key.colored and dataset.colorinterp[0] == ColorInterp.palette:
+            table = np.zeros((256, 3), dtype=np.uint8)
+            for value, color in dataset.colormap(1).items():
+                table[value] = color[:3]
+            pixels = np.moveaxis(table[pixels[0]], -1, 0)
+    wanted = 3 if block.key.colored else 1
+    if len(pixels) != wanted:
+        raise DatasetError(
+            f"{block.label} has {len(pixels)} bands; the source {block.key.name} names "
+            f"{'colors, which have three' if wanted == 3 else 'values, which have one'}."
+        )
+    return block.key.decode(pixels, str(block.label))
+
+
+def _pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
+    labels = next((folder / name for name in LABELS if (folder / name).is_dir()), None)
+    if labels is None or not (folder / IMAGES).is_dir():
+        return
+    by_name = {file.stem: file for file in sorted(labels.iterdir()) if _is_image(file)}
+    for image in sorted((folder / IMAGES).iterdir()):
+        if not _is_image(image):
+            continue
+        if image.stem not in by_name:
+            raise DatasetError(f"{image} has no label of the same name in {labels}; add it.")
+        yield image, by_name[image.stem]
+
+
+def _is_image(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES and file.name[0] != "."
+
+
+def _blocks(image: Path, label: Path, key: SourceKey | None) -> Iterator[Block]:
+    with open_scene(image) as dataset:
+        grid = scene_grid(dataset, image)
+        pixel = central_pixel(grid)
+    # The key speaks first: it is what the user says of this set.
+    pixel_size = (
+        key.pixel_size if key and key.pixel_size else pixel and (pixel[0] * pixel[1]) ** 0.5
+    )
+    if pixel_size is None:
+        raise DatasetError(
+            f"{image} does not say the size of its pixels; give it as pixel_size, in meters, in a "
+            "file with --source."
+        )
+    for top in range(0, grid.height, BLOCK):
+        for left in range(0, grid.width, BLOCK):
+            height, width = min(BLOCK, grid.height - top), min(BLOCK, grid.width - left)
+            yield Block(image, label, Window(left, top, width, height), pixel_size, key)
+
+
+def _size(image: LabelledImage) -> int:
+    return image.image.nbytes + image.cover.nbytes + image.seen.nbytes
+
+
+def _pixels(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} x {shape[0]} pixels"

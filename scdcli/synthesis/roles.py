@@ -1,0 +1,67 @@
+"""What the classes of a legend are in a picture: what can be built, flooded, driven on."""
+
+import re
+from dataclasses import dataclass
+
+from scdcli.legend import Legend
+
+# A class is what its name says; the first pattern that fits decides.
+NAMES = {
+    "building": r"building|roof|house|construction",
+    "water": r"water|river|lake|sea|pond",
+    "road": r"road|street|pavement|path|track|railway",
+    "vegetation": r"vegetation|tree|forest|grass|crop|meadow|shrub|orchard|wood|park",
+}
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Class indices by what they are in a picture.
+
+    Attributes:
+        classes: K.
+        building: The class whose regions are objects that stand, and are replaced, one by one.
+        road: The class that comes as ribbons.
+        water: Classes nothing is built on.
+        vegetation: Classes that change with the season.
+    """
+
+    classes: int
+    building: int | None
+    road: int | None
+    water: frozenset[int]
+    vegetation: frozenset[int]
+
+    @property
+    def regions(self) -> tuple[int, ...]:
+        """Classes that come as areas of any outline."""
+        single = {self.building, self.road}
+        return tuple(index for index in range(1, self.classes + 1) if index not in single)
+
+    @property
+    def ground(self) -> tuple[int, ...]:
+        """Regions that are neither water nor vegetation; without any, all regions."""
+        bare = set(self.regions) - self.water - self.vegetation
+        return tuple(sorted(bare)) or self.regions
+
+
+def find_roles(legend: Legend) -> Roles:
+    """The roles that the names of the classes say.
+
+    Example: of SECOND's classes ``building`` is 5, ``water`` {1}, ``vegetation`` {3, 4}.
+    """
+    by_role: dict[str, list[int]] = {role: [] for role in NAMES}
+    for index in legend.indices():
+        name = legend[index].name.lower()
+        if re.search(r"\b(n\.v\.g\.|non|not|no)", name):
+            continue
+        role = next((role for role, names in NAMES.items() if re.search(names, name)), None)
+        if role:
+            by_role[role].append(index)
+    return Roles(
+        len(legend),
+        building=next(iter(by_role["building"]), None),
+        road=next(iter(by_role["road"]), None),
+        water=frozenset(by_role["water"]),
+        vegetation=frozenset(by_role["vegetation"]),
+    )
