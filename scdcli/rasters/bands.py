@@ -115,7 +115,7 @@ def _shared(first: Scene, second: Scene) -> BandChoice:
     said = ", ".join(names[band][0] for band in chosen.before)
     return chosen._replace(
         note=f"Bands are matched by name ({said}): {_comma(chosen.before)} of {first.name}, "
-        f"{_comma(chosen.after)} of {second.name}."
+        f"{_comma(chosen.after)} of {second.name}; for others give --bands."
     )
 
 
@@ -133,7 +133,8 @@ def _colors(first: Scene, choice: BandChoice) -> BandChoice | None:
     )
     of_after = "" if after == before else f" and {_comma(after)}"
     note = (
-        f"Of {len(choice.before)} bands red, green and blue are used: {_comma(before)}{of_after}."
+        f"Of {len(choice.before)} bands red, green and blue are used: {_comma(before)}{of_after}; "
+        "for others give --bands."
     )
     return BandChoice(before, after, note)
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from scdcli.rasters.alignment import Alignment
-from scdcli.rasters.scene import Scene
+from scdcli.rasters.bands import BandChoice
+from scdcli.rasters.scene import Scene, spectral_bands
 
 MOST_DETAIL = 2.0  # between the two pixel sizes
 LEAST_SHARE = 0.01
@@ -18,13 +19,23 @@ DATES = (
 )
 
 
-def doubts(first: Scene, second: Scene, alignment: Alignment) -> Iterator[str]:
+def doubts(
+    first: Scene, second: Scene, alignment: Alignment, bands: BandChoice
+) -> Iterator[str]:
     """One sentence for each reason to look twice at the result of a pair."""
+    yield from _about_bands(first, second, bands)
     yield from _about_detail(first, second, alignment.detail)
     yield from _about_overlap(first, second, alignment)
     yield from _about_dates(first, second)
     for scene in (first, second):
         yield from _about_file(scene)
+
+
+def _about_bands(first: Scene, second: Scene, bands: BandChoice) -> Iterator[str]:
+    """Names settled which of more bands are used, and no user."""
+    counts = [len(spectral_bands(scene.dataset)) for scene in (first, second)]
+    if bands.note and len(bands.before) < max(counts):
+        yield bands.note
 
 
 def _about_detail(first: Scene, second: Scene, detail: float) -> Iterator[str]:

@@ -120,7 +120,7 @@ def open_pair(
             bands=matched.bands.before,
             after_bands=matched.bands.after,
             notes=tuple(notes(matched)),
-            doubts=tuple(doubts(first, second, matched.alignment)),
+            doubts=tuple(doubts(first, second, matched.alignment, matched.bands)),
             provenance=provenance(matched),
             share=matched.alignment.share,
             stretch=matched.stretch,

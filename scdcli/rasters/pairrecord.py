@@ -54,7 +54,8 @@ def notes(pair: Matched) -> Iterator[str]:
     yield from _band_notes(pair)
     if pair.stretch is not None:
         yield f"One stretch to 0-255 for both dates: {pair.stretch}."
-    yield from doubts(pair.first, pair.second, pair.alignment)
+    doubtful = doubts(pair.first, pair.second, pair.alignment, pair.bands)
+    yield from (sentence for sentence in doubtful if sentence != pair.bands.note)
 
 
 def _part_notes(pair: Matched) -> Iterator[str]:
