@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scdcli.legend import NODATA, UNCHANGED
-from scdcli.synthesis.edits import Studio, draw_edit, replaced_building, studio_for
+from scdcli.synthesis.edits import draw_edit, replaced_building
 from scdcli.synthesis.library import Library
 from scdcli.synthesis.look import Look, draw_looks, palette, photograph
 from scdcli.synthesis.scene import Classes, Mask, Scene
+from scdcli.synthesis.studio import Studio, studio_for
 
 MOST_EDITS = 14
 BOTH, BEFORE, AFTER, REPLACED = range(4)

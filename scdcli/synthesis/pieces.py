@@ -1,6 +1,7 @@
 """Pieces of one place to be put into another: a building, a region, a block, a strip of road."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import binary_fill_holes, binary_opening, gaussian_filter, label
@@ -120,12 +121,8 @@ def outline(rng: np.random.Generator, shape: tuple[int, int]) -> Mask:
 
 def turned(piece: Piece, quarters: int) -> Piece:
     """The piece turned by quarters."""
-    return Piece(
-        *(
-            np.ascontiguousarray(np.rot90(array, quarters, (-2, -1)))
-            for array in (piece.image, piece.cover, piece.objects, piece.mask)
-        )
-    )
+    arrays: Any = (piece.image, piece.cover, piece.objects, piece.mask)
+    return Piece(*(np.ascontiguousarray(np.rot90(array, quarters, (-2, -1))) for array in arrays))
 
 
 def _evened(found: View, index: int) -> Field:
