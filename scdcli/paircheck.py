@@ -7,9 +7,10 @@ from typing import Any
 
 from rasterio.io import DatasetReader
 
-from scdcli.changes.area import PIXELS, measure_ground
-from scdcli.errors import ScdError
+from scdcli.changes.area import PIXELS, central_pixel, measure_ground
+from scdcli.errors import ModelError, ScdError
 from scdcli.grid import Grid
+from scdcli.modelfit import Expected, Fit, judge_fit, wrong_bands
 from scdcli.naming import crs_name, file_name, shown
 from scdcli.rasters.coregister import Registration, open_and_register
 from scdcli.rasters.doubts import DATES
@@ -66,7 +67,12 @@ class PairReport:
 
 
 def check_pair(
-    before: str | Path, after: str | Path, settings: PairSettings, *, coregister: bool = False
+    before: str | Path,
+    after: str | Path,
+    settings: PairSettings,
+    *,
+    coregister: bool = False,
+    expected: Expected | None = None,
 ) -> PairReport:
     """Look at two images as `scd predict` would read them, from samples.
 
@@ -75,10 +81,12 @@ def check_pair(
         after: The later image.
         settings: How they are to be read.
         coregister: Try to move AFTER over BEFORE.
+        expected: What the model they are for expects, if it is known which.
     """
     scenes = (_scene(before, settings), _scene(after, settings))
     try:
         with open_and_register(before, after, settings, coregister=coregister) as (pair, known):
+            fit = _judge(expected, pair)
             values = sample_values(pair)
             names = (shown(before), shown(after))
             return PairReport(
@@ -86,13 +94,14 @@ def check_pair(
                 problems=(),
                 warnings=(
                     *pair.doubts,
-                    *_band_warnings(pair),
+                    *fit.warnings,
                     *(known.notes if known.doubtful else ()),
                     *findings(values, names),
                 ),
                 notes=(
                     *(note for note in pair.notes if note not in pair.doubts),
                     *(() if known.doubtful else known.notes),
+                    *fit.notes,
                 ),
                 match=_match(pair),
                 values=values,
@@ -156,12 +165,24 @@ def _taken(dataset: DatasetReader) -> str | None:
     return next(filter(None, found), None)
 
 
-def _band_warnings(pair: Pair) -> Iterator[str]:
-    if pair.count != MODEL_BANDS:
-        yield (
-            f"{pair.count} bands are in use, and the bundled models read {MODEL_BANDS}; choose "
-            "with --bands, for example --bands 1,2,3, or use a model of your own."
-        )
+def _judge(expected: Expected | None, pair: Pair) -> Fit:
+    """Whether the model, or where none is named any bundled one, can do with the pair.
+
+    Raises:
+        ModelError: The model named cannot read it.
+    """
+    if expected is not None:
+        problem = wrong_bands(expected, pair)
+        if problem:
+            raise ModelError(problem)
+        return judge_fit(expected, pair)
+    if pair.count == MODEL_BANDS:
+        return Fit()
+    warning = (
+        f"{pair.count} bands are in use, and the bundled models read {MODEL_BANDS}; choose "
+        "with --bands, for example --bands 1,2,3, or use a model of your own."
+    )
+    return Fit(warnings=(warning,))
 
 
 def _match(pair: Pair) -> dict[str, Any]:
@@ -172,6 +193,7 @@ def _match(pair: Pair) -> dict[str, Any]:
         name: each for name, each in pair.provenance.items() if name not in ("before", "after")
     }
     return record | {
+        "pixel_meters": central_pixel(pair.grid),
         "pixels": pair.grid.height * pair.grid.width,
         "hectares": None if ground.unit == PIXELS else round(area / 1e4, 4),
     }

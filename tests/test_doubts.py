@@ -120,3 +120,32 @@ def test_a_sound_pair_raises_no_doubt(scene):
         )
         == ""
     )
+
+
+COLORS = ("red", "green", "blue", "infrared")
+
+
+def named(path, names, **profile):
+    write_scene(path, noise((len(names), 60, 60), "uint16"), **profile)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = names
+    return path
+
+
+def test_bands_that_nobody_chose_out_of_more_are_doubtful(tmp_path):
+    paths = [named(tmp_path / f"{name}.tif", COLORS) for name in "ab"]
+    with open_pair(*paths, PairSettings(count=3)) as pair:
+        (said,) = pair.doubts
+        assert said == "Of 4 bands red, green and blue are used: 1, 2, 3; for others give --bands."
+        assert pair.notes.count(said) == 1
+    for settings in (PairSettings(count=4), PairSettings(count=3, bands=(1, 2, 3))):
+        with open_pair(*paths, settings) as pair:
+            assert pair.doubts == ()
+
+
+def test_bands_matched_by_name_are_doubtful_only_where_some_are_left_out(tmp_path):
+    before = named(tmp_path / "a.tif", COLORS[:3])
+    for names, doubtful in ((COLORS[2::-1], False), (COLORS, True), (COLORS[::-1], True)):
+        with open_pair(before, named(tmp_path / "b.tif", names)) as pair:
+            assert any("matched by name" in note for note in pair.notes)
+            assert bool(pair.doubts) == doubtful

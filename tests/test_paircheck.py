@@ -10,6 +10,7 @@ from scenes import NORTH_UP, noise, write_scene
 from test_shift import ground, seen
 
 from scdcli.errors import ScdError
+from scdcli.modelfit import Expected
 from scdcli.paircheck import check_pair
 from scdcli.rasters.pair import open_pair
 from scdcli.rasters.pairing import PairSettings
@@ -189,3 +190,38 @@ def test_samples_are_few_whatever_the_size_and_the_bands(tmp_path):
         assert sample_values(pair).sampled == 36 * 128 * 128
     with open_pair(*[tmp_path / "many.tif"] * 2) as pair:
         assert sample_values(pair).sampled < 300 * 300
+
+
+def test_a_model_named_says_what_it_was_trained_for(look):
+    texture = rgb(seen(ground(300, 400)))
+    report = look(texture, texture, expected=Expected("fine", 3, (0.2, 0.5)))
+    assert report.verdict == "comparable with warnings"
+    (warning,) = report.warnings
+    assert warning.startswith("The pixels are 1 m; the model fine was trained for 0.2 to 0.5 m:")
+    assert report.match["pixel_meters"] == pytest.approx((1, 1), rel=1e-3)
+    assert look(texture, texture, expected=Expected("own", 3, (0.5, 1.0))).warnings == ()
+
+
+def test_what_cannot_be_told_of_the_model_is_a_note(look):
+    texture = rgb(seen(ground(300, 400)))
+    plain = {"crs": None}
+    found = look(
+        texture,
+        texture,
+        before_profile=plain,
+        after_profile=plain,
+        expected=Expected("fine", 3, (0.2, 0.5)),
+    )
+    assert found.warnings == ()
+    assert any("cannot be told without a CRS" in note for note in found.notes)
+    assert found.match["pixel_meters"] is None
+
+
+def test_bands_that_the_model_named_does_not_read_are_a_problem(look):
+    four = np.concatenate([rgb(seen(ground(300, 400)))] * 2)[:4].astype("uint16")
+    assert look(four, four, expected=Expected("own", 4)).problems == ()
+    report = look(four, four, expected=Expected("urban", 3))
+    assert report.problems == (
+        "the model urban was trained on 3 bands, but the images have 4 in use; choose 3 of them, "
+        "for example --bands 1,2,3.",
+    )

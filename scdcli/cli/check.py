@@ -1,6 +1,7 @@
 """``scd check``: whether two images can be compared, or what is wrong with a labelled set."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from scdcli.labelled.whole import SetReport
+    from scdcli.modelfit import Expected
     from scdcli.paircheck import PairReport
 
 FOR_BOTH = {"paths", "bands", "json", "quiet", "verbose"}
@@ -22,6 +24,14 @@ FOR_SETS = {"legend"}
 @click.command()
 @click.argument("paths", nargs=-1, metavar="BEFORE AFTER | SET")
 @legend_option
+@click.option(
+    "-m",
+    "--model",
+    metavar="NAME|FILE",
+    default=None,
+    show_default=False,
+    help="Also say whether two images are what this model was trained for: bands and pixel size.",
+)
 @pairing_options
 @json_option
 @quiet_option
@@ -39,6 +49,7 @@ def check(paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
     \b
     scd check 2009.tif 2018.tif
     scd check 2009.tif 2018.tif --bands 1,2,3 --coregister
+    scd check 2009.tif 2018.tif --model second
     scd check my-scenes --legend parcels.toml --json
     """
     if not 1 <= len(paths) <= 2:
@@ -67,13 +78,24 @@ def _check_pair(before: str, after: str, options: dict[str, Any]) -> "PairReport
     from scdcli.cli.pairtable import show_pair
     from scdcli.paircheck import MODEL_BANDS, check_pair
 
-    settings = given_settings(options, MODEL_BANDS)
-    report = check_pair(before, after, settings, coregister=options["coregister"])
+    expected = _expected(options["model"])
+    settings = replace(given_settings(options), count=expected.bands if expected else MODEL_BANDS)
+    report = check_pair(
+        before, after, settings, coregister=options["coregister"], expected=expected
+    )
     if options["json"]:
         click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
         show_pair(report)
     return report
+
+
+def _expected(model: str | None) -> "Expected | None":
+    if model is None:
+        return None
+    from scdcli.checkpoint import load_model  # imports torch, which nothing else here needs
+
+    return load_model(model).expected
 
 
 def _check_set(dataset: Path, options: dict[str, Any], terminal: Terminal) -> "SetReport":

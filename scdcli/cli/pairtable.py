@@ -98,6 +98,9 @@ def _match(report: "PairReport") -> "Table":
     table.add_row("overlap", f"{_percent(match['overlap'])} of before")
     table.add_row("measured at both dates", _percent(values.valid))
     table.add_row("to map", f"{match['pixels']:,} pixels{area}")
+    if match["pixel_meters"]:
+        sides = " x ".join(f"{side:.3g}" for side in match["pixel_meters"])
+        table.add_row("a pixel on the ground", f"{sides} m")
     table.add_row("shift of after", str(known.found) if known.found else "cannot be told")
     if known.found:
         spread = f"half of {known.found.places} within {known.found.spread:.1f} pixels of it"

@@ -19,9 +19,7 @@ DATES = (
 )
 
 
-def doubts(
-    first: Scene, second: Scene, alignment: Alignment, bands: BandChoice
-) -> Iterator[str]:
+def doubts(first: Scene, second: Scene, alignment: Alignment, bands: BandChoice) -> Iterator[str]:
     """One sentence for each reason to look twice at the result of a pair."""
     yield from _about_bands(first, second, bands)
     yield from _about_detail(first, second, alignment.detail)

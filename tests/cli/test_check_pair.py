@@ -1,12 +1,15 @@
 """``scd check`` on two images, and what ``scd predict`` says and does about their shift."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scenes import noise, write_scene
-from standins import tiny_model
+from standins import loaded, tiny_model
 from test_shift import ground, off, seen
+
+from scdcli.checkpoint import save_model
 
 UNLIKE = ("before.tif has 3 bands and", "four.tif has 4")
 
@@ -118,3 +121,57 @@ def test_predict_tells_of_the_shift_and_coregister_mends_it(scd, here):
     found = summary["inputs"]["estimated_shift"]
     assert off((found["rows"], found["cols"]), 2.4, -1.7) < 0.1
     assert summary["inputs"]["remaining_shift"]["rows"] == pytest.approx(0, abs=0.1)
+
+
+def known_sizes(path, *sizes):
+    """A model file that says for which pixels it is."""
+    made = loaded()
+    save_model(path, made.model, replace(made.header, pixel_size=sizes))
+    return path
+
+
+def test_check_and_predict_warn_alike_of_pixels_that_the_model_does_not_know(scd, here):
+    model = known_sizes(here / "fine.safetensors", 0.2, 0.5)
+    said = "The pixels are 1 m; the model fine.safetensors was trained for 0.2 to 0.5 m: expect"
+    report = scd("check", "before.tif", "after.tif", "--model", model)
+    assert report.exit_code == 0, report.output
+    assert f"- {said}" in report.stdout
+    assert "a pixel on the ground" in report.stdout
+    assert report.stdout.endswith("Verdict: comparable with warnings.\n")
+    options = ("-m", model, "--chip", "128", "--overlap", "0", "--vector", "none", "-o", "out")
+    result = scd("predict", "before.tif", "after.tif", *options)
+    assert result.exit_code == 0, result.output
+    assert f"Warning: {said}" in result.stderr
+    summary = json.loads((here / "out/summary.json").read_text())
+    (warning,) = summary["warnings"]
+    assert warning.startswith(said)
+    assert warning in summary["notes"]
+    assert summary["warnings"] == json.loads(
+        scd("check", "before.tif", "after.tif", "-m", model, "--json").stdout
+    )["warnings"]  # fmt: skip
+
+
+def test_predict_has_nothing_to_warn_of_where_the_model_knows_the_pixels(scd, here):
+    model = known_sizes(here / "fits.safetensors", 0.5, 1.0)
+    options = ("-m", model, "--chip", "128", "--overlap", "0", "--vector", "none", "-o", "out")
+    result = scd("predict", "before.tif", "after.tif", *options)
+    assert "Warning" not in result.stderr
+    assert json.loads((here / "out/summary.json").read_text())["warnings"] == []
+
+
+def test_a_shift_is_a_warning_in_the_summary(scd, here):
+    model = tiny_model(here / "model.safetensors")
+    options = ("-m", model, "--chip", "128", "--overlap", "0", "--vector", "none", "-o", "out")
+    result = scd("predict", "before.tif", "shifted.tif", *options)
+    (warning,) = json.loads((here / "out/summary.json").read_text())["warnings"]
+    assert "shifted.tif lies 2.9 pixels" in warning
+    assert f"Warning: {warning}" in result.stderr
+
+
+def test_bands_of_the_model_named_decide(scd, here):
+    own = tiny_model(here / "own.safetensors", bands=4)
+    assert scd("check", "four.tif", "four.tif", "-m", own).exit_code == 0
+    other = scd("check", "four.tif", "four.tif", "-m", tiny_model(here / "rgb.safetensors"))
+    assert other.exit_code == 1
+    assert "the model rgb.safetensors was trained on 3 bands" in other.stdout
+    assert scd("check", ".", "-m", own).exit_code == 2
