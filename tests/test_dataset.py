@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from covers import write_covered
 
 from scdcli.errors import DatasetError, InputError, TrainingError
 from scdcli.labelled.augment import Augmentation
@@ -13,12 +14,14 @@ from scdcli.labelled.bandstatistics import band_statistics
 from scdcli.labelled.chips import Chips, batches
 from scdcli.labelled.dataset import change_map, read_pair
 from scdcli.labelled.division import split_validation
+from scdcli.labelled.indexpng import write_index_png
 from scdcli.labelled.layouts import (
     LAYOUTS,
     find_split,
     second_samples,
 )
 from scdcli.legend import NODATA, SECOND
+from scdcli.networks.losses import loss_totals
 
 
 def test_every_layout_reads_its_own_tree(second_tree):
@@ -36,6 +39,68 @@ def test_covers_replace_the_labels_where_asked(second_tree):
     changed = masked.changed == 1
     assert (masked.from_label[changed] == whole.from_label[changed]).all()
     assert (masked.changed == whole.changed).all()
+
+
+def test_where_the_land_cover_is_not_known_the_change_still_counts(tmp_path):
+    drawn = write_covered(tmp_path, "a", unknown=slice(0, 20))["a"]
+    pair = read_pair(second_samples(tmp_path)[0], SECOND, cover=True)
+    for label, truth in ((pair.from_label, drawn["cover1"]), (pair.to_label, drawn["cover2"])):
+        assert (label[:20] == NODATA).all()
+        np.testing.assert_array_equal(label, truth)
+    np.testing.assert_array_equal(pair.changed, drawn["label1"] > 0)
+    assert pair.changed[:20].any()
+
+
+@pytest.mark.parametrize("value", [0, NODATA])
+def test_unknown_land_cover_is_out_of_the_semantic_terms_and_only_of_them(tmp_path, value):
+    drawn = write_covered(tmp_path, "a")["a"]
+    for cover in ("cover1", "cover2"):
+        index = drawn[cover].copy()
+        index[:20] = value
+        write_index_png(tmp_path / cover / "a.png", index, SECOND)
+    pair = read_pair(second_samples(tmp_path)[0], SECOND, cover=True)
+    labels = [x.long()[None] for x in pair.maps()]
+    found = loss_totals("branches", len(SECOND), (labels[0], labels[1], labels[2]))
+    assert found.tolist() == [44 * 64, 44 * 64, 64 * 64]
+
+
+def test_land_cover_without_a_label_counts_nowhere(tmp_path):
+    drawn = write_covered(tmp_path, "a")["a"]
+    label = drawn["label1"].copy()
+    label[:20] = NODATA
+    write_index_png(tmp_path / "label1/a.png", label, SECOND)
+    pair = read_pair(second_samples(tmp_path)[0], SECOND, cover=True)
+    for each in pair.maps():
+        assert (each[:20] == NODATA).all()
+        assert (each[20:] != NODATA).all()
+
+
+def test_pairs_without_land_cover_have_their_labels_beside_pairs_with_it(tmp_path):
+    drawn = write_covered(tmp_path, "ab", without="b")
+    first, second = (read_pair(s, SECOND, cover=True) for s in second_samples(tmp_path))
+    np.testing.assert_array_equal(first.from_label, drawn["a"]["cover1"])
+    np.testing.assert_array_equal(second.from_label, drawn["b"]["label1"])
+    np.testing.assert_array_equal(second.to_label, drawn["b"]["label2"])
+
+
+@pytest.mark.parametrize("gone", ["cover1", "cover2"])
+def test_land_cover_of_one_date_alone_is_a_gap(tmp_path, gone):
+    write_covered(tmp_path, "ab")
+    (tmp_path / gone / "b.png").unlink()
+    samples, problems = LAYOUTS["second"](tmp_path)
+    assert [sample.name for sample in samples] == ["a"]
+    assert problems == [f"{tmp_path / gone / 'b'} is missing"]
+
+
+def test_land_cover_of_a_pair_that_is_not_there_is_a_gap(tmp_path):
+    write_covered(tmp_path, "ab")
+    for part in ("im1", "im2", "label1", "label2"):
+        (tmp_path / part / "b.png").rename(tmp_path / part / "c.png")
+    samples, problems = LAYOUTS["second"](tmp_path)
+    assert [sample.name for sample in samples] == ["a", "c"]
+    assert problems == [
+        f"{tmp_path / p / 'b'} is missing" for p in ("im1", "im2", "label1", "label2")
+    ]
 
 
 def test_missing_partners_are_listed(second_tree):

@@ -28,6 +28,9 @@ def show_set(report: "SetReport") -> None:
     if report.total.counts.changed:
         console.print(_classes(report))
         console.print(_transitions(report))
+    if report.total.counts.cover.pairs:
+        console.print(_cover_title(report), soft_wrap=True)
+        console.print(_cover(report))
     count = len(report.problems)
     if not count:
         console.print("No problems.")
@@ -70,17 +73,47 @@ def _kinds(kinds: dict[Any, int]) -> str:
 
 
 def _classes(report: "SetReport") -> "Table":
+    """Classes of the changed pixels."""
+    counts = report.total.counts
+    pixels = zip(counts.from_pixels.tolist(), counts.to_pixels.tolist(), strict=True)
+    return _by_class(_named(report, pixels), counts.changed)
+
+
+def _cover_title(report: "SetReport") -> str:
+    covered, pairs = report.total.counts.cover.pairs, report.total.pairs
+    return (
+        f"Land cover of {'every pair' if covered == pairs else f'{covered:,} of {pairs:,} pairs'}"
+    )
+
+
+def _cover(report: "SetReport") -> "Table":
+    """Classes of every labelled pixel; what is not known is a row of its own."""
+    cover = report.total.counts.cover
+    sides = (cover.before.tolist(), cover.after.tolist())
+    unknown = (cover.pixels - sum(sides[0]), cover.pixels - sum(sides[1]))
+    rows = _named(report, zip(*sides, strict=True)) | {"not known": unknown}
+    return _by_class(rows, cover.pixels)
+
+
+def _named(report: "SetReport", pixels: Iterable[tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """Pixels before and after by class: of those in the legend, or of those that occur."""
+    return {
+        _name(report, index): each
+        for index, each in enumerate(pixels, start=1)
+        if report.legend or any(each)
+    }
+
+
+def _by_class(rows: dict[str, tuple[int, int]], whole: int) -> "Table":
+    """Pixels before and after, and their shares of so many."""
     from rich.table import Table
 
     table = Table("class", box=None, header_style="bold")
     for name in ("pixels before", "%", "pixels after", "%"):
         table.add_column(name, justify="right")
-    counts = report.total.counts
-    sides = (counts.from_pixels.tolist(), counts.to_pixels.tolist())
-    for index, pixels in enumerate(zip(*sides, strict=True), start=1):
-        if report.legend or any(pixels):
-            cells = ((f"{n:,}", _percent(n, counts.changed)) for n in pixels)
-            table.add_row(_name(report, index), *(cell for pair in cells for cell in pair))
+    for name, pixels in rows.items():
+        cells = ((f"{n:,}", _percent(n, whole)) for n in pixels)
+        table.add_row(name, *(cell for pair in cells for cell in pair))
     return table
 
 

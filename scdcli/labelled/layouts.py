@@ -1,8 +1,8 @@
 """The layouts of labelled sets on disk: which folders and names make which samples.
 
-Layout of SECOND: ``ROOT/SPLIT/{im1,im2,label1,label2}/NAME.png``, optionally ``cover1, cover2``
-with the land cover of every pixel. Layouts of large scenes: `scenes`. A set without split folders
-is one split.
+Layout of SECOND: ``ROOT/SPLIT/{im1,im2,label1,label2}/NAME.png``, for some or all pairs also
+``cover1, cover2`` with the land cover of every pixel. Layouts of large scenes: `scenes`. A set
+without split folders is one split.
 """
 
 from collections.abc import Callable
@@ -32,12 +32,11 @@ def second_layout(folder: Path) -> Listing | None:
             f"{folder} has no {', '.join(missing)}; a labelled set has the folders "
             f"{', '.join(PARTS)} in it, or in a folder per split (train, val, test)."
         )
-    covers = [cover for cover in COVERS if (folder / cover).is_dir()]
-    by_part = {part: by_stem(folder / part) for part in (*PARTS, *covers)}
+    by_part = {part: by_stem(folder / part) for part in (*PARTS, *COVERS)}
     names = sorted(set().union(*by_part.values()))
     if not names:
         raise DatasetError(f"{folder}/im1 holds no {' or '.join(SUFFIXES)} images.")
-    gaps = {name: [part for part in by_part if name not in by_part[part]] for name in names}
+    gaps = {name: _missing(name, by_part) for name in names}
     whole = [name for name in names if not gaps[name]]
     return Listing(
         [_second_sample(name, by_part) for name in whole],
@@ -45,10 +44,17 @@ def second_layout(folder: Path) -> Listing | None:
     )
 
 
+def _missing(name: str, by_part: dict[str, dict[str, Path]]) -> list[str]:
+    """The folders where a pair should be and is not: land cover is for both dates or for none."""
+    covered = any(name in by_part[cover] for cover in COVERS)
+    needed = (*PARTS, *COVERS) if covered else PARTS
+    return [part for part in needed if name not in by_part[part]]
+
+
 def _second_sample(name: str, by_part: dict[str, dict[str, Path]]) -> Sample:
     before, after, from_label, to_label = (by_part[part][name] for part in PARTS)
     sample = Sample(name, before, after, from_label, to_label)
-    if any(cover not in by_part for cover in COVERS):
+    if any(name not in by_part[cover] for cover in COVERS):
         return sample
     from_cover, to_cover = (by_part[cover][name] for cover in COVERS)
     return replace(sample, from_cover=from_cover, to_cover=to_cover)

@@ -83,7 +83,8 @@ def scan(
     Args:
         samples: The pairs; one that is there several times is looked at once.
         legend: The classes of the labels.
-        cover: Count the classes of every pixel in the covers, not of the changed ones only.
+        cover: Of pairs with land cover, let the classes of every pixel take the place of those of
+            changed ones: what a training sees.
         progress: Called with (pairs done, pairs) after each.
     """
 
@@ -125,7 +126,7 @@ def _scan_pair(sample: Sample, legend: Legend, cover: bool) -> DatasetScan:
     counts, half = count_classes(maps[0], maps[1], len(legend))
     if half:
         found.problems.append(_half_changed(sample, half))
-    return found + DatasetScan(0, with_covers(counts, maps) if cover and covers else counts)
+    return found + DatasetScan(0, with_covers(counts, maps, instead=cover) if covers else counts)
 
 
 def _scan_images(sample: Sample, found: DatasetScan) -> dict[Path, tuple[int, int]]:

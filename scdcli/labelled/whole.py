@@ -9,6 +9,7 @@ import numpy as np
 
 from scdcli.errors import DatasetError, ScdError
 from scdcli.labelled.classmap import open_label
+from scdcli.labelled.counts import CoverCounts
 from scdcli.labelled.division import split_validation
 from scdcli.labelled.layouts import layout_of, list_samples, no_set
 from scdcli.labelled.legendfile import find_legend
@@ -137,8 +138,10 @@ def set_legend(sample: Sample, name: str | None) -> Legend:
         return opened.legend
 
 
-def shared_bands(sample: Sample, asked: tuple[int, ...] | None) -> tuple[int, ...]:
-    """The bands asked for, or all of the first pair but alpha.
+def shared_bands(
+    sample: Sample, asked: tuple[int, ...] | None, count: int | None = None
+) -> tuple[int, ...]:
+    """The bands asked for, or all of the first pair but alpha; its colors for three of a model.
 
     Raises:
         PairError: The first pair has not those bands, or its images have different ones.
@@ -148,7 +151,7 @@ def shared_bands(sample: Sample, asked: tuple[int, ...] | None) -> tuple[int, ..
             Scene(path, each, scene_grid(each, path))
             for path, each in ((sample.before, first), (sample.after, second))
         ]
-        return same_bands(scenes[0], scenes[1], asked or None)
+        return same_bands(scenes[0], scenes[1], asked or None, count)
 
 
 def _or_problem(find: Callable[[], Any], problems: list[str], *, keep: bool) -> Any:  # noqa: ANN401
@@ -209,4 +212,23 @@ def _described(found: DatasetScan, legend: Legend | None) -> dict[str, Any]:
         "transitions": {
             str((a + 1) * TRANSITION_BASE + b + 1): int(counts.transitions[a, b]) for a, b in codes
         },
+        "cover": _described_cover(counts.cover, legend) if counts.cover.pairs else None,
+    }
+
+
+def _described_cover(cover: CoverCounts, legend: Legend | None) -> dict[str, Any]:
+    pairs = zip(cover.before.tolist(), cover.after.tolist(), strict=True)
+    return {
+        "pairs": cover.pairs,
+        "pixels": cover.pixels,
+        "classes": [
+            {
+                "index": index,
+                "name": legend[index].name if legend else None,
+                "before_pixels": before,
+                "after_pixels": after,
+            }
+            for index, (before, after) in enumerate(pairs, start=1)
+            if legend or before or after
+        ],
     }

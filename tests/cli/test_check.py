@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import shapely
 from conftest import write_png
+from covers import write_covered
 from scenes import noise, write_scene
 from test_changelayer import write as write_layer
 
@@ -38,6 +39,30 @@ def test_a_sound_set_fits_one_screen(scd, second_tree):
     assert sum(found["transitions"].values()) == found["changed"]
     assert sum(each["from_pixels"] for each in found["classes"]) == found["changed"]
     assert document["problem_count"] == 0
+
+
+def test_the_land_cover_is_shown_by_class_with_what_is_not_known(scd, tmp_path):
+    drawn = write_covered(tmp_path / "set/train", "abcd", without="b", unknown=slice(0, 16))
+    result = scd("check", tmp_path / "set")
+    assert result.exit_code == 0, result.output
+    assert "layout second, legend second" in result.stdout
+    _, after = result.stdout.split("Land cover of 3 of 4 pairs\n")
+    rows = [line.split() for line in after.splitlines()]
+    assert rows[0][0] == "class"
+    assert ["not", "known", "3,072", "25.00", "3,072", "25.00"] in rows
+    cover = json.loads(scd("check", tmp_path / "set", "--json").stdout)["splits"]["train"]["cover"]
+    assert (cover["pairs"], cover["pixels"]) == (3, 3 * 64 * 64)
+    stacked = np.stack([drawn[name]["cover2"] for name in "acd"])
+    counted = [each["after_pixels"] for each in cover["classes"]]
+    assert counted == np.bincount(stacked.ravel(), minlength=256)[1:7].tolist()
+    building = next(row for row in rows if row[:2] == ["5", "building"])
+    assert building[-2] == f"{counted[4]:,}"
+
+
+def test_a_set_without_land_cover_says_nothing_of_it(scd, second_tree):
+    root = second_tree(pairs=3)
+    assert "Land cover" not in scd("check", root).stdout
+    assert json.loads(scd("check", root, "--json").stdout)["splits"]["train"]["cover"] is None
 
 
 def test_problems_are_counted_listed_and_end_with_status_1(scd, second_tree):

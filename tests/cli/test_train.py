@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 from conftest import write_png
+from covers import write_covered
 
 QUICK = ["--width", "0.125", "--chip", "64", "--epochs", "1", "--batch", "2", "-q"]
 
@@ -34,6 +35,19 @@ def test_a_val_folder_is_the_validation_set_and_test_is_never_read(scd, second_t
     assert result.exit_code == 0, result.output
     assert "2 training and 2 validation pairs" in result.stderr
     assert "classes learnt on every pixel" in result.stderr
+
+
+def test_pairs_with_and_without_land_cover_train_together(scd, tmp_path):
+    write_covered(tmp_path / "set/train", "abcd", without="b", unknown=slice(0, 32))
+    write_covered(tmp_path / "set/val", "a")
+    result = scd("train", tmp_path / "set", "-o", tmp_path / "run", *QUICK[:-1])
+    assert result.exit_code == 0, result.output
+    assert "classes learnt on every pixel of 3 pairs, changed pixels of 1" in result.stderr
+    described = json.loads(scd("models", tmp_path / "run/best.safetensors").stdout)
+    assert described["land_cover"] is True
+    assert described["legend"]["name"] == "second"
+    refused = scd("train", tmp_path / "set", "-o", tmp_path / "other", "--legend", "urban", *QUICK)
+    assert "carries the legend 'second' with 6 classes, but legend 'urban'" in refused.stderr
 
 
 def test_a_run_resumes_and_is_not_overwritten(scd, second_tree, tmp_path):
