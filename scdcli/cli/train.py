@@ -157,6 +157,7 @@ def _arguments(
         "hardware": Hardware(device, precision, options["workers"], ranks),
         "start": start,
         "data": ", ".join(data.names),
+        "pixel_size": data.pixel_size,
         "sets": data.sets,
     }
 

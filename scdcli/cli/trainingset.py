@@ -25,6 +25,7 @@ class TrainingSet(NamedTuple):
         legend: Classes of the labels.
         bands: Band numbers read of every image, from 1.
         cover: Whether classes are learnt on every pixel where the land cover is known.
+        pixel_size: Of the finest and the coarsest training pixels, in meters; None if not known.
         sets: Of several sets, what each gives, for the record.
     """
 
@@ -34,6 +35,7 @@ class TrainingSet(NamedTuple):
     legend: "Legend"
     bands: tuple[int, ...]
     cover: bool
+    pixel_size: tuple[float, float] | None
     sets: dict[str, dict[str, int]] | None
 
 
@@ -46,6 +48,14 @@ def _whole_numbers(
     if not all(each.isdecimal() and int(each) > 0 for each in counts):
         raise click.BadParameter(f"{text!r}: give whole numbers from 1, for example 3,1")
     return tuple(int(each) for each in counts)
+
+
+def _fine_first(
+    ctx: click.Context, param: click.Parameter, sizes: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    if sizes and sizes[0] > sizes[1]:
+        raise click.BadParameter(f"{sizes[0]:g} {sizes[1]:g}: give the finer pixels first.")
+    return sizes
 
 
 DATA = (
@@ -82,6 +92,15 @@ DATA = (
         show_default="area / chip²",
         help="Windows drawn from large scenes in an epoch, of all sets together.",
     ),
+    click.option(
+        "--pixel-size",
+        type=(click.FloatRange(0, min_open=True), click.FloatRange(0, min_open=True)),
+        default=None,
+        show_default="as the images say",
+        callback=_fine_first,
+        help="Finest and coarsest pixels in meters, of images without a georeference. The model "
+        "then warns where it is given others.",
+    ),
 )
 
 
@@ -108,6 +127,7 @@ def training_set(
     """
     from scdcli.labelled import union
     from scdcli.labelled.division import lattice, share_out
+    from scdcli.labelled.pixelsizes import pixel_sizes
     from scdcli.labelled.samples import require_none
 
     often = _repeats(options["repeat"], len(datasets))
@@ -128,12 +148,15 @@ def training_set(
         require_none(problems, f"{where} cannot be trained on")
     if not by_file:
         members = union.hold_out(members, options["val_share"], options["seed"])
+    pixels = pixel_sizes(
+        (each for member in members for each in member.train), options["pixel_size"]
+    )
     samples = [each for member, n in zip(members, often, strict=True) for each in member.train * n]
     samples = share_out(samples, options["chip"], options["chips_per_epoch"])
     held_out = lattice([each for member in members for each in member.validation])
     names = [member.name for member in members]
     sets = _recorded(members, often) if len(members) > 1 or often != (1,) else None
-    return TrainingSet(names, samples, held_out, legend, bands, cover, sets)
+    return TrainingSet(names, samples, held_out, legend, bands, cover, pixels, sets)
 
 
 def describe(data: TrainingSet, where: str) -> list[str]:
@@ -143,6 +166,11 @@ def describe(data: TrainingSet, where: str) -> list[str]:
         f"{each['validation_pairs']} validation pairs."
         for name, each in (data.sets or {}).items()
     ]
+    if data.pixel_size is None:
+        lines.append(
+            "How large the pixels are on the ground is not known: the model cannot warn of images "
+            "that it was not trained for; say it with --pixel-size."
+        )
     source = data.names[0] if len(data.names) == 1 else f"{len(data.names)} sets"
     return [
         *lines,

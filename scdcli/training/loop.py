@@ -17,6 +17,7 @@ import torch
 from scdcli.checkpoint import LoadedModel, ModelHeader, date_levels, save_model
 from scdcli.errors import TrainingError
 from scdcli.labelled.chips import Chips, batches
+from scdcli.labelled.pixelsizes import widened
 from scdcli.labelled.samples import Sample
 from scdcli.legend import Legend
 from scdcli.networks import NetworkSettings
@@ -63,6 +64,7 @@ def train(
     half: bool = False,
     start: LoadedModel | None = None,
     data: str = "",
+    pixel_size: tuple[float, float] | None = None,
     sets: dict[str, Any] | None = None,
 ) -> Iterator[StepDone | EpochLog]:
     """Train and write the run's folder; yields every step and every finished epoch.
@@ -79,6 +81,7 @@ def train(
         start: A model whose weights to start from: of the same network, or of the one it revises.
         half: Store the model files in 16 bits.
         data: What the data is, for the model's header.
+        pixel_size: Finest and coarsest ground resolution of the images, in meters.
         sets: What each of several sets gives; a resumed run has to have the same.
 
     Raises:
@@ -125,6 +128,7 @@ def train(
         network=network,
         legend=legend,
         normalization=settings.normalization,
+        pixel_size=widened(pixel_size, settings.augmentation.scale),
         chip=settings.augmentation.chip,
         # Where nothing changed, a network over from-to types learns no class.
         land_cover=settings.cover and trainer.model.output != "types",
