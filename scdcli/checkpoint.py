@@ -22,11 +22,13 @@ from scdcli.legend import Legend
 from scdcli.modelfit import Expected
 from scdcli.networks import NetworkSettings, build
 from scdcli.networks.model import ChangeModel
+from scdcli.rasters.normalize import Levels
 
 FORMAT = 2
 SINCE_2 = {"temperature", "normalization", "pixel_size"}  # header entries of format 2
 HEADER_KEY = "scd"
 DEFAULT_MODEL = "second"
+NORMALIZATIONS = ("none", "per-date")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class LoadedModel:
     def expected(self) -> Expected:
         """What it expects of a pair."""
         return Expected(self.name, self.header.network.bands, self.header.pixel_size)
+
+    @property
+    def levels(self) -> Levels | None:
+        """What each date of a pair is brought to before the model sees it; None for as it is."""
+        return date_levels(self.model, self.header.normalization)
 
 
 def save_model(path: Path, model: ChangeModel, header: ModelHeader, *, half: bool = False) -> None:
@@ -106,6 +113,32 @@ def load_model(name: str, device: torch.device | None = None) -> LoadedModel:
         ) from error
     known = name if bundled_models().get(name) == path else path.name
     return LoadedModel(known, model.eval(), header, digest)
+
+
+def date_levels(model: ChangeModel, normalization: str) -> Levels | None:
+    """What each date of a pair is brought to before a model sees it; None for as it is.
+
+    Args:
+        model: Its mean and spread.
+        normalization: One of `NORMALIZATIONS`.
+
+    Raises:
+        UnknownName: It is none of them.
+    """
+    require_normalization(normalization)
+    if normalization == "none":
+        return None
+    return Levels(tuple(model.mean.tolist()), tuple(model.std.tolist()))
+
+
+def require_normalization(name: str) -> None:
+    """Refuse a name that is not in `NORMALIZATIONS`.
+
+    Raises:
+        UnknownName: It is not.
+    """
+    if name not in NORMALIZATIONS:
+        raise UnknownName("normalization", name, NORMALIZATIONS)
 
 
 def find_model(name: str) -> Path:

@@ -92,11 +92,17 @@ def require_bands(loaded: LoadedModel, pair: Pair) -> None:
     """Refuse a pair the model cannot read.
 
     Raises:
-        ModelError: The model was trained on another number of bands.
+        ModelError: The model was trained on another number of bands, or on dates brought to levels
+            that these are not brought to.
     """
     problem = wrong_bands(loaded.expected, pair)
     if problem:
         raise ModelError(problem)
+    if pair.levels != loaded.levels:
+        raise ModelError(
+            f"the model {loaded.name} wants each date brought to {loaded.levels}, and the pair has "
+            f"{pair.levels}; open it with PairSettings(levels=...) of the model."
+        )
 
 
 def predict_windows(

@@ -52,10 +52,9 @@ def predict_pair(
     """
     from scdcli.prediction import write_prediction
 
-    bands = predictor.loaded.header.network.bands
     with (
         _telling_what_is_kept(out, terminal),
-        open_given_pair(before, after, options, terminal, bands) as pair,
+        open_given_pair(before, after, options, terminal, predictor.loaded) as pair,
         terminal.progress("predicting, %", 100) as bar,
     ):
         summary = write_prediction(

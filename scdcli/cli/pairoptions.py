@@ -12,6 +12,7 @@ from scdcli.cli.placeoptions import place_options, placed, recorded_place
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from scdcli.checkpoint import LoadedModel
     from scdcli.rasters.pair import Pair
     from scdcli.rasters.pairing import PairSettings
 
@@ -83,15 +84,18 @@ def open_given_pair(
     after: str,
     options: dict[str, Any],
     terminal: Terminal,
-    count: int | None = None,
+    model: "LoadedModel",
 ) -> Iterator["Pair"]:
     """The pair as `pairing_options` say it is to be read; tells what was done to match the two.
 
-    Three bands, as ``count`` says the model reads, are red, green and blue of more.
+    The three bands that a model reads are red, green and blue of more.
     """
+    from dataclasses import replace
+
     from scdcli.rasters.coregister import open_registered
 
-    settings = given_settings(options, count)
+    settings = given_settings(options, model.header.network.bands)
+    settings = replace(settings, levels=model.levels)
     coregister = options["coregister"]
     with open_registered(before, after, settings, coregister=coregister) as pair:
         for note in pair.notes:

@@ -120,9 +120,10 @@ def predict_with(predictor: "Predictor", bands: tuple[int, ...] | None) -> "Pred
     from scdcli.rasters.pairing import PairSettings
 
     count = predictor.loaded.header.network.bands
+    settings = PairSettings(bands=bands, count=count, levels=predictor.loaded.levels)
 
     def predict(before: Path, after: Path) -> Iterator["PredictedWindow"]:
-        with open_pair(before, after, PairSettings(bands=bands, count=count)) as pair:
+        with open_pair(before, after, settings) as pair:
             for window, decoded, _ in predict_windows(pair, predictor):
                 yield window, decoded.from_class, decoded.to_class
 

@@ -13,6 +13,7 @@ from scdcli.labelled.dataset import other_bands, read_pair
 from scdcli.labelled.samples import Sample
 from scdcli.labelled.scenewindows import Scenes
 from scdcli.legend import Legend
+from scdcli.rasters.normalize import Levels
 
 
 class Chips(Dataset[dict[str, Tensor] | ScdError]):
@@ -29,15 +30,30 @@ class Chips(Dataset[dict[str, Tensor] | ScdError]):
         *,
         bands: int,
         cover: bool,
+        levels: Levels | None = None,
         augmentation: Augmentation | None = None,
         seed: int = 0,
     ) -> None:
-        """Without ``augmentation`` whole samples come out as they are."""
+        """Samples of a set.
+
+        Args:
+            samples: Pairs and scenes.
+            legend: Classes of the labels.
+            bands: How many every image has.
+            cover: Let labels hold the class of every pixel, where it is known.
+            levels: What each image is brought to by its mean and spread, as a whole.
+            augmentation: What is drawn; without it whole samples come out.
+            seed: What it is drawn with.
+
+        Raises:
+            ScdError: A scene cannot be read.
+        """
         self.samples = list(samples)
-        self.scenes = Scenes(samples, legend)
+        self.scenes = Scenes(samples, legend, levels)
         self.legend = legend
         self.bands = bands
         self.cover = cover
+        self.levels = levels
         self.augmentation = augmentation
         self.seed = seed
         self.epoch = 0
@@ -59,7 +75,7 @@ class Chips(Dataset[dict[str, Tensor] | ScdError]):
         if sample.windowed:
             pair = self.scenes.read(sample, self.augmentation, rng)
         else:
-            pair = read_pair(sample, self.legend, cover=self.cover)
+            pair = read_pair(sample, self.legend, cover=self.cover, levels=self.levels)
             if self.augmentation is not None:
                 pair = augment(pair, self.augmentation, rng)
         if len(pair.before) != self.bands:

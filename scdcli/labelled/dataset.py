@@ -13,16 +13,26 @@ from scdcli.labelled.augment import LabelledPair
 from scdcli.labelled.classmap import read_label
 from scdcli.labelled.samples import Sample
 from scdcli.legend import NODATA, UNCHANGED, Legend
+from scdcli.rasters.normalize import Levels, at_levels
 from scdcli.rasters.pair import open_pair
 from scdcli.rasters.pairing import PairSettings
 from scdcli.rasters.scene import open_scene, read_window, spectral_bands, valid_window
 
 
-def read_pair(sample: Sample, legend: Legend, *, cover: bool) -> LabelledPair:
-    """Images and labels of a sample; with ``cover`` the labels hold the class of every pixel.
+def read_pair(
+    sample: Sample, legend: Legend, *, cover: bool, levels: Levels | None = None
+) -> LabelledPair:
+    """Images and labels of a sample.
+
+    Args:
+        sample: The files.
+        legend: Classes of the labels.
+        cover: Let the labels hold the class of every pixel, where it is known.
+        levels: What each image is brought to by its own mean and spread where both are measured.
 
     Raises:
-        DatasetError: Sizes differ, or a label holds what the legend does not know.
+        DatasetError: Sizes differ, or a label holds what the legend does not know; or the images
+            have other bands than the levels.
     """
     (before, seen_before), (after, seen_after) = read_images(sample)
     from_change = read_label(sample.from_label, legend)
@@ -40,8 +50,12 @@ def read_pair(sample: Sample, legend: Legend, *, cover: bool) -> LabelledPair:
         )
     changed = change_map(from_change, to_change, sample.name)
     # A pixel without a measurement at either date counts nowhere.
-    unseen = ~(seen_before & seen_after)
-    unseen |= (from_change == NODATA) | (to_change == NODATA)
+    seen = seen_before & seen_after
+    if levels is not None:
+        if len(before) != len(levels.mean):
+            raise other_bands(sample.name, len(before), len(levels.mean))
+        before, after = (at_levels(image, seen, levels) for image in (before, after))
+    unseen = ~seen | (from_change == NODATA) | (to_change == NODATA)
     for label in (from_label, to_label, changed):
         label[unseen] = NODATA
     images = (torch.from_numpy(x) for x in (before, after))

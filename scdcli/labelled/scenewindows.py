@@ -13,9 +13,9 @@ from scdcli.labelled.dataset import change_map
 from scdcli.labelled.samples import Part, Sample
 from scdcli.labelled.scenelabels import Drawn, open_scene_labels, read_drawn
 from scdcli.legend import NODATA, Legend
+from scdcli.rasters.normalize import Levels
 from scdcli.rasters.pair import open_pair
 from scdcli.rasters.pairing import PairSettings
-from scdcli.rasters.stretch import Stretch
 
 # Windows without a single label are drawn again, so often at most.
 DRAWS = 8
@@ -30,8 +30,7 @@ class PreparedScene:
 
     sample: Sample
     grid: Grid
-    bands: tuple[int, ...]
-    stretch: Stretch | None
+    settings: PairSettings
     drawn: Drawn
     legend: Legend
 
@@ -43,9 +42,8 @@ class PreparedScene:
         """
         sample = self.sample
         window = Window(part.left, part.top, part.width, part.height)
-        settings = PairSettings(bands=self.bands, stretch=self.stretch)
         with (
-            open_pair(sample.before, sample.after, settings) as pair,
+            open_pair(sample.before, sample.after, self.settings) as pair,
             open_scene_labels(sample, self.grid, self.legend, self.drawn) as read_classes,
         ):
             before, after, valid = pair.read(window)
@@ -63,14 +61,21 @@ class PreparedScene:
 class Scenes:
     """The scenes of a set, each prepared once, whatever parts of them are asked for."""
 
-    def __init__(self, samples: Sequence[Sample], legend: Legend) -> None:
+    def __init__(
+        self, samples: Sequence[Sample], legend: Legend, levels: Levels | None = None
+    ) -> None:
         """Open every scene once; samples that are no scenes are passed over.
+
+        Args:
+            samples: Scenes, and perhaps others.
+            legend: Classes of the labels.
+            levels: What each image of a scene is brought to by its mean and spread as a whole.
 
         Raises:
             ScdError: Files cannot be read, or do not fit each other.
         """
         wholes = dict.fromkeys(_whole(sample) for sample in samples if sample.windowed)
-        self._prepared = {whole: prepare(whole, legend) for whole in wholes}
+        self._prepared = {whole: prepare(whole, legend, levels) for whole in wholes}
 
     def read(
         self, sample: Sample, augmentation: Augmentation | None, rng: np.random.Generator
@@ -95,15 +100,19 @@ class Scenes:
         return augment(pair, replace(augmentation, scale=(factor, factor)), rng)
 
 
-def prepare(sample: Sample, legend: Legend) -> PreparedScene:
+def prepare(sample: Sample, legend: Legend, levels: Levels | None = None) -> PreparedScene:
     """A scene made ready for reading windows.
 
     Raises:
         ScdError: Its files cannot be read, or do not fit each other.
     """
-    with open_pair(sample.before, sample.after, PairSettings(bands=sample.bands)) as pair:
+    settings = PairSettings(bands=sample.bands, levels=levels)
+    with open_pair(sample.before, sample.after, settings) as pair:
         drawn = read_drawn(sample, pair.grid, legend)
-        return PreparedScene(sample, pair.grid, pair.bands, pair.stretch, drawn, legend)
+        known = replace(
+            settings, bands=pair.bands, stretch=pair.stretch, normalization=pair.normalization
+        )
+        return PreparedScene(sample, pair.grid, known, drawn, legend)
 
 
 def _whole(sample: Sample) -> Sample:

@@ -110,7 +110,9 @@ def _register(
 ) -> tuple[Registration, PairSettings]:
     """Try to move AFTER; returns what came of it, and the settings to open the pair with."""
     names = _names(before, after)
-    with open_pair(before, after, settings) as pair:
+    # The values as they are: what normalizes them is found where AFTER is read in the end.
+    plain = replace(settings, levels=None, normalization=None)
+    with open_pair(before, after, plain) as pair:
         found = estimate_shift(pair)
     reason = _reason_to_stay(found, names)
     if found is None or reason is not None:
@@ -118,7 +120,9 @@ def _register(
     move = _back(found)
     # One stretch for both openings: the values must not change with the place.
     moving = replace(settings, shift=_sum(settings.shift, move), stretch=pair.stretch)
-    with open_pair(before, after, moving) as moved:
+    with open_pair(
+        before, after, replace(plain, shift=moving.shift, stretch=pair.stretch)
+    ) as moved:
         remaining = estimate_shift(moved)
     if remaining is None or remaining.size >= found.size:
         left = "cannot be told" if remaining is None else f"is {remaining}"

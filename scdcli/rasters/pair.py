@@ -20,6 +20,8 @@ from scdcli.rasters.crop import crop_to_bounds
 from scdcli.rasters.doubts import doubts
 from scdcli.rasters.interest import Interest, area_of_interest
 from scdcli.rasters.meridian import on_one_turn
+from scdcli.rasters.normalization import Normalization, find_normalization
+from scdcli.rasters.normalize import Levels
 from scdcli.rasters.pairing import DEFAULTS, PairSettings
 from scdcli.rasters.pairrecord import Matched, notes, provenance
 from scdcli.rasters.placing import place_scene, read_crs
@@ -44,6 +46,7 @@ class Pair:
         share: Share of the grid that AFTER covers, 0 to 1.
         stretch: What maps values to 0..255; None where uint8 is used as it is.
         interest: The area outside of which nothing is read; None for all of the grid.
+        normalization: What maps values after the stretch; None where nothing does.
     """
 
     grid: Grid
@@ -57,11 +60,17 @@ class Pair:
     interest: Interest | None
     read_before: Reader
     read_after: Reader
+    normalization: Normalization | None = None
 
     @property
     def count(self) -> int:
         """Number of bands C."""
         return len(self.bands)
+
+    @property
+    def levels(self) -> Levels | None:
+        """What each date is brought to; None where it is not."""
+        return self.normalization.levels if self.normalization else None
 
     def read(
         self, window: Window
@@ -69,8 +78,9 @@ class Pair:
         """Both dates of one window that lies inside the grid.
 
         Returns:
-            Before and after, (C, h, w) float32 in 0..255, and where both hold measurements,
-            (h, w) bool, false outside the area of interest; pixels not valid are 0 in both.
+            Before and after, (C, h, w) float32 in 0..255 or as the normalization has it, and where
+            both hold measurements, (h, w) bool, false outside the area of interest; pixels not
+            valid are 0 in both.
 
         Raises:
             InputError: A file cannot be read there.
@@ -84,6 +94,8 @@ class Pair:
         valid = valid if inside is None else valid & inside
         if self.stretch is not None:
             before, after = self.stretch.apply(before), self.stretch.apply(after)
+        if self.normalization is not None:
+            before, after = self.normalization.apply(before, after)
         before[:, ~valid] = 0
         after[:, ~valid] = 0
         return before, after, valid
@@ -115,7 +127,7 @@ def open_pair(
         )
         matched = _match(first, second, settings)
         read_before, read_after = _open_readers(matched, stack)
-        yield Pair(
+        pair = Pair(
             grid=matched.grid,
             bands=matched.bands.before,
             after_bands=matched.bands.after,
@@ -128,6 +140,7 @@ def open_pair(
             read_before=read_before,
             read_after=read_after,
         )
+        yield _normalized(pair, settings)
 
 
 def _open_readers(pair: Matched, stack: ExitStack) -> tuple[Reader, Reader]:
@@ -143,6 +156,24 @@ def _open_readers(pair: Matched, stack: ExitStack) -> tuple[Reader, Reader]:
         return read_before, stack.enter_context(view)
     return read_before, scene_reader(
         second.dataset, pair.bands.after, second.path, alignment.offset
+    )
+
+
+def _normalized(pair: Pair, settings: PairSettings) -> Pair:
+    """The pair with its values normalized, as the settings want it."""
+    levels = (
+        settings.levels if settings.levels and len(settings.levels.mean) == pair.count else None
+    )
+    if levels is None:
+        return pair
+    found = settings.normalization or find_normalization(
+        pair.read, pair.grid.shape, pair.count, levels
+    )
+    return replace(
+        pair,
+        normalization=found,
+        notes=(*pair.notes, *found.notes),
+        provenance=pair.provenance | {"normalization": found.record},
     )
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from scdcli.rasters.bands import BandNames
 from scdcli.rasters.crop import Bounds
+from scdcli.rasters.normalization import Normalization
+from scdcli.rasters.normalize import Levels
 from scdcli.rasters.stretch import Stretch
 
 MOST_PIXELS = 40_000_000_000
@@ -21,6 +23,9 @@ class PairSettings:
         scale: Values that become 0 and 255; by default uint8 is used as it is, and other types get
             the 2 to 98 % range of both dates together.
         stretch: The stretch found when the same pair was opened before, to save finding it.
+        levels: Mean and spread per band that each date is brought to by its own, for a model that
+            wants it; not where the pair has another number of bands.
+        normalization: What was found when the same pair was opened before.
         strict: Refuse two scenes that do not lie on exactly the same grid.
         allow_vrt: Also open VRT files.
         shift: (rows, cols) of the BEFORE grid, down and right, by which AFTER is moved before it
@@ -37,6 +42,8 @@ class PairSettings:
     count: int | None = None
     scale: tuple[float, float] | None = None
     stretch: Stretch | None = None
+    levels: Levels | None = None
+    normalization: Normalization | None = None
     strict: bool = False
     allow_vrt: bool = False
     shift: tuple[float, float] = (0.0, 0.0)

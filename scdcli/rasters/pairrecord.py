@@ -167,6 +167,7 @@ def provenance(pair: Matched) -> dict[str, Any]:
         "assumed_crs": crs_name(assumed[0].grid.crs) if assumed else None,
         "bounds": list(settings.bounds) if settings.bounds else None,
         "aoi": pair.interest.record if pair.interest else None,
+        "normalization": None,
         "stretch": None if stretch is None else {"low": stretch.low, "high": stretch.high},
     }
 

@@ -13,6 +13,7 @@ from scdcli.legend import Legend
 from scdcli.networks.losses import ClassWeights, change_loss
 from scdcli.networks.model import ChangeModel
 from scdcli.networks.outputs import in_float, probabilities
+from scdcli.rasters.normalize import Levels
 from scdcli.scoring.counting import JointCounts, count_joint
 from scdcli.scoring.metrics import ChangeScores, scores
 from scdcli.training.trainer import Hardware
@@ -32,15 +33,17 @@ def validate(
     legend: Legend,
     hardware: Hardware,
     weights: ClassWeights | None = None,
+    levels: Levels | None = None,
 ) -> Validation | None:
     """Loss and scores over whole pairs at τ = 0.5, one pair at a time; None without pairs.
 
-    Processes share the pairs; the result is that of one, to the bit.
+    With ``levels`` each image is brought to them. Processes share the pairs; the result is that of
+    one, to the bit.
     """
     if not samples:
         return None
     ranks = hardware.ranks
-    chips = Chips(samples, legend, bands=len(model.mean), cover=False)
+    chips = Chips(samples, legend, bands=len(model.mean), cover=False, levels=levels)
     with ranks.together():
         part = _validate_part(model, chips, hardware, weights)
     parts = ranks.gather(part)
