@@ -1,7 +1,7 @@
 """From probabilities to classes, for each kind of output that a network can have.
 
-Every kind gives a probability of change, and a pixel is changed where it reaches the threshold τ.
-At τ = 0.5 that is each method's own rule.
+Every kind gives a probability of change. The model's temperature T calibrates it, and a pixel is
+changed where it then reaches the threshold τ. At τ = 0.5 that is each method's own rule, at any T.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from scdcli.legend import NODATA, UNCHANGED
 
@@ -42,6 +43,18 @@ class Reading(NamedTuple):
     before_cover: Classes  # whether changed or not
     after_cover: Classes
 
+    def at(self, threshold: float) -> Decoded:
+        """The class maps at a threshold τ in [0, 1]."""
+        changed = self.change >= threshold
+        unchanged = np.uint8(UNCHANGED)
+        return Decoded(
+            np.where(changed, self.from_class, unchanged),
+            np.where(changed, self.to_class, unchanged),
+            np.rint(self.change * 100).astype(np.uint8),
+            self.before_cover,
+            self.after_cover,
+        )
+
 
 class Readout(NamedTuple):
     """How the probabilities of one kind of output are read."""
@@ -50,33 +63,51 @@ class Readout(NamedTuple):
     read: Callable[[Floats, int], Reading]  # (channels, H, W) and K
 
 
-def decode(probabilities: Floats, output: str, classes: int, *, threshold: float) -> Decoded:
+def decode(
+    probabilities: Floats,
+    output: str,
+    classes: int,
+    *,
+    threshold: float,
+    temperature: float = 1.0,
+) -> Decoded:
     """Changed where the change probability reaches the threshold; then the classes (Eq. 1, 12).
 
     Args:
         probabilities: (P, H, W), as `scdcli.networks.outputs.probabilities` stacks them.
         output: Kind of output, a key of `READOUTS`.
         classes: K.
-        threshold: τ in [0, 1].
+        threshold: τ in [0, 1], of the calibrated probability.
+        temperature: T, above 0.
     """
     found = [
-        _decode_rows(probabilities[:, top : top + ROWS], output, classes, threshold)
-        for top in range(0, probabilities.shape[1], ROWS)
+        read(rows, output, classes, temperature=temperature).at(threshold)
+        for rows in _in_rows(probabilities)
     ]
     return Decoded(*(np.concatenate(rows) for rows in zip(*found, strict=True)))
 
 
-def _decode_rows(probabilities: Floats, output: str, classes: int, threshold: float) -> Decoded:
-    found = READOUTS[output].read(probabilities, classes)
-    changed = found.change >= threshold
-    unchanged = np.uint8(UNCHANGED)
-    return Decoded(
-        np.where(changed, found.from_class, unchanged),
-        np.where(changed, found.to_class, unchanged),
-        np.rint(found.change * 100).astype(np.uint8),
-        found.before_cover,
-        found.after_cover,
-    )
+def read(probabilities: Floats, output: str, classes: int, *, temperature: float = 1.0) -> Reading:
+    """What the network says of each pixel, whatever the threshold; as for `decode`."""
+    found = [READOUTS[output].read(rows, classes) for rows in _in_rows(probabilities)]
+    change, *maps = (np.concatenate(rows) for rows in zip(*found, strict=True))
+    return Reading(calibrated(change, temperature), *maps)
+
+
+def calibrated(change: Floats, temperature: float) -> Floats:
+    """sigmoid(logit(p) / T) of a probability p: 0, 0.5 and 1 stay, and so do the sides of 0.5.
+
+    At T = 1 it is p, to the bit.
+    """
+    if temperature == 1:
+        return change
+    found: Floats = expit(logit(change.astype(np.float64)) / temperature).astype(np.float32)
+    # Rounding must not carry what is just below one half over it.
+    return np.where(change < 0.5, np.minimum(found, BELOW_HALF), found)
+
+
+def _in_rows(probabilities: Floats) -> list[Floats]:
+    return [probabilities[:, top : top + ROWS] for top in range(0, probabilities.shape[1], ROWS)]
 
 
 def _read_branches(probabilities: Floats, classes: int) -> Reading:

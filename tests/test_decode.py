@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from scdcli import decode as decoding
-from scdcli.decode import READOUTS, decode
+from scdcli.decode import BELOW_HALF, READOUTS, calibrated, decode
 from scdcli.legend import NODATA
 
 KINDS = sorted(READOUTS)
@@ -130,3 +130,42 @@ def test_a_tall_core_takes_little_memory_beside_its_probabilities(output):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < p.nbytes
+
+
+ENDS = np.array([0, 1e-30, 1e-7, 0.2, BELOW_HALF, 0.5, np.nextafter(0.5, 1), 1], np.float32)
+
+
+@given(temperature=st.floats(0.05, 20))
+def test_a_temperature_keeps_the_ends_the_middle_the_order_and_the_sides(temperature):
+    found = calibrated(ENDS, temperature)
+    assert found.dtype == np.float32
+    assert (found[[0, 5, 7]] == (0, 0.5, 1)).all()
+    assert (np.diff(found) >= 0).all()
+    assert ((found >= 0.5) == (ENDS >= 0.5)).all()
+
+
+def test_a_temperature_divides_the_logit():
+    p = np.linspace(0.01, 0.99, 50, dtype=np.float32)
+    logit = np.log(p / (1 - p))
+    np.testing.assert_allclose(calibrated(p, 2.5), 1 / (1 + np.exp(-logit / 2.5)), rtol=1e-5)
+    assert calibrated(p, 1.0) is p
+
+
+@pytest.mark.parametrize("output", KINDS)
+@given(temperature=st.floats(0.05, 20))
+def test_at_one_half_a_temperature_changes_the_probability_only(output, temperature):
+    p = draw(output, 3, size=(6, 7))
+    cold = decode(p, output, 3, threshold=0.5)
+    found = decode(p, output, 3, threshold=0.5, temperature=temperature)
+    assert all((a == b).all() for a, b in zip(found, cold, strict=True) if b is not cold[2])
+    change = calibrated(READOUTS[output].read(p, 3).change, temperature)
+    assert (found.probability == np.rint(change * 100)).all()
+
+
+@pytest.mark.parametrize("output", KINDS)
+def test_a_threshold_is_of_the_calibrated_probability(output):
+    p = draw(output, 3)
+    found = decode(p, output, 3, threshold=0.3, temperature=2.0)
+    change = calibrated(READOUTS[output].read(p, 3).change, 2.0)
+    assert ((found.from_class > 0) == (change >= 0.3)).all()
+    assert ((found.from_class > 0) != (decode(p, output, 3, threshold=0.3).from_class > 0)).any()
