@@ -13,8 +13,8 @@ from scdcli.cli.pairoptions import given_settings, pairing_options
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from scdcli.checkpoint import LoadedModel
     from scdcli.labelled.whole import SetReport
-    from scdcli.modelfit import Expected
     from scdcli.paircheck import PairReport
 
 FOR_BOTH = {"paths", "bands", "json", "quiet", "verbose"}
@@ -78,10 +78,16 @@ def _check_pair(before: str, after: str, options: dict[str, Any]) -> "PairReport
     from scdcli.cli.pairtable import show_pair
     from scdcli.paircheck import MODEL_BANDS, check_pair
 
-    expected = _expected(options["model"])
-    settings = replace(given_settings(options), count=expected.bands if expected else MODEL_BANDS)
+    model = _load(options["model"])
+    settings = given_settings(options, model)
+    if model is None:
+        settings = replace(settings, count=MODEL_BANDS)
     report = check_pair(
-        before, after, settings, coregister=options["coregister"], expected=expected
+        before,
+        after,
+        settings,
+        coregister=options["coregister"],
+        expected=model and model.expected,
     )
     if options["json"]:
         click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
@@ -90,12 +96,12 @@ def _check_pair(before: str, after: str, options: dict[str, Any]) -> "PairReport
     return report
 
 
-def _expected(model: str | None) -> "Expected | None":
+def _load(model: str | None) -> "LoadedModel | None":
     if model is None:
         return None
     from scdcli.checkpoint import load_model  # imports torch, which nothing else here needs
 
-    return load_model(model).expected
+    return load_model(model)
 
 
 def _check_set(dataset: Path, options: dict[str, Any], terminal: Terminal) -> "SetReport":
