@@ -81,7 +81,7 @@ def label_sources(
     """What composes pairs of labelled images; None where the drawn world is asked for."""
     folders, keys = options["folders"], options["keys"]
     if not folders:
-        given = [name for name, value in options.items() if value and name != "folders"]
+        given = [name for name, value in options.items() if value not in (None, ())]
         if given:
             option = {"keys": "source"}.get(given[0], given[0].replace("_", "-"))
             raise click.UsageError(f"--{option} is for pairs made from labels; add --from-labels.")

@@ -70,7 +70,7 @@ class Blocks(Sequence[LabelledImage]):
         """A block's image, land cover and measured pixels.
 
         Raises:
-            DatasetError: Image and label differ in size, or a label holds what nobody explained.
+            DatasetError: A label holds what nobody explained.
             InputError: A file cannot be read.
         """
         if index not in self._kept:
@@ -89,7 +89,7 @@ def find_blocks(source: Source) -> list[Block]:
     """The blocks of all images of a folder, or of the folders in it, in order of their names.
 
     Raises:
-        DatasetError: The folder holds no images with labels, or an image has none.
+        DatasetError: The folder holds no images with labels, or an image has none of its size.
     """
     folders = [source.folder, *sorted(p for p in source.folder.iterdir() if p.is_dir())]
     blocks = [
@@ -119,11 +119,6 @@ def read_block(block: Block, legend: Legend) -> LabelledImage:
         image = read_window(dataset, block.window, bands[:3], block.image)
         seen = valid_window(dataset, block.window, block.image)
     cover = _cover(block, legend)
-    if cover.shape != seen.shape:
-        raise DatasetError(
-            f"{block.label} has {_pixels(cover.shape)} and {block.image} {_pixels(seen.shape)}; "
-            "make them equal."
-        )
     seen &= cover != UNSEEN
     cover[~seen] = NODATA
     return LabelledImage(str(block.image), image, cover, seen, block.pixel_size)
@@ -170,8 +165,13 @@ def _is_image(file: Path) -> bool:
 
 
 def _blocks(image: Path, label: Path, key: SourceKey | None) -> Iterator[Block]:
-    with open_scene(image) as dataset:
+    with open_scene(image) as dataset, open_scene(label) as other:
         grid = scene_grid(dataset, image)
+        if grid.shape != other.shape:
+            raise DatasetError(
+                f"{label} has {_pixels(other.shape)} and {image} {_pixels(grid.shape)}; make them "
+                "equal."
+            )
         pixel = central_pixel(grid)
     # The key speaks first: it is what the user says of this set.
     pixel_size = (
