@@ -79,9 +79,8 @@ def _check_pair(before: str, after: str, options: dict[str, Any]) -> "PairReport
     from scdcli.paircheck import MODEL_BANDS, check_pair
 
     model = _load(options["model"])
-    settings = given_settings(options, model)
-    if model is None:
-        settings = replace(settings, count=MODEL_BANDS)
+    settings = given_settings(options, model.expected.bands if model else MODEL_BANDS)
+    settings = replace(settings, levels=model and model.levels)
     report = check_pair(
         before,
         after,

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import rasterio
 from scenes import noise, write_scene
 from standins import loaded, tiny_model
 from test_shift import ground, off, seen
@@ -175,3 +176,9 @@ def test_bands_of_the_model_named_decide(scd, here):
     assert other.exit_code == 1
     assert "the model rgb.safetensors was trained on 3 bands" in other.stdout
     assert scd("check", ".", "-m", own).exit_code == 2
+    with rasterio.open(here / "four.tif", "r+") as dataset:
+        dataset.descriptions = ("infrared", "red", "green", "blue")
+    named = scd("check", "four.tif", "four.tif", "-m", "rgb.safetensors", "--json")
+    found = json.loads(named.stdout)
+    assert found["match"]["bands"] == [2, 3, 4]
+    assert found["warnings"][0].startswith("Of 4 bands red, green and blue are used: 2, 3, 4")
