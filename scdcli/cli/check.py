@@ -80,13 +80,13 @@ def _check_pair(before: str, after: str, options: dict[str, Any]) -> "PairReport
 
     model = _load(options["model"])
     settings = given_settings(options, model.expected.bands if model else MODEL_BANDS)
-    settings = replace(settings, levels=model and model.levels)
+    settings = replace(settings, levels=model.levels if model else None)
     report = check_pair(
         before,
         after,
         settings,
         coregister=options["coregister"],
-        expected=model and model.expected,
+        expected=model.expected if model else None,
     )
     if options["json"]:
         click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
