@@ -17,8 +17,19 @@ from scdcli.networks.blocks import BLOCKS
 from scdcli.networks.fc import EarlyFusion, SiameseConcatenation, SiameseDifference
 from scdcli.networks.hrscd import Strategy1, Strategy2, Strategy3, Strategy4
 from scdcli.networks.outputs import Logits
+from scdcli.networks.trunk import Encoder
 
-__all__ = ["BLOCKS", "NETWORKS", "Logits", "NetworkSettings", "build", "initialize"]
+__all__ = [
+    "BLOCKS",
+    "FREEZABLE",
+    "NETWORKS",
+    "Logits",
+    "NetworkSettings",
+    "build",
+    "class_head",
+    "freeze",
+    "initialize",
+]
 
 # A network is called with bands, classes, blocks and width, all by keyword.
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -36,6 +47,9 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "asn-wo-pairs": partial(ASN, pairs=False),
     "asn-concat": partial(ASN, concatenate=True),  # not of the paper
 }
+
+# What of a network may be kept as it is, as the modules that do not learn.
+FREEZABLE: dict[str, tuple[type[nn.Module], ...]] = {"none": (), "encoder": (Encoder,)}
 
 
 @dataclass(frozen=True)
@@ -80,3 +94,28 @@ def initialize(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and module.bias is None:
             nn.init.kaiming_normal_(module.weight, nonlinearity="leaky_relu")
+
+
+def class_head(network: nn.Module) -> nn.Conv2d:
+    """The convolution that ends in a channel per class, or per from-to type, unchanged first."""
+    decoder = network.decoder if network.output == "types" else network.semantic_decoder
+    head = decoder.head  # type: ignore[union-attr]
+    assert isinstance(head, nn.Conv2d)
+    return head
+
+
+def freeze(network: nn.Module, what: str) -> None:
+    """Let a part of a network take no gradient, and its batch statistics stand still.
+
+    Args:
+        network: In which parts are frozen.
+        what: A name in `FREEZABLE`.
+
+    Raises:
+        UnknownName: There is no such name.
+    """
+    if what not in FREEZABLE:
+        raise UnknownName("part to freeze", what, FREEZABLE)
+    for module in network.modules():
+        if isinstance(module, FREEZABLE[what]):
+            module.requires_grad_(False)

@@ -38,6 +38,11 @@ class Encoder(nn.Module):
         )
         self.downs = nn.ModuleList(blocks.down(width, deeper) for width, deeper in pairwise(widths))
 
+    def train(self, mode: bool = True) -> "Encoder":
+        """Training mode, unless it is frozen: then its batch statistics stand still, too."""
+        learns = any(parameter.requires_grad for parameter in self.parameters())
+        return super().train(mode and learns)
+
     def forward(self, image: Tensor) -> list[Tensor]:
         """The features of every scale, for skips; the last one is the deepest."""
         features = []

@@ -77,14 +77,16 @@ def choose_bands(
     return choice
 
 
-def same_bands(first: Scene, second: Scene, bands: tuple[int, ...] | None) -> tuple[int, ...]:
+def same_bands(
+    first: Scene, second: Scene, bands: tuple[int, ...] | None, count: int | None = None
+) -> tuple[int, ...]:
     """As `choose_bands`, for what reads the same numbers of both files.
 
     Raises:
         PairError: As there, or the files have their bands in different orders.
         InputError: As there.
     """
-    choice = choose_bands(first, second, bands)
+    choice = choose_bands(first, second, bands, count=count)
     if choice.before != choice.after:
         raise PairError(
             f"{first.name} and {second.name} have their bands in different orders: "
