@@ -7,6 +7,7 @@ DATA holds single-date labelled images: `dubai/tile*/{images,masks}`, `monterey/
 
     sources/{train,val,test}   links to the images of each split; whole tiles, never parts of one
     composed/{train,val,test}  pairs that scd simulate composes from them
+    world/train                pairs of the drawn world in the same classes
     real/train                 the first half of the real pairs, labelled as unchanged
 
 The test pairs are composed once with other settings than the training pairs: less change, more
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=2000, help="training pairs")
     parser.add_argument("--val-pairs", type=int, default=60)
     parser.add_argument("--test-pairs", type=int, default=120)
+    parser.add_argument("--world-pairs", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--splits", default="train,val,test")
@@ -59,6 +61,10 @@ def main() -> None:
         options += ["--split", split, "--workers", given.workers]
         if not (given.out / "composed" / split).exists():
             scd("simulate", given.out / "composed", "--legend", "urban", *sources, *options)
+    if not (given.out / "world").exists():
+        drawn = ["--pairs", given.world_pairs, "--size", 320, "--seed", given.seed + 1]
+        workers = ["--workers", given.workers]
+        scd("simulate", given.out / "world", "--legend", "urban", *drawn, *workers)
     if not (given.out / "real").exists():
         write_real(given.data / "wv_naip", given.out / "real" / "train")
 

@@ -1,5 +1,6 @@
 """Files of the drawn world: labelled pairs in SECOND's layout, and one georeferenced demo scene."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
 from scdcli.folder import folder_at_once
+from scdcli.labelled.indexpng import write_index_png
 from scdcli.labelled.pixelsizes import RECORD, SIZE
-from scdcli.legend import NODATA, SECOND, UNCHANGED, UNCHANGED_COLOR
+from scdcli.legend import NODATA, SECOND, UNCHANGED, UNCHANGED_COLOR, URBAN, Legend
 from scdcli.pairset import (
     PairsSummary,
     Progress,
@@ -22,6 +24,7 @@ from scdcli.pairset import (
 )
 from scdcli.rasters.cog import TAGS
 from scdcli.world import WorldPair, draw_pair
+from scdcli.world.urban import in_urban_classes
 
 DEMO_SEED = 14
 DEMO_SIZE = 1600
@@ -33,17 +36,27 @@ PIXEL_SIZE = 0.5
 
 @dataclass(frozen=True)
 class World:
-    """Makes pairs of the drawn world."""
+    """Makes pairs of the drawn world, in one of `WORLD_LEGENDS`."""
 
     size: int
+    legend: Legend = SECOND
 
     def make(self, seed: Seed) -> WorldPair:
         """The pair of a seed."""
-        return draw_pair(seed, self.size, self.size)
+        return WORLD_LEGENDS[self.legend.name](draw_pair(seed, self.size, self.size))
 
     def write_map(self, path: Path, index: NDArray[np.uint8]) -> None:
-        """Write a class map in the colors of SECOND, as that set has them."""
-        write_colors(path, SECOND.encode(index))
+        """Write a class map: in the colors of SECOND, as that set has them, or as indices."""
+        if self.legend == SECOND:
+            write_colors(path, SECOND.encode(index))
+        else:
+            write_index_png(path, index, self.legend)
+
+
+WORLD_LEGENDS: dict[str, Callable[[WorldPair], WorldPair]] = {
+    SECOND.name: lambda pair: pair,
+    URBAN.name: in_urban_classes,
+}
 
 
 def write_pairs(
@@ -53,6 +66,7 @@ def write_pairs(
     size: int = PAIR_SIZE,
     seed: int = 0,
     split: str = "train",
+    legend: Legend = SECOND,
     overwrite: bool = False,
     workers: int = 1,
     progress: Progress | None = None,
@@ -68,6 +82,7 @@ def write_pairs(
         size: Height and width in pixels, at least 128; a pixel is 0.5 m.
         seed: Which set.
         split: Name of the split; another split is other pairs.
+        legend: Classes, one of `WORLD_LEGENDS`.
         overwrite: Replace the split if it exists.
         workers: Processes to draw with.
         progress: Called with (pairs done, pairs) after each.
@@ -77,12 +92,12 @@ def write_pairs(
     """
     return write_set(
         out,
-        World(size),
+        World(size, legend),
         pairs,
         size=size,
         seed=seed,
         split=split,
-        made_from={SIZE: PIXEL_SIZE},
+        made_from={SIZE: PIXEL_SIZE, "legend": legend.to_dict()},
         overwrite=overwrite,
         workers=workers,
         progress=progress,

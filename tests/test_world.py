@@ -12,6 +12,7 @@ from scdcli.world.frame import draw_frame
 from scdcli.world.layout import draw_plan
 from scdcli.world.light import lean, sunlit
 from scdcli.world.noise import value_noise
+from scdcli.world.urban import in_urban_classes
 
 BUILDING = 5
 SEEDS = range(24, 38)
@@ -137,3 +138,38 @@ def test_noise_has_no_mean_and_about_unit_spread():
     field = value_noise(np.random.default_rng(0), (400, 300), 5.0)
     assert abs(field.mean()) < 0.1
     assert 0.7 < field.std() < 1.3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_urban_classes_are_those_of_the_world_with_roads_apart(seed):
+    drawn = draw_pair(seed, 256, 256)
+    urban = in_urban_classes(drawn)
+    for cover, sealed, found in (
+        (drawn.cover1, drawn.sealed1, urban.cover1),
+        (drawn.cover2, drawn.sealed2, urban.cover2),
+    ):
+        np.testing.assert_array_equal(found == 1, cover == 1)
+        np.testing.assert_array_equal(found == 4, cover == 5)
+        np.testing.assert_array_equal(found == 5, (cover == 3) | (cover == 4))
+        np.testing.assert_array_equal(found == 255, cover == 6)
+        np.testing.assert_array_equal(found == 3, sealed & (cover == 2))
+        assert (found == 3).mean() > 0.01  # every world has streets
+        assert not (sealed & ~np.isin(cover, (1, 2))).any()
+
+
+def test_in_urban_classes_a_tree_on_a_lawn_is_no_change_and_another_building_is():
+    drawn = [draw_pair(seed, 192, 192) for seed in range(8)]
+    urban = [in_urban_classes(pair) for pair in drawn]
+    grown = rebuilt = 0
+    for first, second in zip(drawn, urban, strict=True):
+        plants = np.isin(first.from_class, (3, 4)) & np.isin(first.to_class, (3, 4))
+        assert not second.from_class[plants].any()
+        grown += int(plants.sum())
+        same = (first.from_class == 5) & (first.to_class == 5)
+        assert (second.from_class[same] == 4).all()
+        assert (second.to_class[same] == 4).all()
+        rebuilt += int(same.sum())
+        np.testing.assert_array_equal(second.from_class == 0, second.to_class == 0)
+        np.testing.assert_array_equal(second.from_class == 255, second.to_class == 255)
+    assert grown
+    assert rebuilt

@@ -33,8 +33,8 @@ OPTIONS = (
         "--legend",
         metavar="NAME|FILE",
         default=None,
-        show_default="urban",
-        help="Classes of the set made from labels: second, urban or a legend file.",
+        show_default="urban, of the drawn world second",
+        help="Classes of the set: second or urban, or for labels a legend file.",
     ),
     click.option(
         "--pixel-size",
@@ -81,7 +81,8 @@ def label_sources(
     """What composes pairs of labelled images; None where the drawn world is asked for."""
     folders, keys = options["folders"], options["keys"]
     if not folders:
-        given = [name for name, value in options.items() if value not in (None, ())]
+        own = options.keys() - {"legend"}  # which the drawn world takes too
+        given = [name for name in options if name in own and options[name] not in (None, ())]
         if given:
             option = {"keys": "source"}.get(given[0], given[0].replace("_", "-"))
             raise click.UsageError(f"--{option} is for pairs made from labels; add --from-labels.")

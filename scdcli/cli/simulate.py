@@ -1,13 +1,16 @@
 """``scd simulate``: a drawn world that changes, as a demo scene or a labelled set."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from scdcli.cli.labelsources import label_options, label_sources
 from scdcli.cli.options import overwrite_option, quiet_option, verbose_option
 from scdcli.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from scdcli.legend import Legend
 
 
 @click.command()
@@ -94,5 +97,18 @@ def simulate(
         if composed:
             write_composed(out, composed, pairs, **how, progress=bar.update)
         else:
-            write_pairs(out, pairs, size=size or PAIR_SIZE, **how, progress=bar.update)
+            how |= {"size": size or PAIR_SIZE, "legend": _world_legend(labels["legend"])}
+            write_pairs(out, pairs, **how, progress=bar.update)
     click.echo(out / split)
+
+
+def _world_legend(name: str | None) -> "Legend":
+    """The legend that the world is drawn in."""
+    from scdcli.errors import UnknownName
+    from scdcli.legend import LEGENDS
+    from scdcli.simulation import WORLD_LEGENDS
+
+    name = name or next(iter(WORLD_LEGENDS))
+    if name not in WORLD_LEGENDS:
+        raise UnknownName("legend of the drawn world", name, WORLD_LEGENDS)
+    return LEGENDS[name]

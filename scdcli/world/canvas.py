@@ -8,7 +8,7 @@ from rasterio.features import rasterize
 
 from scdcli.world.draft import ROAD, WATERWAY, Draft, Part
 from scdcli.world.frame import Points
-from scdcli.world.materials import BUILDING, GROUND, PLAYGROUND, TABLE, TREE, WATER
+from scdcli.world.materials import ASPHALT, BUILDING, GROUND, PLAYGROUND, TABLE, TREE, WATER
 from scdcli.world.noise import Field
 
 NO_TREE = -1
@@ -26,6 +26,7 @@ class Canvas:
         height: Height of the surface without cars in meters, (H, W) float32.
         cover: Class index, (H, W) uint8.
         building: Number of the building, 0 for none, (H, W) int32.
+        sealed: Where asphalt is on top, (H, W) bool.
     """
 
     part: NDArray[np.int32]
@@ -34,6 +35,7 @@ class Canvas:
     height: Field
     cover: NDArray[np.uint8]
     building: NDArray[np.int32]
+    sealed: NDArray[np.bool_]
 
 
 def draw_canvas(draft: Draft, date: int, ragged: Field) -> Canvas:
@@ -59,7 +61,9 @@ def draw_canvas(draft: Draft, date: int, ragged: Field) -> Canvas:
     cover = np.where(over, np.uint8(TREE), cover)
     building = np.where(over, np.int32(0), owners[part])
     car = np.where(cover != GROUND, np.int32(NO_CAR), _draw_cars(draft, date, shape))
-    return Canvas(part, tree, car, np.where(over, top, height), cover, building)
+    asphalt = np.array([item.material in ASPHALT for item in draft.parts])
+    sealed = asphalt[part] & ~over
+    return Canvas(part, tree, car, np.where(over, top, height), cover, building, sealed)
 
 
 def tree_rows(draft: Draft) -> NDArray[np.float64]:

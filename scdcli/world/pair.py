@@ -34,6 +34,8 @@ class WorldPair:
         cover2: Class of every pixel after, (H, W) uint8.
         from_class: Class before where it changed, 0 elsewhere, (H, W) uint8.
         to_class: Class after where it changed, 0 elsewhere, (H, W) uint8.
+        sealed1: Where asphalt was on top before, (H, W) bool.
+        sealed2: Where it is after.
     """
 
     before: NDArray[np.uint8]
@@ -42,6 +44,8 @@ class WorldPair:
     cover2: NDArray[np.uint8]
     from_class: NDArray[np.uint8]
     to_class: NDArray[np.uint8]
+    sealed1: NDArray[np.bool_]
+    sealed2: NDArray[np.bool_]
 
 
 def draw_pair(
@@ -100,6 +104,8 @@ def _labelled(
         cover2=np.ascontiguousarray(cover2),
         from_class=np.where(changed, cover1, zero),
         to_class=np.where(changed, cover2, zero),
+        sealed1=first.sealed[inner],
+        sealed2=second.sealed[inner],
     )
 
 

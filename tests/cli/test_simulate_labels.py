@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 from labelledimages import labelled_images
+
 from scdcli.labelled.layouts import find_samples
 
 MAPS = ("label1", "label2", "cover1", "cover2")
@@ -106,3 +107,15 @@ def test_classes_that_the_legend_does_not_have(scd, tmp_path, mosaic):
     result = composed(scd, tmp_path, mosaic, "--legend", "second")
     assert result.exit_code == 1
     assert "which legend 'second' does not have" in result.stderr
+
+
+def test_the_drawn_world_in_urban_classes(scd, tmp_path):
+    drawn = ("simulate", tmp_path / "set", "--pairs", 2, "--size", 128, "-q")
+    assert scd(*drawn, "--legend", "urban").exit_code == 0
+    found = json.loads(scd("check", tmp_path / "set", "--json").stdout)
+    assert found["legend"]["name"] == "urban"
+    assert found["problems"] == []
+    result = scd(*drawn, "--legend", "parcels")
+    assert result.exit_code == 1
+    assert "parcels" in result.stderr
+    assert "second, urban" in result.stderr
