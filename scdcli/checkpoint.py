@@ -3,30 +3,26 @@
 No pickle anywhere: a foreign or damaged file is an error, never code that runs.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from importlib.resources import files
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from scdcli import __version__
-from scdcli.errors import ModelError, OutputError, UnknownName
+from scdcli.errors import ModelError, UnknownName
 from scdcli.legend import Legend
 from scdcli.modelfit import Expected
 from scdcli.networks import NetworkSettings, build
 from scdcli.networks.model import ChangeModel
 from scdcli.rasters.normalize import Levels
+from scdcli.tensorfile import FORMAT, read_tensors, write_tensors
 
-FORMAT = 2
 SINCE_2 = {"temperature", "normalization", "pixel_size"}  # header entries of format 2
-HEADER_KEY = "scd"
 DEFAULT_MODEL = "second"
 NORMALIZATIONS = ("none", "per-date")
 
@@ -80,8 +76,30 @@ def save_model(path: Path, model: ChangeModel, header: ModelHeader, *, half: boo
         name: tensor.half() if half and tensor.ndim > 1 else tensor
         for name, tensor in model.state_dict().items()
     }
-    description = asdict(header) | {"legend": header.legend.to_dict(), "format": FORMAT}
-    write_tensors(path, tensors, description)
+    write_tensors(path, tensors, _described(header))
+
+
+def calibrate_model(
+    source: Path, out: Path, *, threshold: float, temperature: float, record: dict[str, Any]
+) -> None:
+    """A copy of a model file with another threshold and temperature; the tensors stay, to the bit.
+
+    Args:
+        source: The model file.
+        out: The copy; may be the same file.
+        threshold: τ, of the calibrated probability.
+        temperature: T.
+        record: What both were fitted to, for ``calibration`` in the scores.
+
+    Raises:
+        ModelError: ``source`` is no model file.
+        OutputError: ``out`` cannot be written.
+    """
+    tensors, description = read_tensors(source)
+    header = _header(source, description)
+    scores = header.scores | {"calibration": record}
+    header = replace(header, threshold=threshold, temperature=temperature, scores=scores)
+    write_tensors(out, tensors, _described(header))
 
 
 def load_model(name: str, device: torch.device | None = None) -> LoadedModel:
@@ -158,43 +176,8 @@ def bundled_models() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], description: dict[str, Any]) -> None:
-    """A safetensors file with a JSON header, written beside and renamed."""
-    partial = path.with_name(f".{path.name}.partial")
-    ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    try:
-        partial.write_bytes(save(ready, {HEADER_KEY: json.dumps(description, ensure_ascii=False)}))
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and JSON header of a file `write_tensors` wrote.
-
-    Raises:
-        ModelError: It is not such a file, or it is truncated.
-    """
-    remedy = "give a file written by scd train, or the name of a bundled model"
-    try:
-        with safe_open(path, framework="pt") as stored:
-            description = (stored.metadata() or {}).get(HEADER_KEY)
-            if description is None:
-                raise ModelError(f"{path} holds tensors but no scd header; {remedy}.")
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        header = json.loads(description)
-        if not isinstance(header, dict) or not isinstance(header.get("format"), int):
-            raise ModelError(f"{path} has a header that is not of scd; {remedy}.")
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path} is not an scd model file ({error}); {remedy}.") from error
-    if header["format"] > FORMAT:
-        raise ModelError(
-            f"{path} has model format {header['format']}, this scd {__version__} reads up to "
-            f"{FORMAT}; upgrade scd."
-        )
-    return tensors, header
+def _described(header: ModelHeader) -> dict[str, Any]:
+    return asdict(header) | {"legend": header.legend.to_dict(), "format": FORMAT}
 
 
 def _header(path: Path, description: dict[str, Any]) -> ModelHeader:
@@ -210,7 +193,14 @@ def _header(path: Path, description: dict[str, Any]) -> ModelHeader:
             f"{path} holds no usable model header ({error!r}); is it a training state instead "
             "of a model? Give best.safetensors or last.safetensors."
         ) from error
-    return ModelHeader(**known)
+    header = ModelHeader(**known)
+    if not (0 <= header.threshold <= 1 and 0 < header.temperature < inf):
+        raise ModelError(
+            f"{path} has the threshold {header.threshold} and the temperature "
+            f"{header.temperature}: one should be from 0 to 1, the other above 0; the file is "
+            "damaged, train or fetch it again."
+        )
+    return header
 
 
 def _fill(model: ChangeModel, tensors: dict[str, Tensor], path: Path) -> None:

@@ -15,13 +15,14 @@ from rasterio.windows import Window
 from torch import Tensor
 
 from scdcli.checkpoint import LoadedModel
-from scdcli.decode import READOUTS, Decoded, decode
+from scdcli.decode import READOUTS, Decoded, Reading, decode, read
 from scdcli.device import autocast
 from scdcli.errors import ModelError
 from scdcli.memory import BatchSize, is_out_of_memory
 from scdcli.modelfit import wrong_bands
 from scdcli.networks import outputs
 from scdcli.rasters.pair import Pair
+from scdcli.scenechips import Chip, mark, read_chips
 from scdcli.symmetry import TTA, View, sides
 from scdcli.tiling import Blend, Supertile, Tiling, supertiles
 
@@ -40,6 +41,7 @@ class Predictor:
     tiling: Tiling = field(default_factory=Tiling)
     batch: int = 1
     say: Callable[[str], None] = lambda sentence: None
+    threshold_from: str = "model"  # or "option", if the user gave it
     fitting: BatchSize = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,15 +63,10 @@ class Predictor:
         """What kind of output the network has."""
         return self.loaded.model.output
 
-
-@dataclass(frozen=True)
-class Chip:
-    """What both dates show in one window, filled up to the chip's size."""
-
-    window: Window
-    before: NDArray[np.float32]  # (C, chip, chip)
-    after: NDArray[np.float32]
-    valid: NDArray[np.bool_]  # (h, w) of the part inside the scene
+    @property
+    def temperature(self) -> float:
+        """What calibrates the change probability."""
+        return self.loaded.header.temperature
 
 
 def default_chip(loaded: LoadedModel) -> int:
@@ -133,17 +130,42 @@ def predict_supertile(
         InputError: An image cannot be read.
         ModelError: The network gives values that are not numbers.
     """
+    blended, valid = _blend(pair, tile, predictor)
+    decoded = decode(
+        blended,
+        predictor.output,
+        predictor.classes,
+        threshold=predictor.threshold,
+        temperature=predictor.temperature,
+    )
+    return decoded.masked(valid), valid
+
+
+def read_windows(
+    pair: Pair, predictor: Predictor
+) -> Iterator[tuple[Window, Reading, NDArray[np.bool_]]]:
+    """As `predict_windows`, but with all that the model says, whatever the threshold."""
+    require_bands(predictor.loaded, pair)
+    for tile in supertiles(pair.grid.height, pair.grid.width, predictor.tiling):
+        blended, valid = _blend(pair, tile, predictor)
+        temperature = predictor.temperature
+        found = read(blended, predictor.output, predictor.classes, temperature=temperature)
+        yield tile.core, found, valid
+
+
+def _blend(
+    pair: Pair, tile: Supertile, predictor: Predictor
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Probabilities (P, H, W) of one supertile core, and where both dates have measurements."""
     blend = Blend(
         tile.core, READOUTS[predictor.output].channels(predictor.classes), predictor.tiling
     )
     valid = np.zeros((tile.core.height, tile.core.width), dtype=bool)
-    for chip, probabilities in _predict_chips(_read_chips(pair, tile, predictor), predictor):
+    mean = predictor.loaded.model.mean.cpu().numpy()
+    for chip, probabilities in _predict_chips(read_chips(pair, tile, mean), predictor):
         blend.add(chip.window, probabilities)
-        _mark(valid, tile.core, chip)
-    decoded = decode(
-        blend.mean(), predictor.output, predictor.classes, threshold=predictor.threshold
-    )
-    return decoded.masked(valid), valid
+        mark(valid, tile.core, chip)
+    return blend.mean(), valid
 
 
 @torch.inference_mode()
@@ -169,21 +191,6 @@ def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor
         total = seen if total is None else total + seen
     assert total is not None
     return total / len(predictor.views)
-
-
-def _read_chips(pair: Pair, tile: Supertile, predictor: Predictor) -> Iterator[Chip]:
-    mean = predictor.loaded.model.mean.cpu().numpy()[:, None]
-    for window in tile.chips:
-        height = min(window.height, pair.grid.height - window.row_off)
-        width = min(window.width, pair.grid.width - window.col_off)
-        inside = Window(window.col_off, window.row_off, width, height)
-        before, after, valid = pair.read(inside)
-        before[:, ~valid] = mean
-        after[:, ~valid] = mean
-        # Mirrored, not zero: an edge the network never saw would look like a change of cover.
-        pad = ((0, 0), (0, window.height - height), (0, window.width - width))
-        before, after = (np.pad(x, pad, mode="symmetric") for x in (before, after))
-        yield Chip(window, before, after, valid)
 
 
 def _predict_chips(
@@ -241,12 +248,3 @@ def _resize(x: Tensor, side: int) -> Tensor:
     if x.shape[-1] == side:
         return x
     return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
-
-
-def _mark(valid: NDArray[np.bool_], core: Window, chip: Chip) -> None:
-    top, left = chip.window.row_off - core.row_off, chip.window.col_off - core.col_off
-    height, width = chip.valid.shape
-    rows = slice(max(top, 0), max(top + height, 0))
-    cols = slice(max(left, 0), max(left + width, 0))
-    part = valid[rows, cols]
-    part[:] = chip.valid[max(-top, 0) :, max(-left, 0) :][: part.shape[0], : part.shape[1]]

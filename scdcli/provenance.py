@@ -41,6 +41,8 @@ def describe_run(predictor: Predictor) -> dict[str, Any]:
     """How the model was run, JSON-ready."""
     return {
         "threshold": predictor.threshold,
+        "threshold_from": predictor.threshold_from,
+        "temperature": predictor.temperature,
         "tta": predictor.tta,
         "chip": predictor.tiling.chip,
         "overlap": predictor.tiling.overlap,

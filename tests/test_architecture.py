@@ -21,8 +21,9 @@ LAYERS = (
     "scdcli errors coding legend grid",
     "clock folder journal interruption naming pairlist symmetry distributed device memory tiling "
     "baselines decode rasters changes world synthesis networks",
-    "labelled checkpoint pyramidmaps modelfit",
-    "inference provenance prediction training scoring pairset simulation composition paircheck",
+    "labelled checkpoint tensorfile pyramidmaps modelfit",
+    "inference scenechips provenance prediction training scoring pairset simulation composition "
+    "paircheck",
     "cli __main__",
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names.split()}

@@ -8,17 +8,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from scdcli.checkpoint import (
-    HEADER_KEY,
     ModelHeader,
     bundled_models,
     load_model,
-    read_tensors,
     save_model,
 )
 from scdcli.errors import ModelError, OutputError, UnknownName
 from scdcli.legend import SECOND
 from scdcli.networks import NetworkSettings, build
 from scdcli.networks.model import ChangeModel
+from scdcli.tensorfile import HEADER_KEY, read_tensors
 
 SETTINGS = NetworkSettings(width=0.125)
 HEADER = ModelHeader(SETTINGS, SECOND, threshold=0.4, training={"seed": 3}, scores={"miou": 0.5})

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from scdcli.checkpoint import load_model, read_tensors
+from scdcli.checkpoint import load_model
 from scdcli.errors import ModelError, OutputError, TrainingError, UnknownName
 from scdcli.labelled.augment import Augmentation
 from scdcli.labelled.layouts import second_samples
 from scdcli.legend import SECOND
 from scdcli.networks import NetworkSettings
+from scdcli.tensorfile import read_tensors
 from scdcli.training import loop, optimization
 from scdcli.training.averaging import WeightAverage
 from scdcli.training.runfolder import EpochLog

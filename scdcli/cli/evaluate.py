@@ -25,6 +25,7 @@ from scdcli.cli.options import (
 )
 from scdcli.cli.scorereport import show_scores
 from scdcli.cli.scoring import Scoring
+from scdcli.cli.sweeping import find_sweeping, sweep_options
 from scdcli.cli.systems import find_systems, shared_legend
 from scdcli.cli.terminal import Terminal
 
@@ -95,6 +96,7 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
     "differences to the first system.",
 )
 @seed_option
+@sweep_options
 @_file_option("--panels", "DIR", "Draw images, truth and predictions of some pairs side by side.")
 @click.option(
     "--panel-pairs",
@@ -135,16 +137,19 @@ def evaluate(
     given = find_legend(options["legend"]) if options["legend"] else None
     labels = find_truth(truth)
     systems = find_systems(model, pred, options, labels)
+    sweeping = find_sweeping(model, systems, options)
     for side in (labels, *(system.maps for system in systems)):
         if side and side.note:
             terminal.note(side.note)
     legend = shared_legend(systems, labels, given)
     panels = _choose_panels(labels, legend, len(systems), options)
-    scoring = Scoring(labels, legend, given is not None, panels, terminal)
+    scoring = Scoring(labels, legend, given is not None, panels, terminal, sweeping)
     runs = scoring.score(systems)
     resamples = options["bootstrap"]
     resampled = bootstrap(runs, resamples, options["seed"]) if resamples else None
     _report(str(truth), runs, resampled, options)
+    if sweeping:
+        sweeping.write(terminal)
     if panels:
         _draw(panels, options, terminal)
 

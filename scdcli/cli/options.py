@@ -77,12 +77,26 @@ workers_option = click.option(
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, help="Random seed.")
 
 
+def _threshold(ctx: click.Context, param: click.Parameter, text: str) -> float | None:
+    """A number, None for auto."""
+    if text == "auto":
+        return None
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 1:
+        raise click.BadParameter(f"{text!r} is neither auto nor a number from 0 to 1.")
+    return found
+
+
 threshold_option = click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
-    default=None,
-    show_default="the model's",
-    help="Change probability from which a pixel counts as changed.",
+    callback=_threshold,
+    metavar="auto|FLOAT",
+    default="auto",
+    help="Change probability from which a pixel counts as changed, 0 to 1; auto is the threshold "
+    "in the model file.",
 )
 chip_option = click.option(
     "--chip",

@@ -34,5 +34,6 @@ def make_predictor(options: dict[str, Any], terminal: Terminal) -> "Predictor":
             chip, default_overlap(chip) if overlap is None else overlap, default_supertile(loaded)
         ),
         batch=options["batch"] or (8 if gpu else 1),
+        threshold_from="model" if threshold is None else "option",
         say=terminal.note,
     )

@@ -3,17 +3,25 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from scdcli.cli.sweeping import Sweeping
 from scdcli.cli.systems import System
 from scdcli.cli.terminal import Bar, Terminal
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from rasterio.windows import Window
+
+    from scdcli.decode import Decoded
     from scdcli.inference import Predictor
     from scdcli.labelled.labelsets import LabelSet
     from scdcli.legend import Legend
+    from scdcli.rasters.pair import Pair
     from scdcli.scoring.comparison import Run
     from scdcli.scoring.evaluation import PairCounts
+    from scdcli.scoring.fitting import Tally
     from scdcli.scoring.mappairs import PairOfMaps, PredictedWindow, PredictPair
     from scdcli.scoring.panels import Panels
 
@@ -28,6 +36,7 @@ class Scoring:
         overrule: Whether it also holds for files that carry another one of its length.
         panels: Keeps what it draws of the maps as they pass by.
         terminal: Notes and progress.
+        sweeping: Gathers what models say at all thresholds; None if nobody asks for it.
     """
 
     truth: "LabelSet"
@@ -35,6 +44,7 @@ class Scoring:
     overrule: bool
     panels: "Panels | None"
     terminal: Terminal
+    sweeping: Sweeping | None = None
 
     def score(self, systems: Sequence[System]) -> list["Run"]:
         """The scores of every system, in order; all with one K."""
@@ -56,7 +66,7 @@ class Scoring:
                 system.name,
                 system.tta,
                 evaluate(parts[title], self.legend, classes),
-                system.describe(),
+                system.describe() | self._swept(title, system),
             )
             for title, system in titled.items()
         ]
@@ -86,10 +96,16 @@ class Scoring:
             return pairs_of_files(self.truth, system.maps, self.legend, overrule=self.overrule)
         assert system.predictor is not None
         assert self.legend is not None
-        predict = predict_with(system.predictor, system.bands)
+        classes = system.predictor.classes
+        said = self.sweeping.tally(title, classes) if self.sweeping else None
+        predict = predict_with(system.predictor, system.bands, said)
         if self.panels:
             predict = self.panels.watch(title, predict)
-        return pairs_of_predictor(self.truth, predict, self.legend, overrule=self.overrule)
+        pairs = pairs_of_predictor(self.truth, predict, self.legend, overrule=self.overrule)
+        return map(said.watch, pairs) if said else pairs
+
+    def _swept(self, title: str, system: System) -> dict[str, Any]:
+        return self.sweeping.describe(title, system) if self.sweeping else {}
 
     def _note_choices(self, runs: Sequence["Run"], titles: Sequence[str]) -> None:
         found = runs[0].found
@@ -113,8 +129,10 @@ class Scoring:
             )
 
 
-def predict_with(predictor: "Predictor", bands: tuple[int, ...] | None) -> "PredictPair":
-    """What predicts a pair, for `pairs_of_predictor`."""
+def predict_with(
+    predictor: "Predictor", bands: tuple[int, ...] | None, said: "Tally | None" = None
+) -> "PredictPair":
+    """What predicts a pair, for `pairs_of_predictor`; the tally sees its probabilities."""
     from scdcli.inference import predict_windows
     from scdcli.rasters.pair import open_pair
     from scdcli.rasters.pairing import PairSettings
@@ -124,10 +142,22 @@ def predict_with(predictor: "Predictor", bands: tuple[int, ...] | None) -> "Pred
 
     def predict(before: Path, after: Path) -> Iterator["PredictedWindow"]:
         with open_pair(before, after, settings) as pair:
-            for window, decoded, _ in predict_windows(pair, predictor):
+            found = _watched(pair, predictor, said) if said else predict_windows(pair, predictor)
+            for window, decoded, _ in found:
                 yield window, decoded.from_class, decoded.to_class
 
     return predict
+
+
+def _watched(
+    pair: "Pair", predictor: "Predictor", said: "Tally"
+) -> "Iterator[tuple[Window, Decoded, NDArray[np.bool_]]]":
+    """As `predict_windows`; the tally sees every window once its labels have been read."""
+    from scdcli.inference import read_windows
+
+    for window, reading, valid in read_windows(pair, predictor):
+        yield window, reading.at(predictor.threshold).masked(valid), valid
+        said.see(reading, valid)
 
 
 def _shown(pairs: Iterator["PairOfMaps"], total: int, bar: Bar) -> Iterator["PairOfMaps"]:

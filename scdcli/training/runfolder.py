@@ -17,8 +17,8 @@ import matplotlib
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from scdcli.checkpoint import FORMAT, read_tensors, write_tensors
 from scdcli.errors import OutputError, TrainingError
+from scdcli.tensorfile import FORMAT, read_tensors, write_tensors
 
 BEST = "best.safetensors"
 LAST = "last.safetensors"

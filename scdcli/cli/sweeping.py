@@ -1,0 +1,168 @@
+"""All thresholds at once, and those of a model: --sweep and --calibrate of ``scd evaluate``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scdcli.cli.options import Command
+from scdcli.cli.systems import System
+from scdcli.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from scdcli.scoring.fitting import Fit, Tally
+    from scdcli.scoring.sweepfiles import Swept
+
+MODEL_SUFFIX = ".safetensors"
+SCORES = {"sek_from_to": "SeK (from-to)", "f1": "F1 of change"}
+
+
+def sweep_options(command: Command) -> Command:
+    """What `find_sweeping` takes."""
+    kind = click.Path(path_type=Path)
+    calibrate = click.option(
+        "--calibrate",
+        type=kind,
+        metavar="FILE.safetensors",
+        default=None,
+        show_default=False,
+        help="Write a copy of the model with the temperature and the threshold that suit these "
+        "labels best; one model, with the --tta it will be used with.",
+    )
+    sweep = click.option(
+        "--sweep",
+        type=kind,
+        metavar="DIR",
+        default=None,
+        show_default=False,
+        help="Score the models at every threshold, and see how reliable their probabilities are: "
+        "sweep.csv, reliability.csv and sweep.png.",
+    )
+    return sweep(calibrate(command))
+
+
+@dataclass(frozen=True)
+class Sweeping:
+    """What the models say of the labels, gathered while they are scored.
+
+    Attributes:
+        sweep: Folder for tables and a picture; None if they are not asked for.
+        calibrate: File for a model that is fitted to the labels; None if it is not asked for.
+        source: The model to fit, by name or file.
+        tallies: Per title of a run.
+        found: Per title of a run that is through.
+    """
+
+    sweep: Path | None
+    calibrate: Path | None
+    source: str | None
+    tallies: dict[str, "Tally"] = field(default_factory=dict)
+    found: dict[str, "Swept"] = field(default_factory=dict)
+
+    def tally(self, title: str, classes: int) -> "Tally":
+        """What gathers under a title, of a model of K classes."""
+        from scdcli.scoring.fitting import Confidence, Tally
+
+        return self.tallies.setdefault(title, Tally(Confidence.empty(classes)))
+
+    def describe(self, title: str, system: System) -> dict[str, Any]:
+        """What was found under a title, JSON-ready; all its pairs have been seen."""
+        from scdcli.scoring.sweepfiles import Swept
+
+        predictor = system.predictor
+        assert predictor is not None
+        self.found[title] = Swept(
+            title,
+            system.name,
+            system.tta,
+            predictor.threshold,
+            predictor.temperature,
+            self.tallies[title].confidence,
+        )
+        return {"sweep": self.found[title].to_dict()}
+
+    def write(self, terminal: Terminal) -> None:
+        """The files that were asked for, with a sentence on each run."""
+        from scdcli.scoring.sweepfiles import write_sweeps
+
+        for swept in self.found.values():
+            terminal.note(_sentence(swept))
+        if self.sweep:
+            write_sweeps(self.sweep, list(self.found.values()))
+        if self.calibrate and self.source:
+            (swept,) = self.found.values()
+            _write_model(self.source, self.calibrate, swept.fitted)
+            terminal.note(_fitted(swept.fitted, self.calibrate))
+
+
+def find_sweeping(
+    models: Sequence[str], systems: Sequence[System], options: dict[str, Any]
+) -> Sweeping | None:
+    """What is asked for, refused where it cannot be had; None where nothing is."""
+    from scdcli.checkpoint import DEFAULT_MODEL
+    from scdcli.scoring.scorefiles import require_writable
+    from scdcli.scoring.sweepfiles import sweep_files
+
+    sweep, calibrate = options["sweep"], options["calibrate"]
+    if not sweep and not calibrate:
+        return None
+    if any(system.folder for system in systems):
+        raise click.UsageError(
+            f"--{'sweep' if sweep else 'calibrate'} needs models alone: maps that exist hold "
+            "classes only where the change reached the threshold they were made with. Leave "
+            "--pred out."
+        )
+    if calibrate and len(systems) > 1:
+        raise click.UsageError(
+            f"--calibrate is for one model with one --tta, and {len(systems)} were given."
+        )
+    if calibrate:
+        require_writable([calibrate], (MODEL_SUFFIX,), overwrite=options["overwrite"])
+    if sweep:
+        sweep_files(sweep, overwrite=options["overwrite"])
+    return Sweeping(sweep, calibrate, models[0] if models else DEFAULT_MODEL)
+
+
+def _write_model(source: str, out: Path, fitted: "Fit") -> None:
+    from scdcli.checkpoint import calibrate_model, find_model
+
+    calibrate_model(
+        find_model(source),
+        out,
+        threshold=fitted.threshold,
+        temperature=fitted.temperature,
+        record=fitted.record(),
+    )
+
+
+def _sentence(swept: "Swept") -> str:
+    """How the thresholds and the probabilities of one run are."""
+    fitted, best = swept.fitted, swept.best
+    parts = [f"{swept.title}: no threshold has a score"]
+    if best:
+        span = f"{best.low:g}" if best.low == best.high else f"{best.low:g} to {best.high:g}"
+        parts = [
+            f"{swept.title}: {SCORES[best.score]} is best, {100 * best.best:.2f} %, at thresholds "
+            f"of {span}; scored at {swept.threshold:g}"
+        ]
+    parts.append(
+        f"expected calibration error {100 * fitted.ece_before:.2f} %, at temperature "
+        f"{fitted.temperature:g} {100 * fitted.ece_after:.2f} %"
+    )
+    return "; ".join(parts) + "."
+
+
+def _fitted(fitted: "Fit", out: Path) -> str:
+    if fitted.by is None:
+        return (
+            f"{out} has the threshold 0.5, and its temperature was left alone: "
+            f"{fitted.changed_pixels:,} of {fitted.pixels:,} pixels are labelled as changed, too "
+            "few to fit them."
+        )
+    return (
+        f"{out} has the temperature {fitted.temperature:g} and the threshold "
+        f"{fitted.threshold:g}, fitted to {fitted.pixels:,} pixels, of which "
+        f"{fitted.changed_pixels:,} are labelled as changed."
+    )

@@ -1,0 +1,219 @@
+"""The temperature and the threshold that suit a labelled set best."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scdcli.decode import Reading, calibrated
+from scdcli.legend import NODATA, UNCHANGED
+from scdcli.scoring.calibration import (
+    Histogram,
+    count_confidence,
+    expected_calibration_error,
+    fit_temperature,
+    negative_log_likelihood,
+)
+from scdcli.scoring.counting import ClassMap, FourMaps
+from scdcli.scoring.mappairs import PairOfMaps
+from scdcli.scoring.metrics import Value, known
+from scdcli.scoring.sweep import SweepCounts, ThresholdScores, count_sweep, sweep
+
+FLAT = 0.001  # of a score: thresholds that lie no further below the best are as good
+FEWEST_CHANGED = 1000  # labelled pixels, below which a set says nothing of a threshold
+DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """All that temperature and threshold are fitted to; of windows and of pairs it adds."""
+
+    histogram: Histogram
+    sweep: SweepCounts
+
+    @classmethod
+    def empty(cls, classes: int) -> "Confidence":
+        """Nothing seen yet, of K classes."""
+        return cls(Histogram.empty(), SweepCounts.empty(classes))
+
+    def __add__(self, other: "Confidence") -> "Confidence":
+        """Of both sets of pixels together."""
+        return Confidence(self.histogram + other.histogram, self.sweep + other.sweep)
+
+
+@dataclass
+class Tally:
+    """What a model says of a set, gathered while its pairs are scored window by window.
+
+    Attributes:
+        confidence: Of all windows so far.
+        labels: Of the window that is being scored, (h, w) each.
+    """
+
+    confidence: Confidence
+    labels: tuple[ClassMap, ClassMap] | None = None
+
+    def watch(self, pair: PairOfMaps) -> PairOfMaps:
+        """The same pair, of which the labels are seen as they pass by."""
+        return replace(pair, windows=self._labelled(pair))
+
+    def _labelled(self, pair: PairOfMaps) -> Iterator[FourMaps]:
+        for maps in pair.windows:
+            self.labels = maps[:2]
+            yield maps
+
+    def see(self, reading: Reading, measured: NDArray[np.bool_]) -> None:
+        """What the model says of the window whose labels were seen last.
+
+        Args:
+            reading: Of that window, (h, w).
+            measured: Where both images have measurements, (h, w).
+        """
+        assert self.labels is not None
+        classes = self.confidence.sweep.classes
+        self.confidence += count_both(*self.labels, reading, classes, measured)
+        self.labels = None
+
+
+class Plateau(NamedTuple):
+    """The thresholds around the best one that are as good.
+
+    Attributes:
+        score: What was maximized: ``sek_from_to`` or ``f1``.
+        best: Its value at the best of `THRESHOLDS`.
+        low: Lowest threshold of the plateau.
+        high: Highest.
+    """
+
+    score: str
+    best: float
+    low: float
+    high: float
+
+    @property
+    def middle(self) -> float:
+        """The threshold that is furthest from where the score falls."""
+        return (self.low + self.high) / 2
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Temperature and threshold for a model, and what they were fitted to.
+
+    Attributes:
+        temperature: T.
+        threshold: τ, of the probability that T calibrates.
+        by: What τ maximizes, ``sek_from_to`` or ``f1``; None where the set says nothing of it.
+        best: The value of that score; None without it.
+        pixels: Pixels with a label.
+        changed_pixels: Of them those labelled as changed.
+        ece_before: Expected calibration error at the temperature that the model had.
+        ece_after: At T.
+        nll_before: Mean negative log likelihood of the labels at that temperature.
+        nll_after: At T.
+    """
+
+    temperature: float
+    threshold: float
+    by: str | None
+    best: float | None
+    pixels: int
+    changed_pixels: int
+    ece_before: float
+    ece_after: float
+    nll_before: float
+    nll_after: float
+
+    def record(self) -> dict[str, Any]:
+        """For a model's header, which has temperature and threshold already."""
+        described = asdict(self)
+        del described["temperature"], described["threshold"]
+        return described
+
+
+def count_both(
+    truth_from: ClassMap,
+    truth_to: ClassMap,
+    reading: Reading,
+    classes: int,
+    measured: NDArray[np.bool_] | None = None,
+) -> Confidence:
+    """What one window says; nodata in a label or an image does not take part.
+
+    Args:
+        truth_from: Labels of the earlier date, (H, W); 0..K or 255.
+        truth_to: Labels of the later date.
+        reading: What the model says, (H, W).
+        classes: K.
+        measured: Where both images have measurements, (H, W); everywhere if not given.
+    """
+    valid = (truth_from != NODATA) & (truth_to != NODATA)
+    if measured is not None:
+        valid &= measured
+    return Confidence(
+        count_confidence(reading.change, truth_from != UNCHANGED, valid),
+        count_sweep(truth_from, truth_to, reading, valid, classes),
+    )
+
+
+def fit(confidence: Confidence, temperature: float = 1.0) -> Fit:
+    """The best temperature and threshold for a model.
+
+    A set with fewer than `FEWEST_CHANGED` pixels labelled as changed, or as unchanged, leaves the
+    temperature as it is and the threshold at 0.5.
+
+    Args:
+        confidence: What the model said of a labelled set.
+        temperature: The temperature that it said so at.
+    """
+    histogram, counts = confidence.histogram, confidence.sweep
+    changed = counts.changed_pixels
+    enough = min(changed, counts.pixels - changed) >= FEWEST_CHANGED
+    factor = fit_temperature(histogram) if enough else 1.0
+    flat = plateau(sweep(counts)) if enough else None
+    return Fit(
+        round(temperature * factor, DECIMALS),
+        _recalibrated(flat, factor) if flat else 0.5,
+        flat.score if flat else None,
+        flat.best if flat else None,
+        counts.pixels,
+        changed,
+        expected_calibration_error(histogram),
+        expected_calibration_error(histogram, factor),
+        negative_log_likelihood(histogram, 1.0),
+        negative_log_likelihood(histogram, factor),
+    )
+
+
+def plateau(rows: list[ThresholdScores]) -> Plateau | None:
+    """The thresholds of the best SeK (from-to), or F1 of change where no SeK is defined.
+
+    Returns:
+        The longest stretch around the best that is nowhere `FLAT` below it; None where neither
+        score is defined.
+    """
+    scores: dict[str, list[Value]] = {
+        "sek_from_to": [row.from_to.sek for row in rows],
+        "f1": [row.f1 for row in rows],
+    }
+    for name, values in scores.items():
+        levels = np.array([known(value) for value in values], float)  # None becomes nan
+        if not np.isnan(levels).all():
+            levels = np.nan_to_num(levels, nan=-np.inf)
+            first = last = int(levels.argmax())
+            enough = levels >= levels[first] - FLAT
+            while first > 0 and enough[first - 1]:
+                first -= 1
+            while last < len(rows) - 1 and enough[last + 1]:
+                last += 1
+            low, high = rows[first].threshold, rows[last].threshold
+            return Plateau(name, float(levels[levels.argmax()]), low, high)
+    return None
+
+
+def _recalibrated(flat: Plateau, factor: float) -> float:
+    """The middle of a plateau where the probabilities have a temperature more."""
+    low, high = calibrated(np.array([flat.low, flat.high], np.float32), factor)
+    return round(float(low + high) / 2, DECIMALS)
