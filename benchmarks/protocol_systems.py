@@ -1,0 +1,198 @@
+"""The systems that `urban_protocol.py` measures: baselines and models, asked alike for maps."""
+
+import contextlib
+import csv
+import io
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import rasterio
+import torch
+from rasterio.windows import Window
+
+from scdcli import baselines
+from scdcli.checkpoint import load_model
+from scdcli.cli import main
+from scdcli.inference import Predictor, default_chip, default_supertile, predict_windows
+from scdcli.labelled.classmap import read_image, read_label
+from scdcli.rasters.coregister import open_registered
+from scdcli.rasters.pair import open_pair
+from scdcli.rasters.pairing import PairSettings
+from scdcli.scoring.comparison import model_forms, short_names
+from scdcli.tiling import Tiling
+
+RUNNING = ("--tta", "none")  # how every model runs; the threshold is its own
+TIMED_SIDE, TIMED_RUNS = 512, 3
+
+
+class Found(NamedTuple):
+    """What a system says of a pair, (H, W) each; classes are None of one that knows none."""
+
+    changed: np.ndarray  # uint8: 0 unchanged, 1 changed, 255 nodata
+    score: np.ndarray  # float, 0..1
+    from_class: np.ndarray | None = None
+    to_class: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of images that are read in one way; the files by name."""
+
+    name: str
+    files: dict[str, tuple[Path, Path]]
+    bands: tuple[int, ...] | None = None
+    coregister: bool = False
+
+    @contextlib.contextmanager
+    def open(self, name):
+        """One pair as every system reads it."""
+        settings = PairSettings(bands=self.bands)
+        with open_registered(*self.files[name], settings, coregister=self.coregister) as pair:
+            yield pair
+
+
+@dataclass(frozen=True)
+class BaselineSystem:
+    """A change map of `scdcli.baselines`."""
+
+    name: str
+    legend = None
+
+    @property
+    def key(self):
+        """What its results depend on."""
+        return sha256(Path(baselines.__file__).read_bytes()).hexdigest()
+
+    def maps(self, pairs: Pairs) -> Iterator[tuple[str, Found]]:
+        for name in pairs.files:
+            with pairs.open(name) as pair:
+                whole = Window(0, 0, pair.grid.width, pair.grid.height)
+                found = baselines.BASELINES[self.name](*pair.read(whole))
+            yield name, Found(found.changed, found.score)
+
+    def timed(self, pair):
+        baselines.BASELINES[self.name](*pair.read(Window(0, 0, TIMED_SIDE, TIMED_SIDE)))
+
+
+@dataclass(frozen=True)
+class ModelSystem:
+    """A model, run by `scd` without test-time augmentation at its own threshold."""
+
+    name: str
+    model: str  # name or file
+    out: Path  # where its maps are kept
+    device: str
+
+    @cached_property
+    def loaded(self):
+        return load_model(self.model)
+
+    @property
+    def key(self):
+        return self.loaded.sha256
+
+    @property
+    def legend(self):
+        return self.loaded.header.legend
+
+    @property
+    def options(self):
+        return ["--model", self.model, "--device", self.device, *RUNNING]
+
+    def maps(self, pairs: Pairs) -> Iterator[tuple[str, Found]]:
+        """Predicted as a user would predict them; what is there already is read again."""
+        folder = self.out / f"{self.name.replace('/', '-')}-{self.key[:8]}" / pairs.name
+        folder.mkdir(parents=True, exist_ok=True)
+        table = folder / "pairs.csv"
+        with table.open("w", newline="") as stream:
+            rows = csv.writer(stream)
+            rows.writerow(["before", "after", "output"])
+            rows.writerows((*map(Path.resolve, both), n) for n, both in pairs.files.items())
+        reading = ["--bands", ",".join(map(str, pairs.bands))] if pairs.bands else []
+        reading += ["--coregister"] if pairs.coregister else []
+        where = ["--pairs", table, "-o", folder, "--resume", "--vector", "none", "-q"]
+        scd("predict", *where, *reading, *self.options)
+        for name in pairs.files:
+            from_class, to_class = (read_label(folder / name / f"{d}.tif") for d in ("from", "to"))
+            score = read_image(folder / name / "probability.tif")[0]
+            changed = np.where(from_class == 255, 255, from_class != 0).astype(np.uint8)
+            yield name, Found(changed, np.where(score == 255, 0, score / 100), from_class, to_class)
+
+    def evaluate(self, truth: Path):
+        """The document of `scd evaluate` on a labelled set."""
+        return json.loads(scd("evaluate", truth, *self.options, "--json", "-q"))
+
+    def timed(self, pair):
+        chip = default_chip(self.loaded)
+        tiling = Tiling(chip, 0, default_supertile(self.loaded))
+        threshold = self.loaded.header.threshold
+        for _ in predict_windows(
+            pair, Predictor(self.loaded, torch.device("cpu"), threshold, tiling=tiling)
+        ):
+            pass
+
+
+System = BaselineSystem | ModelSystem
+
+
+def find_systems(models: list[str], out: Path, device: str) -> list[System]:
+    """All baselines, then the models, each with a short name."""
+    names = short_names([*([name] for name in baselines.BASELINES), *map(model_forms, models)])
+    kept = names[: len(baselines.BASELINES)]
+    found = zip(names[len(kept) :], models, strict=True)
+    return [
+        *map(BaselineSystem, kept),
+        *(ModelSystem(name, model, out / "maps", device) for name, model in found),
+    ]
+
+
+def scd(*arguments: object) -> str:
+    """Run a command of scd in this process and give back what it prints."""
+    command = [str(argument) for argument in arguments]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        status = main(command, prog_name="scd", standalone_mode=False)
+    if status:
+        raise SystemExit(f"scd {' '.join(command)} ended with {status}")
+    return printed.getvalue()
+
+
+def seconds(system: System) -> float:
+    """Processor time for a pair of 512 × 512 pixels, the least of a few runs on one thread."""
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder, one_thread():
+        paths = [Path(folder) / f"{date}.tif" for date in ("before", "after")]
+        for path in paths:
+            pixels = rng.integers(0, 255, (3, TIMED_SIDE, TIMED_SIDE)).astype(np.uint8)
+            profile = {"count": 3, "height": TIMED_SIDE, "width": TIMED_SIDE, "dtype": "uint8"}
+            with rasterio.open(path, "w", **profile, crs="EPSG:32650", transform=PLACE) as dataset:
+                dataset.write(pixels)
+        with open_pair(*paths) as pair:
+            return min(_cost(system, pair) for _ in range(TIMED_RUNS))
+
+
+PLACE = rasterio.Affine(1.0, 0.0, 500_000.0, 0.0, -1.0, 4_000_000.0)
+
+
+@contextlib.contextmanager
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _cost(system: System, pair) -> float:
+    start = time.process_time()
+    system.timed(pair)
+    return time.process_time() - start
