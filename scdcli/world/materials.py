@@ -131,8 +131,6 @@ INDEX = {name: index for index, name in enumerate(MATERIALS)}
 TABLE = tuple(MATERIALS.values())
 # What is driven on.
 ASPHALT = frozenset(INDEX[name] for name in ("asphalt", "old asphalt", "marking"))
-    INDEX[name] for name in ("asphalt", "old asphalt", "marking")
-)  # what is driven on
 
 # What a field may look like, and how likely in each season (columns: the five seasons).
 CROPS: tuple[tuple[Tones, tuple[float, ...]], ...] = (
