@@ -84,7 +84,7 @@ def test_run_and_model_record_the_preset_and_its_values(scd, second_tree, tmp_pa
     done = scd("train", root, "-o", tmp_path / "run", "--preset", "best", *quick)
     assert done.exit_code == 0, done.output
     settings = json.loads((tmp_path / "run/settings.json").read_text())
-    model = json.loads(scd("models", tmp_path / "run/best.safetensors").stdout)
+    model = json.loads(scd("models", tmp_path / "run/best.safetensors", "--json").stdout)
     for recorded in (settings, model["training"]):
         assert (recorded["preset"], recorded["optimizer"], recorded["lr"]) == (
             "best",

@@ -119,7 +119,7 @@ def test_values_of_a_legend_file_are_read(scd, second_tree, tmp_path):
     command = ("train", root, "-o", tmp_path / "run", "--legend", tmp_path / "legend.toml")
     trained = scd(*command, *quick, "--val-share", "0.3")
     assert trained.exit_code == 0, trained.output
-    described = json.loads(scd("models", tmp_path / "run/best.safetensors").stdout)
+    described = json.loads(scd("models", tmp_path / "run/best.safetensors", "--json").stdout)
     assert described["legend"] == {
         "name": "parcels",
         "classes": [{"name": "field", "color": "#00FF00"}, {"name": "road", "color": "#808080"}],
@@ -159,7 +159,7 @@ def test_scenes_with_polygons_train_with_the_bands_asked_for(scd, tmp_path):
     quick = ("--width", "0.125", "--chip", "64", "--epochs", "1", "--batch", "2", "-q")
     trained = scd("train", root, "-o", tmp_path / "run", *chosen, *quick, "--chips-per-epoch", "4")
     assert trained.exit_code == 0, trained.output
-    described = json.loads(scd("models", tmp_path / "run/best.safetensors").stdout)
+    described = json.loads(scd("models", tmp_path / "run/best.safetensors", "--json").stdout)
     assert described["network"]["bands"] == 4
     assert described["training"]["bands"] == [4, 3, 2, 1]
     assert described["training"]["pairs"] == 4

@@ -18,7 +18,7 @@ def test_a_set_becomes_a_model_that_predicts(scd, second_tree, tmp_path):
     assert result.exit_code == 0, result.output
     model = run / "best.safetensors"
     assert result.stdout == f"{model}\n"
-    described = json.loads(scd("models", model).stdout)
+    described = json.loads(scd("models", model, "--json").stdout)
     assert described["training"]["pairs"] == 2
     assert described["training"]["validation_pairs"] == 1
     assert described["land_cover"] is False
@@ -43,7 +43,7 @@ def test_pairs_with_and_without_land_cover_train_together(scd, tmp_path):
     result = scd("train", tmp_path / "set", "-o", tmp_path / "run", *QUICK[:-1])
     assert result.exit_code == 0, result.output
     assert "classes learnt on every pixel of 3 pairs, changed pixels of 1" in result.stderr
-    described = json.loads(scd("models", tmp_path / "run/best.safetensors").stdout)
+    described = json.loads(scd("models", tmp_path / "run/best.safetensors", "--json").stdout)
     assert described["land_cover"] is True
     assert described["legend"]["name"] == "second"
     refused = scd("train", tmp_path / "set", "-o", tmp_path / "other", "--legend", "urban", *QUICK)
@@ -133,7 +133,7 @@ def test_asn_atl_takes_one_command_or_two(scd, second_tree, tmp_path):
     epochs = [word for word in command if word not in ("--epochs", "1", "--atl-epochs")]
     alone = scd(*epochs, "--atl-epochs", "1", "--init", first, "-o", tmp_path / "alone")
     assert alone.exit_code == 0, alone.output
-    described = json.loads(scd("models", tmp_path / "alone/best.safetensors").stdout)
+    described = json.loads(scd("models", tmp_path / "alone/best.safetensors", "--json").stdout)
     assert described["training"]["class_weights"] == "inverse"
     refused = scd(*command, "--init", first, "-o", tmp_path / "refused")
     assert refused.exit_code == 2
@@ -162,7 +162,7 @@ def test_models_lists_and_describes(scd):
     card = scd("models", DEFAULT_MODEL).stdout
     assert "scd train" in card
     assert json.loads(scd("models", "--json").stdout)["default"] == DEFAULT_MODEL
-    described = json.loads(scd("models", DEFAULT_MODEL, "--json").stdout)
+    described = json.loads(scd("models", DEFAULT_MODEL, "--json", "--json").stdout)
     assert described["legend"]["name"] == "second"
     assert described["land_cover"] is True
 
