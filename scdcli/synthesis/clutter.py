@@ -31,7 +31,7 @@ class Traffic:
     """Cars of one date.
 
     Attributes:
-        density: New cars per 100 x 100 pixels of open ground.
+        density: New cars, and rows of cars, per 100 x 100 pixels of road.
         length: Of a car in pixels.
         emptied: Small things taken away per 100 x 100 pixels of open ground.
     """
@@ -46,7 +46,7 @@ def draw_traffic(rng: np.random.Generator, amount: float, length: float) -> Traf
     if amount <= 0:
         return Traffic()
     return Traffic(
-        density=float(rng.exponential(1.2) * amount) if rng.random() < 0.75 else 0.0,
+        density=float(rng.exponential(2.0) * amount) if rng.random() < 0.75 else 0.0,
         length=length,
         emptied=float(rng.exponential(1.5) * amount) if rng.random() < 0.75 else 0.0,
     )
@@ -71,9 +71,7 @@ def parked(
     Returns:
         (3, H, W) float32.
     """
-    area = float(ground.sum()) / 1e4
-    gone, come = rng.poisson(traffic.emptied * area), rng.poisson(traffic.density * area)
-    if gone == 0 and come == 0:
+    if not ground.any():
         return scene
     scene = scene.copy()
     light = luminance(scene)
@@ -81,10 +79,12 @@ def parked(
     rough = np.abs(light - around)
     even = np.asarray(uniform_filter(rough, 9, mode="nearest"))
     free = uniform_filter(ground.astype(np.float32), 9, mode="constant") > 0.98
+    gone = rng.poisson(traffic.emptied * float(ground.sum()) / 1e4)
     for row, col in _spots(rough * (free & (rough > 0.08) & (even < 0.1)), gone, rng):
         _erase(scene, row, col, _along(light, row, col), rng)
-    smooth = free & (even < np.float32(0.05))
-    for row, col in _spots(smooth * _roadlike(scene, around), come, rng):
+    road = (free & (even < np.float32(0.05))) * _roadlike(scene, around)
+    come = rng.poisson(traffic.density * float(road.sum()) / 1e4)
+    for row, col in _spots(road, come, rng):
         way = _along(light, row, col) + rng.normal(0.0, 0.05)
         for place in range(_row_of(rng)):
             step = place * 0.62 * traffic.length
@@ -101,8 +101,8 @@ def _row_of(rng: np.random.Generator) -> int:
 def _roadlike(scene: Field, around: Field) -> Field:
     """How likely pixels are road, by being gray and not bright, (H, W) in 0..1."""
     color = scene.max(axis=0) - scene.min(axis=0)
-    gray = np.clip(1 - color * 6, 0.05, 1)
-    return np.asarray(gray * np.clip(1.6 - 2 * around, 0.1, 1), dtype=np.float32)
+    gray = np.clip(1.3 - color * 9, 0.03, 1)
+    return np.asarray(gray * np.clip(2 - 3 * around, 0.04, 1), dtype=np.float32)
 
 
 def _spots(weight: Field, count: int, rng: np.random.Generator) -> list[tuple[int, int]]:

@@ -23,6 +23,7 @@ from scdcli.synthesis.relief import (
     shaded,
 )
 from scdcli.synthesis.season import Season, draw_season, in_season
+from scdcli.synthesis.surface import Surface, aged, draw_surface, roofed
 from scdcli.world.noise import Field
 
 __all__ = ["Look", "Palette", "draw_looks", "palette", "photograph"]
@@ -35,6 +36,7 @@ class Look:
     """All that was drawn for one date; `Look()` shows a scene as it is.
 
     Attributes:
+        surface: Materials, texture and roofs.
         season: Plants, ground and water.
         sun: Shadows.
         lean: Displaced roofs.
@@ -46,6 +48,7 @@ class Look:
         heights: Seed of the heights of buildings, the same at both dates.
     """
 
+    surface: Surface = field(default_factory=Surface)
     season: Season = field(default_factory=Season)
     sun: Sun = field(default_factory=Sun)
     lean: Lean = field(default_factory=Lean)
@@ -80,6 +83,7 @@ def draw_looks(
         first, second = (draw(rng, strength * _amount(rng)) for _ in range(2))
         return [first, first if rng.random() < shared else second]
 
+    surfaces = both(draw_surface, alike)
     seasons = both(draw_season, alike)
     suns = both(draw_sun, alike)
     leans = both(draw_lean, alike)
@@ -94,6 +98,7 @@ def draw_looks(
     seed = int(rng.integers(2**31))
     first, second = (
         Look(
+            surface=surfaces[date],
             season=seasons[date],
             sun=suns[date],
             lean=leans[date],
@@ -135,10 +140,12 @@ def photograph(
     if look.traffic != Traffic():
         ground = ~(vegetation | water | (buildings > 0))
         picture = parked(picture, look.traffic, ground, look.sun.azimuth, rng)
+    picture = aged(picture, look.surface, vegetation, buildings, water)
+    picture = roofed(picture, look.surface, buildings, look.sun.azimuth, look.heights)
     picture = in_season(picture, look.season, vegetation, buildings, water)
     picture = lifted(picture, look.sun, water)
     high = heights(buildings, look.heights)
-    picture = shaded(picture, buildings, high, look.sun)
+    picture = shaded(picture, buildings, high, look.sun, vegetation)
     picture = leaning(picture, buildings, high, look.lean)
     picture = rendered(lit_through(picture, look.air), look.tone)
     picture = placed(taken(picture, look.camera), look.place)

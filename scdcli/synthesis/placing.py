@@ -7,7 +7,7 @@ import numpy as np
 from scdcli.world.noise import Field, value_noise
 
 FARTHEST = 2.0  # pixels
-SLOW = 120.0  # pixels
+SLOW, QUICK = 130.0, 45.0  # pixels
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ def draw_place(rng: np.random.Generator, amount: float) -> Place:
     """How one date was registered; `amount` 0 is exact, 1 is usual."""
     if amount <= 0:
         return Place()
-    length = min(rng.exponential(0.6) * amount, FARTHEST)
+    length = min(rng.exponential(0.7) * amount, FARTHEST)
     angle = rng.uniform(0, 2 * np.pi)
     return Place(
         shift=(float(length * np.sin(angle)), float(length * np.cos(angle))),
-        wobble=float(min(rng.exponential(0.12) * amount, 0.6)),
+        wobble=float(min(rng.exponential(0.35) * amount, 1.3)),
         seed=int(rng.integers(2**31)),
     )
 
@@ -47,8 +47,9 @@ def placed(picture: Field, place: Place) -> Field:
     right = np.full(shape, place.shift[1], dtype=np.float32)
     if place.wobble > 0:
         rng = np.random.default_rng(place.seed)
-        down += np.float32(place.wobble) * value_noise(rng, shape, SLOW)
-        right += np.float32(place.wobble) * value_noise(rng, shape, SLOW)
+        for field in (down, right):
+            field += np.float32(0.85 * place.wobble) * value_noise(rng, shape, SLOW)
+            field += np.float32(0.5 * place.wobble) * value_noise(rng, shape, QUICK)
     return moved(picture, down, right)
 
 

@@ -10,6 +10,7 @@ from scdcli.world.noise import Field
 KNOTS = 17
 LEVELS = 1024  # entries of a tone table
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+FARTHEST = 0.35  # how far borrowed colors may lie, in display units
 STEEPEST, FLATTEST = 2.4, 0.35  # slopes of a curve that borrows colors
 
 
@@ -27,8 +28,9 @@ class Tone:
     Attributes:
         gain: Factor per band: exposure and white balance.
         gamma: Exponent per band.
+        brightest: What the highlights of a picture may reach; a camera exposes for them.
         contrast: Stretch about middle gray; 1 for none.
-        black: Added to every band, in display units.
+        black: Added to each band, in display units.
         saturation: Factor on color against gray.
         mixing: Share that each band takes from the others, (3, 3) with rows of sum 1.
         palette: Colors borrowed from elsewhere.
@@ -37,8 +39,9 @@ class Tone:
 
     gain: tuple[float, ...] = (1.0, 1.0, 1.0)
     gamma: tuple[float, ...] = (1.0, 1.0, 1.0)
+    brightest: float = 4.0
     contrast: float = 1.0
-    black: float = 0.0
+    black: tuple[float, ...] = (0.0, 0.0, 0.0)
     saturation: float = 1.0
     mixing: tuple[tuple[float, ...], ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
     palette: Palette | None = None
@@ -58,7 +61,9 @@ def rendered(picture: Field, tone: Tone) -> Field:
     if tone == Tone():
         return picture
     levels = np.linspace(0.0, 1.0, LEVELS, dtype=np.float32)
-    curves = [_curve(levels, band, tone) for band in range(3)]
+    highlights = np.quantile(picture[:, ::8, ::8], 0.97) * np.mean(tone.gain)
+    stop = min(1.0, tone.brightest / max(float(highlights), 1e-3))
+    curves = [_curve(levels * np.float32(stop), band, tone) for band in range(3)]
     if tone.palette is not None and tone.borrowed > 0:
         own = palette(looked_up(picture[:, ::4, ::4], curves))
         curves = [
@@ -97,7 +102,7 @@ def _curve(levels: Field, band: int, tone: Tone) -> Field:
     shoulder = np.where(light > 0.85, 0.85 + 0.3 * np.tanh((light - 0.85) / 0.3), light)
     light = shoulder if max(tone.gain) > 1 else light
     light = np.power(light, np.float32(tone.gamma[band]))
-    light = 0.45 + (light - 0.45) * np.float32(tone.contrast) + np.float32(tone.black)
+    light = 0.45 + (light - 0.45) * np.float32(tone.contrast) + np.float32(tone.black[band])
     return np.asarray(np.clip(light, 0.0, 1.0), dtype=np.float32)
 
 
@@ -106,7 +111,7 @@ def _borrowed(levels: Field, own: Palette, tone: Tone, band: int) -> NDArray[np.
     assert tone.palette is not None
     here = np.asarray(own.quantiles[band])
     there = np.asarray(tone.palette.quantiles[band])
-    aim = here + np.float32(tone.borrowed) * (there - here)
+    aim = here + np.float32(tone.borrowed) * np.clip(there - here, -FARTHEST, FARTHEST)
     curve = np.interp(levels, here + np.linspace(0, 1e-6, KNOTS), aim)
     # Bounded slopes: matching two nearly flat histograms would tear gray levels apart.
     slopes = np.clip(np.diff(curve) * (LEVELS - 1), FLATTEST, STEEPEST) / (LEVELS - 1)
@@ -120,24 +125,28 @@ def draw_tone(rng: np.random.Generator, amount: float, palettes: tuple[Palette, 
     """One laboratory's rendering; `amount` 0 leaves pictures as they are, 1 is usual."""
     if amount <= 0:
         return Tone()
-    extreme = rng.random() < 0.12
-    exposure = rng.normal(0.0, 0.34 if extreme else 0.16) * amount
-    balance = rng.normal(0.0, 0.06, 3) * amount
-    gamma = rng.normal(0.0, 0.17) * amount + rng.normal(0.0, 0.05, 3) * amount
+    wide = 1.8 if rng.random() < 0.15 else 1.0
+    exposure = rng.normal(0.0, 0.1) * wide * amount
+    # Balance errs between blue and orange, seldom between green and magenta.
+    warm, green = rng.normal(0.0, 0.065), rng.normal(0.0, 0.02)
+    balance = np.array([warm - green, green, -warm - green]) * wide * amount
+    gamma = (rng.normal(0.0, 0.1) + rng.normal(0.0, 0.05, 3)) * wide * amount
+    lift = (rng.normal(0.005, 0.02) + rng.normal(0.0, 0.02, 3) * (1.0, 0.5, 1.0)) * wide * amount
     saturation = np.exp(rng.normal(-0.08, 0.33) * amount)
     if rng.random() < 0.05 * min(amount, 1):
         saturation *= rng.uniform(0.05, 0.4)
     mixing = np.abs(rng.normal(0.0, 0.06, (3, 3))) * amount
     np.fill_diagonal(mixing, 0.0)
     np.fill_diagonal(mixing, 1.0 - mixing.sum(axis=1))
-    borrows = len(palettes) > 0 and rng.random() < 0.5
+    borrows = len(palettes) > 0 and rng.random() < 0.4
     return Tone(
         gain=tuple(map(float, np.exp(exposure + balance))),
         gamma=tuple(map(float, np.exp(gamma))),
-        contrast=float(np.exp(rng.normal(-0.04, 0.17) * amount)),
-        black=float(rng.normal(0.01, 0.035) * amount),
-        saturation=float(np.clip(saturation, 0.03, 2.0)),
+        brightest=float(rng.uniform(0.75, 1.0) if rng.random() < 0.8 else rng.uniform(1.0, 1.7)),
+        contrast=float(np.exp(rng.normal(-0.02, 0.16) * amount)),
+        black=tuple(map(float, lift)),
+        saturation=float(np.clip(saturation, 0.03, 1.7)),
         mixing=tuple(tuple(map(float, row)) for row in mixing),
         palette=palettes[int(rng.integers(len(palettes)))] if borrows else None,
-        borrowed=float(min(0.85, rng.beta(1.3, 2.2) * amount)) if borrows else 0.0,
+        borrowed=float(min(0.7, rng.beta(1.2, 3.2) * amount)) if borrows else 0.0,
     )

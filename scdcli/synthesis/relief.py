@@ -23,12 +23,14 @@ class Sun:
         azimuth: Direction that shadows fall, radians from columns to rows.
         elevation: Of the sun above the horizon, radians.
         darkness: Light that cast shadows take, 0..1; 0 for no new shadows.
+        trees: Height of trees in pixels.
         lifted: How much light dark areas of the scene gain; 0 for none.
     """
 
     azimuth: float = 0.0
     elevation: float = 0.9
     darkness: float = 0.0
+    trees: float = 0.0
     lifted: float = 0.0
 
 
@@ -54,6 +56,7 @@ def draw_sun(rng: np.random.Generator, amount: float) -> Sun:
         azimuth=float(rng.uniform(0, 2 * np.pi)),
         elevation=float(np.deg2rad(rng.uniform(22, 70))),
         darkness=float(min(0.75, rng.uniform(0.25, 0.65) * amount)) if casts else 0.0,
+        trees=float(rng.uniform(1, 6)) if rng.random() < 0.6 else 0.0,
         lifted=float(rng.uniform(0.2, 1.2) * amount) if rng.random() < 0.35 else 0.0,
     )
 
@@ -83,28 +86,44 @@ def heights(buildings: NDArray[np.int32], seed: int) -> Field:
     return np.asarray(high, dtype=np.float32)
 
 
-def shaded(scene: Field, buildings: NDArray[np.int32], high: Field, sun: Sun) -> Field:
-    """The scene with shadows of its buildings on the ground; roofs stay as they are.
+def shaded(
+    scene: Field,
+    buildings: NDArray[np.int32],
+    high: Field,
+    sun: Sun,
+    vegetation: NDArray[np.bool_],
+) -> Field:
+    """The scene with shadows of buildings and trees on the ground; roofs stay as they are.
 
     Args:
         scene: (3, H, W) float32.
         buildings: Numbers of buildings, (H, W).
         high: Height of every building in pixels, by number.
         sun: Of the date.
+        vegetation: (H, W); what is dark of it is trees.
 
     Returns:
         (3, H, W) float32.
     """
-    if sun.darkness == 0 or not buildings.any():
+    if sun.darkness == 0:
         return scene
-    shadow = cast(high[buildings], sun)
+    light = luminance(scene)
+    shadow = cast(np.maximum(high[buildings], _trees(light, vegetation, sun.trees)), sun)
     shadow = uniform_filter(uniform_filter(shadow, 2), 2, origin=-1)
     shadow *= buildings == 0
     # What lies in shadow already can hardly lose more light.
-    shadow *= np.clip((luminance(scene) - np.float32(0.08)) * 5, 0, 1)
+    shadow *= np.clip((light - np.float32(0.08)) * 5, 0, 1)
     taken = np.float32(sun.darkness) * shadow
     tint = np.array([1.04, 1.0, 0.9], dtype=np.float32)
     return np.stack([band * (1 - taken * part) for band, part in zip(scene, tint, strict=True)])
+
+
+def _trees(light: Field, vegetation: NDArray[np.bool_], tall: float) -> Field:
+    """Height of trees, which are dark against grass and ground, (H, W) float32 in pixels."""
+    around = np.asarray(uniform_filter(light, 3, mode="nearest"), dtype=np.float32)
+    usual = uniform_filter(around, 41, mode="nearest")
+    dark = np.clip((usual - around) * 12 - np.float32(0.3), 0, 1)
+    return np.asarray(np.float32(tall) * dark * vegetation, dtype=np.float32)
 
 
 def cast(height: Field, sun: Sun) -> Field:

@@ -89,9 +89,10 @@ def draw_season(rng: np.random.Generator, amount: float) -> Season:
     if amount <= 0:
         return Season()
     first, second, crowns, (low, high) = SEASONS[int(rng.integers(len(SEASONS)))]
+    pale = float(rng.beta(1.5, 2.0))
     calm = rng.random() < 0.35
     return Season(
-        colors=(first, second, crowns),
+        colors=(_paler(first, pale), _paler(second, pale), _paler(crowns, pale)),
         brightness=float(np.exp(np.log(rng.uniform(low, high)) * min(amount, 1.3))),
         contrast=float(np.exp(rng.normal(0.0, 0.3) * amount)),
         amount=float(min(0.95, rng.beta(1.6, 1.2) * amount)),
@@ -104,7 +105,7 @@ def draw_season(rng: np.random.Generator, amount: float) -> Season:
         water=WATERS[int(rng.integers(len(WATERS)))],
         stained=float(min(0.95, rng.beta(1.2, 1.4) * amount)),
         ripples=0.0 if calm else float(rng.exponential(0.02) * amount),
-        glint=float(rng.uniform(0.1, 0.6) * amount) if rng.random() < 0.15 else 0.0,
+        glint=float(rng.uniform(0.05, 0.35) * amount) if rng.random() < 0.12 else 0.0,
         seed=int(rng.integers(2**31)),
     )
 
@@ -186,18 +187,21 @@ def _grown(
     patches = fractal_noise(rng, shape, season.patch) + np.float32(0.8) * alike
     crowns = value_noise(rng, shape, season.crown)
     share = np.clip(np.float32(0.5) + patches, 0, 1)
-    single = np.clip(crowns * 2 - np.float32(0.6), 0, 1) * np.float32(0.8)
+    single = np.clip(crowns * 1.2 - np.float32(0.4), 0, 1) * np.float32(0.7)
     first, second, third = (np.asarray(_unit(color)) for color in season.colors)
     stays = np.float32((season.evergreen - 0.5) * 4)
     reach = np.clip(1.2 - stays - patches[::-1, ::-1] * np.float32(1.5), 0, 1)
     reach *= green * np.float32(season.amount)
     texture = np.float32(season.contrast) * (light - around)
     aim = np.float32(season.brightness) * around * (1 + np.float32(0.12) * patches) + texture
+    # Bright plants are paler: straw and blossom, not paint.
+    vivid = np.clip(1.3 - aim, 0.3, 1.0)
     growth = np.float32(season.growth) * crowns * around
     out = np.empty_like(scene)
     for band in range(3):
         tint = np.float32(first[band]) + share * np.float32(second[band] - first[band])
         tint += single * (np.float32(third[band]) - tint)
+        tint = 1 + vivid * (tint - 1)
         out[band] = scene[band] + reach * (aim * tint - scene[band]) + green * growth
     return out
 
@@ -217,9 +221,15 @@ def _waters(
     moved = scene + np.float32(season.stained) * (aim - scene)
     surface = np.float32(season.ripples) * waves
     if season.glint > 0:
-        sparkle = np.clip(grain(rng, shape) + waves + slow - np.float32(1.6), 0, 1.5)
+        sparkle = np.clip(grain(rng, shape) + 0.6 * waves + slow - np.float32(2.2), 0, 1.5)
         surface = surface + np.float32(season.glint) * sparkle
     return np.asarray(scene + wet * (moved + surface - scene), dtype=np.float32)
+
+
+def _paler(color: Color, share: float) -> Color:
+    """The color, partly gray."""
+    gray = sum(color) / 3
+    return tuple(part + share * (gray - part) for part in color)
 
 
 def _unit(color: Color) -> NDArray[np.float32]:
