@@ -7,6 +7,8 @@ from scdcli.cli.comparisontable import comparison, differences
 from scdcli.cli.scoretable import (
     WIDEST_MATRIX,
     class_table,
+    cover_comparison,
+    cover_table,
     explanation,
     headline,
     matrix,
@@ -34,6 +36,9 @@ def show_scores(runs: Sequence["Run"], resampled: "Bootstrap | None") -> None:
     else:
         console.print(comparison(runs, resampled, console))
         _show_matrices(runs, titles, console)
+        if any(run.land_cover and run.land_cover.pixels for run in runs):
+            table = cover_comparison(runs, titles, resampled)
+            console.print("\nLand cover of every pixel, both dates; IoU by class", table)
     if resampled and not resampled.intervals:
         console.print(f"There are no intervals: {ONE_PAIR}.")
     elif resampled:
@@ -41,7 +46,7 @@ def show_scores(runs: Sequence["Run"], resampled: "Bootstrap | None") -> None:
             console.print("", *differences(runs, titles, resampled), sep="\n")
         console.print(explanation(resampled))
     for run, title in zip(runs, titles, strict=True):
-        for reason in reasons(run.found):
+        for reason in reasons(run):
             console.print(f"{title}: {reason}" if len(runs) > 1 else reason)
 
 
@@ -50,6 +55,8 @@ def _show_one(run: "Run", resampled: "Bootstrap | None", console: "Console") -> 
     console.print("IoU of the classes, both dates", class_table(run.found))
     if run.found.classes <= WIDEST_MATRIX:
         console.print("SeK of each transition in %", matrix(run.found))
+    if run.land_cover and run.land_cover.pixels:
+        console.print("Land cover of every pixel, both dates", cover_table(run, resampled))
 
 
 def _show_matrices(runs: Sequence["Run"], titles: Sequence[str], console: "Console") -> None:

@@ -22,6 +22,7 @@ FIELDS = {
     "OA": "oa",
     "kappa": "kappa",
 }
+COVER_FIELDS = {"mIoU": "landcover_miou", "OA": "landcover_oa"}
 MATRICES = {"from-to": "from_to", "stacked": "stacked"}
 # A wider matrix does not fit a terminal; --json and --matrix have it for any number of classes.
 WIDEST_MATRIX = 8
@@ -70,6 +71,48 @@ def class_table(found: "Evaluation") -> "Table":
     return table
 
 
+def cover_table(run: "Run", resampled: "Bootstrap | None") -> "Table":
+    """Scores of the land cover of one system: of all classes, and of each."""
+    from rich.table import Table
+
+    assert run.land_cover is not None
+    scores = run.land_cover.scores
+    intervals = resampled.intervals[0] if resampled and resampled.intervals else {}
+    table = Table("in %")
+    for name in ("land cover", "95 %") if intervals else ("land cover",):
+        table.add_column(name, justify="right")
+    for label, name in COVER_FIELDS.items():
+        between = [span(intervals.get(name))] if intervals else []
+        table.add_row(label, percent(scores.headline()[name]), *between)
+    for index, value in enumerate(scores.iou, 1):
+        table.add_row(f"IoU {index} {run.found.class_name(index)}", percent(value))
+    return table
+
+
+def cover_comparison(
+    runs: Sequence["Run"], titles: Sequence[str], resampled: "Bootstrap | None"
+) -> "Table":
+    """Scores of the land cover, a row per run; the IoU of each class if there are few."""
+    from rich.table import Table
+
+    intervals = resampled.intervals if resampled else ()
+    classes = runs[0].found.classes
+    numbers = range(1, classes + 1) if classes <= WIDEST_MATRIX else range(0)
+    table = Table()
+    table.add_column("in %", overflow="fold")
+    for name in (*COVER_FIELDS, *map(str, numbers)):
+        table.add_column(name, justify="right", no_wrap=True)
+    for place, (run, title) in enumerate(zip(runs, titles, strict=True)):
+        assert run.land_cover is not None
+        scores = run.land_cover.scores
+        cells = []
+        for name in COVER_FIELDS.values():
+            between = span(intervals[place][name]) if intervals else ""
+            cells.append("\n".join(filter(None, (percent(scores.headline()[name]), between))))
+        table.add_row(title, *cells, *(percent(scores.iou[number - 1]) for number in numbers))
+    return table
+
+
 def matrix(found: "Evaluation") -> "Table":
     """As the paper's Table II: SeK of every transition, a row per class before."""
     from rich.table import Table
@@ -84,13 +127,15 @@ def matrix(found: "Evaluation") -> "Table":
     return table
 
 
-def reasons(found: "Evaluation") -> list[str]:
+def reasons(run: "Run") -> list[str]:
     """Why what is missing is missing: name of the score and its reason."""
     values = {
-        f"{name} ({kind})": getattr(getattr(found.scores, matrix), field)
+        f"{name} ({kind})": getattr(getattr(run.found.scores, matrix), field)
         for name, field in FIELDS.items()
         for kind, matrix in MATRICES.items()
     }
+    if run.land_cover:
+        values["Land cover"] = run.land_cover.scores.oa
     told = {name: getattr(value, "reason", None) for name, value in values.items()}
     return [f"{name} is undefined: {reason}." for name, reason in told.items() if reason]
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from scdcli.scoring.comparison import Run
     from scdcli.scoring.evaluation import PairCounts
     from scdcli.scoring.fitting import Tally
+    from scdcli.scoring.landcover import LandCover
+    from scdcli.scoring.landcovermaps import CoverTally, CoverTruth
     from scdcli.scoring.mappairs import PairOfMaps, PredictedWindow, PredictPair
     from scdcli.scoring.panels import Panels
 
@@ -50,15 +52,21 @@ class Scoring:
         """The scores of every system, in order; all with one K."""
         from scdcli.scoring.comparison import Run, run_titles
         from scdcli.scoring.evaluation import evaluate, largest_class
+        from scdcli.scoring.landcovermaps import find_known
 
+        # Without a legend nobody knows how many classes the land cover has.
+        known = None
+        if self.legend:
+            known = find_known(self.truth, self.legend, overrule=self.overrule)
         parts: dict[str, tuple[PairCounts, ...]] = {}
+        covers: dict[str, LandCover | None] = {}
         titles = run_titles([(system.name, system.tta) for system in systems])
         titled = dict(zip(titles, systems, strict=True))
         if self.panels:
             self.panels.predicted.update((title, {}) for title in titled)
         # Folders first: if one of them is wrong, no model has run for nothing.
         for title in sorted(titled, key=lambda title: titled[title].maps is None):
-            parts[title] = self._count(title, titled[title])
+            parts[title], covers[title] = self._count(title, titled[title], known)
         present = (largest_class(part.counts) for each in parts.values() for part in each)
         classes = len(self.legend) if self.legend else max(present)
         runs = [
@@ -67,25 +75,33 @@ class Scoring:
                 system.tta,
                 evaluate(parts[title], self.legend, classes),
                 system.describe() | self._swept(title, system),
+                covers[title],
             )
             for title, system in titled.items()
         ]
         self._note_choices(runs, titles)
         return runs
 
-    def _count(self, title: str, system: System) -> "tuple[PairCounts, ...]":
+    def _count(
+        self, title: str, system: System, known: "CoverTruth | None"
+    ) -> "tuple[tuple[PairCounts, ...], LandCover | None]":
         from scdcli.scoring.evaluation import count_set
+        from scdcli.scoring.landcovermaps import CoverTally
 
+        tally = CoverTally.of(known) if known and system.maps_land_cover else None
         if system.predictor:
             self.terminal.note(
                 f"Model {system.name}, test-time augmentation {system.tta}, "
                 f"on {system.predictor.device}."
             )
         with self.terminal.progress(title, len(self.truth.maps)) as bar:
-            pairs = self._pairs(title, system)
-            return count_set(_shown(pairs, len(self.truth.maps), bar), self.legend)
+            pairs = self._pairs(title, system, tally)
+            counts = count_set(_shown(pairs, len(self.truth.maps), bar), self.legend)
+        return counts, _land_cover(known, tally, system) if known else None
 
-    def _pairs(self, title: str, system: System) -> "Iterator[PairOfMaps]":
+    def _pairs(
+        self, title: str, system: System, tally: "CoverTally | None"
+    ) -> "Iterator[PairOfMaps]":
         from scdcli.labelled.labelsets import match
         from scdcli.scoring.mappairs import pairs_of_files, pairs_of_predictor
 
@@ -98,7 +114,7 @@ class Scoring:
         assert self.legend is not None
         classes = system.predictor.classes
         said = self.sweeping.tally(title, classes) if self.sweeping else None
-        predict = predict_with(system.predictor, system.bands, said)
+        predict = predict_with(system.predictor, system.bands, tally, said)
         if self.panels:
             predict = self.panels.watch(title, predict)
         pairs = pairs_of_predictor(self.truth, predict, self.legend, overrule=self.overrule)
@@ -130,9 +146,12 @@ class Scoring:
 
 
 def predict_with(
-    predictor: "Predictor", bands: tuple[int, ...] | None, said: "Tally | None" = None
+    predictor: "Predictor",
+    bands: tuple[int, ...] | None,
+    tally: "CoverTally | None" = None,
+    said: "Tally | None" = None,
 ) -> "PredictPair":
-    """What predicts a pair, for `pairs_of_predictor`; the tally sees its probabilities."""
+    """What predicts a pair, for `pairs_of_predictor`; tallies see land cover and probabilities."""
     from scdcli.inference import predict_windows
     from scdcli.rasters.pair import open_pair
     from scdcli.rasters.pairing import PairSettings
@@ -145,6 +164,10 @@ def predict_with(
             found = _watched(pair, predictor, said) if said else predict_windows(pair, predictor)
             for window, decoded, _ in found:
                 yield window, decoded.from_class, decoded.to_class
+                # Only now is it sure that the labels have the size of the image.
+                if tally:
+                    covers = (decoded.before_cover, decoded.after_cover)
+                    tally.see((before, after), window, covers)
 
     return predict
 
@@ -158,6 +181,15 @@ def _watched(
     for window, reading, valid in read_windows(pair, predictor):
         yield window, reading.at(predictor.threshold).masked(valid), valid
         said.see(reading, valid)
+
+
+def _land_cover(known: "CoverTruth", tally: "CoverTally | None", system: System) -> "LandCover":
+    """What a system that has been run scores of the land cover."""
+    from scdcli.scoring.landcovermaps import NOT_LEARNT
+
+    if tally:
+        return tally.score()
+    return known.score_files(system.maps) if system.maps else known.without(NOT_LEARNT)
 
 
 def _shown(pairs: Iterator["PairOfMaps"], total: int, bar: Bar) -> Iterator["PairOfMaps"]:

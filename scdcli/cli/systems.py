@@ -48,6 +48,11 @@ class System:
         """The model's."""
         return self.predictor.loaded.header.legend if self.predictor else None
 
+    @property
+    def maps_land_cover(self) -> bool:
+        """Whether it is a model that has learnt the class of every pixel."""
+        return self.predictor is not None and self.predictor.loaded.header.land_cover
+
     def describe(self) -> dict[str, Any]:
         """Where its maps come from, JSON-ready."""
         if self.predictor is None:

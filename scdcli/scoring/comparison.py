@@ -9,6 +9,7 @@ from typing import Any
 
 from scdcli.scoring.bootstrap import Floats, Interval, interval, resampled_scores, share_not_better
 from scdcli.scoring.evaluation import Evaluation
+from scdcli.scoring.landcover import LandCover, resampled_cover
 from scdcli.scoring.metrics import Undefined, Value
 
 # Every run has them, so they say nothing of what a model is.
@@ -29,12 +30,19 @@ class Run:
         tta: Test-time augmentation; None for maps that exist.
         found: Its scores.
         origin: Folder of maps, or model and settings; JSON-ready.
+        land_cover: Its scores of the land cover of every pixel; None where nothing is known of it.
     """
 
     system: str
     tta: str | None
     found: Evaluation
     origin: dict[str, Any]
+    land_cover: LandCover | None = None
+
+    def headline(self) -> dict[str, Value]:
+        """The scores it is known by, under the names they bear in files."""
+        cover = self.land_cover.scores.headline() if self.land_cover else {}
+        return self.found.scores.headline() | cover
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,10 @@ def bootstrap(runs: Sequence[Run], resamples: int, seed: int) -> Bootstrap:
         return Bootstrap(resamples, seed, (), (), ())
     counts = [[part.counts for part in run.found.parts] for run in runs]
     values = resampled_scores(counts, runs[0].found.classes, resamples, seed)
-    scores = [run.found.scores.headline() for run in runs]
+    for run, drawn in zip(runs, values, strict=True):
+        if run.land_cover:
+            drawn |= resampled_cover(run.land_cover, resamples, seed)
+    scores = [run.headline() for run in runs]
     against = tuple(_reference(runs, number) for number in range(len(runs)))
     return Bootstrap(
         resamples=resamples,

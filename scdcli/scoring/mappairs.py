@@ -115,7 +115,7 @@ def _named(paths: tuple[Path, ...]) -> tuple[str, str, str, str]:
 def _file_windows(
     paths: tuple[Path, ...], legend: Legend | None, overrule: bool
 ) -> Iterator[FourMaps]:
-    with _open_maps(paths, legend, overrule) as maps:
+    with open_maps(paths, legend, overrule) as maps:
         for window in label_windows(maps):
             first, second, third, fourth = (each.read(window) for each in maps)
             yield first, second, third, fourth
@@ -124,7 +124,7 @@ def _file_windows(
 def _predicted_windows(
     labels: Files, images: Files, predict: PredictPair, legend: Legend, overrule: bool
 ) -> Iterator[FourMaps]:
-    with _open_maps(labels, legend, overrule) as (from_label, to_label):
+    with open_maps(labels, legend, overrule) as (from_label, to_label):
         height, width = from_label.grid.shape
         rows = columns = 0
         for window, from_class, to_class in predict(*images):
@@ -144,7 +144,7 @@ def _scene_windows(
     scene: Sample, maps: Files, legend: Legend | None, overrule: bool
 ) -> Iterator[FourMaps]:
     """Labels of a scene, burnt or read on the grid of the predicted maps."""
-    with _open_maps(maps, legend, overrule) as (from_map, to_map):
+    with open_maps(maps, legend, overrule) as (from_map, to_map):
         grid = from_map.grid
         drawn = read_drawn(scene, grid, legend)
         with open_scene_labels(scene, grid, legend, drawn) as read_labels:
@@ -162,9 +162,14 @@ def _predicted_scene(scene: Sample, predict: PredictPair, legend: Legend) -> Ite
 
 
 @contextmanager
-def _open_maps(
+def open_maps(
     paths: tuple[Path, ...], legend: Legend | None, overrule: bool
 ) -> Iterator[list[LabelMap]]:
+    """Maps of one place, open for reading windows.
+
+    Raises:
+        DatasetError: They do not lie on one grid, or carry another legend.
+    """
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), ExitStack() as stack:
         maps = [stack.enter_context(open_label(path, legend)) for path in paths]
         for each in maps:

@@ -14,7 +14,7 @@ from scdcli.scoring.bootstrap import CONFIDENCE
 from scdcli.scoring.comparison import ONE_PAIR, Bootstrap, Difference, Run
 from scdcli.scoring.counting import Margins, from_to_margins, stacked_matrix
 from scdcli.scoring.evaluation import PairCounts
-from scdcli.scoring.metrics import HEADLINE, change_scores, headline, known
+from scdcli.scoring.metrics import change_scores, headline, known
 
 Row = dict[str, Any]
 
@@ -62,7 +62,8 @@ def score_rows(runs: Sequence[Run], resampled: Bootstrap | None) -> list[Row]:
             "nodata_pixels": found.nodata_pixels,
             "incomplete_pixels": found.incomplete_pixels,
         }
-        row |= {name: known(value) for name, value in found.scores.headline().items()}
+        row |= {name: known(value) for name, value in run.headline().items()}
+        row |= _cover_columns(run)
         if resampled:
             row |= _bounds(resampled, runs, number)
         rows.append(row)
@@ -169,6 +170,9 @@ def _describe(
     run: Run, runs: Sequence[Run], resampled: Bootstrap | None, number: int
 ) -> dict[str, Any]:
     described = {"system": run.system, "tta": run.tta, **run.origin, **run.found.to_dict()}
+    if run.land_cover:
+        reasons = described["undefined"] | run.land_cover.undefined()
+        described |= run.land_cover.to_dict() | {"undefined": reasons}
     if resampled and resampled.intervals:
         described["intervals"] = {
             name: asdict(each) if each else None
@@ -201,13 +205,18 @@ def _describe_bootstrap(resampled: Bootstrap) -> dict[str, Any]:
     }
 
 
+def _cover_columns(run: Run) -> Row:
+    """The IoU of each class in the land cover, where any of it is known."""
+    iou = run.land_cover.scores.iou if run.land_cover else ()
+    return {f"landcover_iou_{index}": known(value) for index, value in enumerate(iou, start=1)}
+
+
 def _bounds(resampled: Bootstrap, runs: Sequence[Run], number: int) -> Row:
     """The columns of a run's intervals and differences; undefined ones are left out."""
     if not resampled.intervals:
         return {}
     row: Row = {}
-    for name in HEADLINE:
-        each = resampled.intervals[number][name]
+    for name, each in resampled.intervals[number].items():
         row |= {f"{name}_low": each and each.low, f"{name}_high": each and each.high}
     other = resampled.against[number]
     if other is None:

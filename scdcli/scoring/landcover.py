@@ -1,0 +1,194 @@
+"""Scores of the land cover of every pixel: one matrix of classes per date, both added up.
+
+Matrices are oriented as in the paper: ``q[i, j]`` pixels are predicted as class ``i + 1`` and
+labelled ``j + 1``. A pixel counts at each date by itself, where its class is known and predicted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scdcli.legend import NODATA, UNCHANGED
+from scdcli.scoring.bootstrap import Floats, draw_weights
+from scdcli.scoring.counting import ClassMap, Counts
+from scdcli.scoring.metrics import ABSENT, Undefined, Value, known
+
+DateMaps = tuple[ClassMap, ClassMap]
+"""Maps before and after, (H, W) uint8 each."""
+
+NAMES = ("landcover_oa", "landcover_miou")
+NO_KNOWN_PIXEL = Undefined("no pixel of known land cover has a predicted one")
+
+
+@dataclass(frozen=True)
+class CoverMatrices:
+    """Pixels by predicted and labelled class.
+
+    Attributes:
+        before: At the earlier date, (K, K) int64.
+        after: At the later date, (K, K) int64.
+        missing: Pixels of known class without a predicted one, over both dates.
+    """
+
+    before: Counts
+    after: Counts
+    missing: int
+
+    @classmethod
+    def empty(cls, classes: int) -> "CoverMatrices":
+        """No pixel counted yet."""
+        none = np.zeros((classes, classes), dtype=np.int64)
+        return cls(none, none, 0)
+
+    def __add__(self, other: "CoverMatrices") -> "CoverMatrices":
+        """The pixels of both."""
+        return CoverMatrices(
+            self.before + other.before, self.after + other.after, self.missing + other.missing
+        )
+
+    @property
+    def both(self) -> Counts:
+        """Pixels of both dates, (K, K) int64."""
+        return self.before + self.after
+
+
+@dataclass(frozen=True)
+class CoverScores:
+    """Scores of one matrix, in [0, 1].
+
+    Attributes:
+        oa: Share of the pixels whose class is right.
+        miou: Mean IoU of the classes that are labelled or predicted anywhere.
+        iou: IoU of each class 1..K.
+    """
+
+    oa: Value
+    miou: Value
+    iou: tuple[Value, ...]
+
+    def headline(self) -> dict[str, Value]:
+        """The scores of `NAMES`."""
+        return dict(zip(NAMES, (self.oa, self.miou), strict=True))
+
+
+@dataclass(frozen=True)
+class LandCover:
+    """What a system scored of the land cover.
+
+    Attributes:
+        parts: The matrices of every pair, in the order of the set; empty ones where the land cover
+            is not known. No parts at all for a system without land cover.
+        total: Their sum.
+        scores: Of both dates together.
+    """
+
+    parts: tuple[CoverMatrices, ...]
+    total: CoverMatrices
+    scores: CoverScores
+
+    @classmethod
+    def of(cls, parts: Sequence[CoverMatrices], classes: int) -> "LandCover":
+        """The scores of all pairs together, of K classes."""
+        total = sum(parts, CoverMatrices.empty(classes))
+        return cls(tuple(parts), total, cover_scores(total.both))
+
+    @classmethod
+    def without(cls, why: Undefined, classes: int) -> "LandCover":
+        """Of a system that has no land cover to score."""
+        none = CoverScores(why, why, (why,) * classes)
+        return cls((), CoverMatrices.empty(classes), none)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels that were scored, over both dates."""
+        return int(self.total.both.sum())
+
+    def reason(self) -> str | None:
+        """Why there is no score; None where there is one."""
+        return self.scores.oa.reason if isinstance(self.scores.oa, Undefined) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; what is undefined is None."""
+        iou = {str(index): known(each) for index, each in enumerate(self.scores.iou, start=1)}
+        return {
+            "landcover_pixels": self.pixels,
+            "landcover_missing_pixels": self.total.missing,
+            **{name: known(value) for name, value in self.scores.headline().items()},
+            "landcover_iou": iou,
+            "landcover_matrix_before": self.total.before.tolist(),
+            "landcover_matrix_after": self.total.after.tolist(),
+        }
+
+    def undefined(self) -> dict[str, str]:
+        """The reason of each score that is undefined, by its key."""
+        iou = {f"landcover_iou.{i}": each for i, each in enumerate(self.scores.iou, start=1)}
+        values = self.scores.headline() | iou
+        return {name: each.reason for name, each in values.items() if isinstance(each, Undefined)}
+
+
+def count_cover(
+    truth: DateMaps, predicted: DateMaps, labelled: NDArray[np.bool_], classes: int
+) -> CoverMatrices:
+    """The matrices of one window.
+
+    Args:
+        truth: Class of every pixel; 0 and 255 are not known.
+        predicted: The same as predicted; 255 is nodata. No index of either is above K otherwise.
+        labelled: Where a pixel counts at all, (H, W) bool.
+        classes: K.
+    """
+    matrices, missing = [], 0
+    for labels, classes_found in zip(truth, predicted, strict=True):
+        counts = labelled & (labels != UNCHANGED) & (labels != NODATA)
+        seen = counts & (classes_found != NODATA)
+        missing += int(counts.sum()) - int(seen.sum())
+        rows, columns = (each[seen].astype(np.int64) - 1 for each in (classes_found, labels))
+        cells = np.bincount(rows * classes + columns, minlength=classes**2)
+        matrices.append(cells.reshape(classes, classes))
+    return CoverMatrices(matrices[0], matrices[1], missing)
+
+
+def cover_scores(matrix: Counts) -> CoverScores:
+    """The scores of a matrix of K classes, (K, K) int64."""
+    hits, unions = _hits_and_unions(matrix)
+    iou: tuple[Value, ...] = tuple(
+        hit / union if union else ABSENT
+        for hit, union in zip(hits.tolist(), unions.tolist(), strict=True)
+    )
+    defined = [each for each in iou if not isinstance(each, Undefined)]
+    if not defined:
+        return CoverScores(NO_KNOWN_PIXEL, NO_KNOWN_PIXEL, iou)
+    return CoverScores(int(hits.sum()) / int(matrix.sum()), sum(defined) / len(defined), iou)
+
+
+def resampled_cover(found: LandCover, resamples: int, seed: int) -> dict[str, Floats]:
+    """The scores of `NAMES` in resamples of the pairs, (R,) float64 each, nan where undefined.
+
+    The resamples are those of `scdcli.scoring.bootstrap.resampled_scores` for the same pairs.
+    """
+    if not found.parts:
+        return {name: np.full(resamples, np.nan) for name in NAMES}
+    rows = np.array([_hits_and_unions(part.both) for part in found.parts], dtype=np.float64)
+    totals = np.array([part.both.sum() for part in found.parts], dtype=np.float64)
+    blocks: list[tuple[Floats, Floats]] = []
+    for weights in draw_weights(len(totals), resamples, seed):
+        hits, unions = weights @ rows[:, 0], weights @ rows[:, 1]
+        present = unions > 0
+        iou = np.divide(hits, unions, out=np.zeros_like(hits), where=present)
+        oa = _divided(hits.sum(axis=1), weights @ totals)
+        blocks.append((oa, _divided(iou.sum(axis=1), present.sum(axis=1))))
+    columns = zip(*blocks, strict=True)
+    return {name: np.concatenate(each) for name, each in zip(NAMES, columns, strict=True)}
+
+
+def _hits_and_unions(matrix: Counts) -> tuple[Counts, Counts]:
+    """Pixels of each class in both maps, and in either, (K,) each."""
+    hits = matrix.diagonal()
+    return hits, matrix.sum(axis=0) + matrix.sum(axis=1) - hits
+
+
+def _divided(part: Floats, whole: NDArray[Any]) -> Floats:
+    return np.asarray(part / np.where(whole == 0, np.nan, whole))
