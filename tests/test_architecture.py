@@ -21,7 +21,7 @@ LAYERS = (
     "scdcli errors coding legend grid",
     "clock folder journal interruption naming pairlist symmetry distributed device memory tiling "
     "baselines decode rasters changes world synthesis networks",
-    "labelled checkpoint tensorfile pyramidmaps modelfit",
+    "labelled checkpoint tensorfile pyramidmaps modelfit modelcard",
     "inference scenechips provenance prediction training scoring pairset simulation composition "
     "paircheck",
     "cli __main__",

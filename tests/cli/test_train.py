@@ -162,7 +162,7 @@ def test_models_lists_and_describes(scd):
     card = scd("models", DEFAULT_MODEL).stdout
     assert "scd train" in card
     assert json.loads(scd("models", "--json").stdout)["default"] == DEFAULT_MODEL
-    described = json.loads(scd("models", DEFAULT_MODEL, "--json", "--json").stdout)
+    described = json.loads(scd("models", DEFAULT_MODEL, "--json").stdout)
     assert described["legend"]["name"] == "second"
     assert described["land_cover"] is True
 
