@@ -96,6 +96,14 @@ PROTOCOL = (
     click.option("--swap-dates/--no-swap-dates", default=False, help="Randomly swap the dates."),
     click.option("--jitter", type=click.FloatRange(0, 2), default=0.0, help="Radiometric jitter."),
     click.option(
+        "--normalization",
+        default=None,
+        metavar="none|per-date",
+        show_default="that of the model of --init, else none",
+        help="per-date: bring every image to one mean and spread by its own, so that the light and "
+        "season of a date as a whole make no difference; predictions do the same.",
+    ),
+    click.option(
         "--ema",
         type=click.FloatRange(0, 1, max_open=True),
         default=0.0,
@@ -143,10 +151,11 @@ def protocol(options: dict[str, Any]) -> tuple["TrainingSettings", "TrainingSett
     drawn = ("chip", "scale", "flip", "swap_dates", "jitter")
     same = (
         *("epochs", "batch", "accumulate", "optimizer", "lr", "momentum", "weight_decay"),
-        *("ema", "class_weights", "seed", "preset"),
+        *("ema", "class_weights", "freeze", "seed", "preset"),
     )
     settings = TrainingSettings(
         **{name: options[name] for name in same},
+        normalization=options["normalization"] or "none",
         augmentation=Augmentation(**{name: options[name] for name in drawn}),
     )
     second = replace(

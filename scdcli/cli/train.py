@@ -14,6 +14,7 @@ from scdcli.cli.options import (
     workers_option,
 )
 from scdcli.cli.protocol import preset_table, protocol, protocol_options
+from scdcli.cli.startmodel import describe_start, load_start, start_options
 from scdcli.cli.terminal import Terminal
 from scdcli.cli.trainingset import data_options, describe, training_set
 
@@ -32,13 +33,7 @@ if TYPE_CHECKING:
 @output_option("RUN", "Folder of the run.", required=True)
 @protocol_options
 @data_options
-@click.option(
-    "--init",
-    metavar="NAME|FILE",
-    default=None,
-    help="Start from the weights of a model of the same network, for example to go on with other "
-    "data or settings; for asn-atl of the asn to revise, or of an asn-atl.",
-)
+@start_options
 @click.option("--half", is_flag=True, help="Store the model files in 16 bits: half the size.")
 @click.option("--precision", default="auto", metavar="auto|fp32|bf16|fp16")
 @click.option("--threads", type=click.IntRange(min=1), default=None, help="CPU threads.")
@@ -123,34 +118,33 @@ def _arguments(
     """What `scdcli.training.stages.train_in_stages` takes, from the options of the command."""
     from dataclasses import replace
 
-    from scdcli.checkpoint import load_model
     from scdcli.device import pick_precision
     from scdcli.networks import NetworkSettings
     from scdcli.training.runfolder import refuse_run
     from scdcli.training.stages import require_names
-    from scdcli.training.startweights import describe_other_classes
     from scdcli.training.trainer import Hardware
 
     # What is mistyped is said before a large set is looked through.
+    start = load_start(options)
     protocols = protocol(options)
     network = NetworkSettings(options["network"], options["blocks"], options["width"])
     require_names(network, *protocols)
     precision = pick_precision(options["precision"], device)
-    start = load_model(options["init"]) if options["init"] else None
     if not options["resume"]:
         refuse_run(output)
-    data = training_set(datasets, options, terminal, look=ranks.first)
+    count = start.header.network.bands if start else None
+    data = training_set(datasets, options, terminal, look=ranks.first, count=count)
     where = f"on {device}{'' if ranks.alone else f' in {ranks.count} processes'}"
     for line in describe(data, where):
         terminal.note(line)
-    other = start and describe_other_classes(start, data.legend)
-    if other:
-        terminal.note(other)
+    network = replace(network, bands=len(data.bands), classes=len(data.legend))
+    for line in describe_start(start, network, data.legend, options) if start else ():
+        terminal.note(line)
     settings, second = (replace(each, cover=data.cover) for each in protocols)
     return {
         "samples": data.samples,
         "validation": data.validation,
-        "network": replace(network, bands=len(data.bands), classes=len(data.legend)),
+        "network": network,
         "legend": data.legend,
         "settings": settings,
         "second": second,

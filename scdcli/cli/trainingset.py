@@ -112,7 +112,12 @@ def data_options(command: Command) -> Command:
 
 
 def training_set(
-    datasets: Sequence[Path], options: dict[str, Any], terminal: Terminal, *, look: bool = True
+    datasets: Sequence[Path],
+    options: dict[str, Any],
+    terminal: Terminal,
+    *,
+    look: bool = True,
+    count: int | None = None,
 ) -> TrainingSet:
     """The sets in some folders as one.
 
@@ -121,6 +126,7 @@ def training_set(
         options: Values of `DATA`, and of seed, chip and cover.
         terminal: Where notes go.
         look: Look through all labels first; in one process of several is enough.
+        count: How many bands the model to start from reads.
 
     Raises:
         DatasetError: A folder holds no set, or one with problems, or sets do not go together.
@@ -138,7 +144,7 @@ def training_set(
     if not look or not all(member.train for member in members):
         require_none(problems, f"{where} {'is' if len(members) == 1 else 'are'} incomplete")
     legend = union.shared_legend(members, options["legend"])
-    members = union.with_shared_bands(members, options["bands"])
+    members = union.with_shared_bands(members, options["bands"], count)
     bands = members[0].train[0].bands or ()
     if by_file:
         members = _divided(members, by_file, terminal)

@@ -88,8 +88,15 @@ def shared_legend(members: Sequence[Member], asked: str | None) -> Legend:
     return legends[0]
 
 
-def with_shared_bands(members: Sequence[Member], asked: tuple[int, ...] | None) -> list[Member]:
+def with_shared_bands(
+    members: Sequence[Member], asked: tuple[int, ...] | None, count: int | None = None
+) -> list[Member]:
     """The sets with the bands that are read of every image.
+
+    Args:
+        members: The sets.
+        asked: Band numbers; all but alpha by default.
+        count: How many the model to start from reads, to take red, green and blue of more.
 
     Raises:
         DatasetError: The sets have different numbers of bands.
@@ -97,7 +104,7 @@ def with_shared_bands(members: Sequence[Member], asked: tuple[int, ...] | None) 
     """
     found = []
     for member in members:
-        bands = shared_bands(member.train[0], asked)
+        bands = shared_bands(member.train[0], asked, count)
         train, validation = (
             [replace(sample, bands=bands) for sample in each]
             for each in (member.train, member.validation)

@@ -23,10 +23,11 @@ from scdcli.legend import Legend
 from scdcli.networks import NetworkSettings
 from scdcli.scoring.metrics import known
 from scdcli.training.classweights import class_weights, require_scheme
+from scdcli.training.finetuning import with_classes
 from scdcli.training.optimization import optimize
 from scdcli.training.runfolder import BEST, LAST, EpochLog, require_run, start_run, write_log
 from scdcli.training.schedule import plan_epoch, poly_rate, require_divisible
-from scdcli.training.startweights import require_same_legend
+from scdcli.training.startweights import require_same_legend, require_same_normalization
 from scdcli.training.trainer import (
     Hardware,
     Trainer,
@@ -78,7 +79,7 @@ def train(
         settings: The protocol.
         hardware: Where to compute.
         resume: Continue the run in ``out``.
-        start: A model whose weights to start from: of the same network, or of the one it revises.
+        start: A model of the network, or of the one it revises, whose weights to start from.
         half: Store the model files in 16 bits.
         data: What the data is, for the model's header.
         pixel_size: Finest and coarsest ground resolution of the images, in meters.
@@ -98,11 +99,13 @@ def train(
     described |= {"bands": samples[0].bands} | ({"sets": sets} if sets else {})
     if start is not None:
         require_same_legend(start, network, legend)
+        require_same_normalization(start, network, settings.normalization, settings.freeze)
         described |= {"init": {"name": start.name, "sha256": start.sha256}}
     defaults = asdict(TrainingSettings())
     resuming = ranks.by_first(lambda: require_run(out, described, defaults, resume=resume))
     torch.manual_seed(settings.seed)
     with ranks.together():
+        start = start and with_classes(start, network, legend)
         trainer = make_trainer(samples, network, settings, hardware, start)
     exchange_gradients(trainer, hardware)
     weights = ranks.by_first(
@@ -112,8 +115,6 @@ def train(
     with ranks.together():
         if resuming:
             restore(trainer, out)
-        elif ranks.first:
-            start_run(out, described)
     levels = date_levels(trainer.model, settings.normalization)
     chips = Chips(
         samples,
@@ -124,6 +125,9 @@ def train(
         augmentation=settings.augmentation,
         seed=settings.seed,
     )
+    with ranks.together():
+        if ranks.first and not resuming:
+            start_run(out, described)
     header = ModelHeader(
         network=network,
         legend=legend,

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from scdcli.checkpoint import LoadedModel, load_model
+from scdcli.checkpoint import LoadedModel, load_model, require_normalization
 from scdcli.errors import TrainingError
-from scdcli.networks import NetworkSettings, build
+from scdcli.networks import NetworkSettings, build, freeze
 from scdcli.training.classweights import require_scheme
 from scdcli.training.loop import StepDone, train
 from scdcli.training.runfolder import BEST, EpochLog, holds_run, refuse_run
@@ -34,13 +34,16 @@ def require_names(network: NetworkSettings, *protocols: TrainingSettings) -> Non
     """Refuse names that stand for nothing, before hours go into data or a first stage.
 
     Raises:
-        UnknownName: No such network, blocks, optimizer or class weights.
+        UnknownName: No such network, blocks, optimizer, class weights, normalization or part to
+            freeze.
     """
     with torch.device("meta"):  # without memory and numbers
-        build(network)
+        built = build(network)
     for settings in protocols:
+        freeze(built, settings.freeze)
         require_optimizer(settings.optimizer)
         require_scheme(settings.class_weights)
+        require_normalization(settings.normalization)
 
 
 def train_in_stages(

@@ -1,9 +1,7 @@
 """The model a training starts from: fresh, or with the weights of a trained one."""
 
 from collections.abc import Sequence
-from dataclasses import fields
-
-from torch import nn
+from dataclasses import fields, replace
 
 from scdcli.checkpoint import LoadedModel
 from scdcli.errors import ModelError, TrainingError
@@ -21,15 +19,13 @@ REVISES = {"asn-atl": "asn"}
 def start_model(
     samples: Sequence[Sample], network: NetworkSettings, start: LoadedModel | None = None
 ) -> ChangeModel:
-    """A model to train.
-
-    Where a part of it is frozen, it keeps the normalization that part was trained with; otherwise
-    the normalization is that of the samples.
+    """A model to train, with the normalization of what it starts from, or else of the samples.
 
     Args:
         samples: The training pairs.
         network: What to build.
-        start: A model of the same network, or of the one it revises, whose weights to take.
+        start: A model of the same network and classes, or of the one it revises, whose weights to
+            take.
 
     Raises:
         ModelError: ``start`` is of another network, or missing where there is one to revise.
@@ -38,7 +34,8 @@ def start_model(
     """
     built = build(network)
     if start is not None:
-        _require_fitting(start, network)
+        require_fitting(start, network)
+        start = inner_model(start, network)
         revised = start.header.network.name != network.name
         part = getattr(built, REVISES[network.name]) if revised else built
         part.load_state_dict(start.model.network.state_dict())
@@ -49,14 +46,10 @@ def start_model(
         )
     else:
         initialize(built)
-    if start is not None and is_frozen(built):
+    if start is not None:
+        # Its weights know images by that normalization.
         return ChangeModel(built, start.model.mean.tolist(), start.model.std.tolist())
     return ChangeModel(built, *_normalization(samples, network.bands))
-
-
-def is_frozen(network: nn.Module) -> bool:
-    """Whether a part of it is not to be trained."""
-    return not all(parameter.requires_grad for parameter in network.parameters())
 
 
 def require_same_legend(start: LoadedModel, network: NetworkSettings, legend: Legend) -> None:
@@ -69,28 +62,49 @@ def require_same_legend(start: LoadedModel, network: NetworkSettings, legend: Le
     if network.name in REVISES and there != here:
         raise ModelError(
             f"{start.name} has the classes {', '.join(there)} and the labels have "
-            f"{', '.join(here)}; {network.name} needs a model trained on the same classes."
+            f"{', '.join(here)}; {network.name} needs a model trained on the same classes: train "
+            f"--network {REVISES[network.name]} on them first."
         )
 
 
-def describe_other_classes(start: LoadedModel, legend: Legend) -> str | None:
-    """One sentence where the classes a model starts from are not those it is to learn."""
-    there, here = _class_names(start.header.legend), _class_names(legend)
-    if there == here:
-        return None
-    return (
-        f"{start.name} knows the classes {', '.join(there)}; what it knows of them becomes the "
-        f"start of {', '.join(here)}, in this order."
-    )
+def require_same_normalization(
+    start: LoadedModel, network: NetworkSettings, normalization: str, frozen: str = "none"
+) -> None:
+    """Refuse images that are normalized in another way than what stays of a model knows.
+
+    Raises:
+        ModelError: The normalizations differ, and the model is to be revised or partly frozen.
+    """
+    known = start.header.normalization
+    if known != normalization and (network.name in REVISES or frozen != "none"):
+        kept = "is to be revised" if network.name in REVISES else f"keeps its {frozen}"
+        raise ModelError(
+            f"{start.name} was trained with --normalization {known} and {kept} with "
+            f"{normalization}; leave --normalization out to take that of the model."
+        )
 
 
-def _class_names(legend: Legend) -> list[str]:
-    return [each.name for each in legend.classes]
+def require_fitting(start: LoadedModel, network: NetworkSettings) -> None:
+    """Refuse to start a network from one that is built otherwise.
 
-
-def _require_fitting(start: LoadedModel, network: NetworkSettings) -> None:
+    Raises:
+        ModelError: Name, blocks, width, bands or number of classes differ.
+    """
     other = start.header.network
+    if other.bands != network.bands:
+        fewer = other.bands < network.bands
+        example = ",".join(map(str, range(1, other.bands + 1)))
+        remedy = (
+            f"choose as many with --bands, for example --bands {example}"
+            if fewer
+            else (f"give a model of {network.bands} bands")
+        )
+        raise ModelError(
+            f"{start.name} reads {other.bands} bands and the images of the set have "
+            f"{network.bands}; {remedy}, or start without --init."
+        )
     names = {network.name, REVISES.get(network.name, network.name)}
+    names |= {name for name, revised in REVISES.items() if revised == network.name}
     differing = [
         f"{field.name} {getattr(other, field.name)} there and {getattr(network, field.name)} here"
         for field in fields(NetworkSettings)
@@ -99,10 +113,26 @@ def _require_fitting(start: LoadedModel, network: NetworkSettings) -> None:
     ]
     if differing:
         raise ModelError(
-            f"{start.name} cannot be the start of this training: {', '.join(differing)}; give a "
-            f"model of the network {' or '.join(sorted(names))} with the same settings, or start "
-            "without --init."
+            f"{start.name} cannot be the start of this training: {', '.join(differing)}; leave "
+            "out what is to be as in the model, give a model of the network "
+            f"{' or '.join(sorted(names))} with the same settings, or start without --init."
         )
+
+
+def inner_model(start: LoadedModel, network: NetworkSettings) -> LoadedModel:
+    """Of a model that revises the network to be trained, that network; any other as it is."""
+    own = start.header.network
+    if REVISES.get(own.name) != network.name:
+        return start
+    inside = getattr(start.model.network, network.name).requires_grad_(True)
+    model = ChangeModel(inside, start.model.mean.tolist(), start.model.std.tolist())
+    return replace(
+        start, model=model, header=replace(start.header, network=replace(own, name=network.name))
+    )
+
+
+def _class_names(legend: Legend) -> list[str]:
+    return [each.name for each in legend.classes]
 
 
 def _normalization(samples: Sequence[Sample], bands: int) -> tuple[list[float], list[float]]:

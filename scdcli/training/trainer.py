@@ -13,7 +13,7 @@ from scdcli.distributed import ALONE, Ranks
 from scdcli.errors import UnknownName
 from scdcli.labelled.augment import Augmentation
 from scdcli.labelled.samples import Sample
-from scdcli.networks import NetworkSettings
+from scdcli.networks import NetworkSettings, freeze
 from scdcli.networks.losses import ClassWeights
 from scdcli.networks.model import ChangeModel
 from scdcli.training.averaging import WeightAverage
@@ -36,7 +36,9 @@ class TrainingSettings:
     ema: float = 0.0  # decay of the weight average, 0 for none
     cover: bool = False  # semantic terms on every pixel of known land cover
     class_weights: str = "none"  # a scheme of `scdcli.training.classweights.SCHEMES`
+    freeze: str = "none"  # what stays as it is, of `scdcli.networks.FREEZABLE`
     seed: int = 0
+    normalization: str = "none"  # "per-date": every image is brought to one mean and spread
     preset: str | None = None  # where the values come from; for the record
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -124,10 +126,11 @@ def make_trainer(
     Raises:
         ModelError: ``start`` does not fit the network, or is missing.
         TrainingError: The images have another number of bands than the network.
-        UnknownName: No such network, blocks or optimizer.
+        UnknownName: No such network, blocks, optimizer or part to freeze.
     """
     require_optimizer(settings.optimizer)
     model = start_model(samples, network, start).to(hardware.device)
+    freeze(model.network, settings.freeze)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if not hardware.ranks.alone and hardware.device.type == "cuda":
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
