@@ -70,7 +70,7 @@ def _column(system: System, found: Found, unit: int) -> Column:
     if small.from_class is None:
         gray = (255 * (1 - np.clip(small.score, 0, 1))).astype(np.uint8)
         above = np.where(small.changed[..., None] == 255, np.uint8(NODATA), gray[..., None])
-        return Column(title, above, _binary(small.changed))
+        return Column(f"{title} (score, map)", above, _binary(small.changed))
     both = (_classes(each, system.legend) for each in (small.from_class, small.to_class))
     return Column(title, *both)
 

@@ -13,7 +13,7 @@ COLUMNS = {
     "mIoU": ("synthetic", "miou"),
     "F_scd": ("synthetic", "fscd_from_to"),
     "changed IoU": ("synthetic", "iou_changed"),
-    "cover mIoU": ("synthetic", "cover_miou"),
+    "cover mIoU": ("synthetic", "landcover_miou"),
     "false alarms": ("unchanged", "share"),
     "as is": ("unchanged-as-is", "share"),
     "real IoU": ("real", "iou"),
@@ -47,13 +47,9 @@ def write_tables(out: Path, records: dict[str, dict]) -> str:
 def columns(parts: dict) -> dict[str, float | None]:
     """All numbers of a system, by the name of their column; what it has not measured is absent."""
     row = {
-        f"{part}.{name}": cover_scores(parts[part]).get(name)
-        for part, name in COLUMNS.values()
-        if part in parts
+        f"{part}.{name}": parts[part].get(name) for part, name in COLUMNS.values() if part in parts
     }
-    for name, value in cover_scores(parts.get("synthetic", {})).items():
-        if name.startswith("cover_iou."):
-            row[f"synthetic.{name}"] = value
+    row |= {f"synthetic.landcover_iou.{name}": v for name, v in cover_ious(parts).items()}
     for part in ("unchanged", "unchanged-as-is", "real"):
         for pair, found in parts.get(part, {}).get("pairs", {}).items():
             name = "iou" if part == "real" else "share"
@@ -61,15 +57,12 @@ def columns(parts: dict) -> dict[str, float | None]:
     return row
 
 
-def cover_scores(record: dict) -> dict:
-    """A record with its land-cover scores, if it has any, under plain names."""
-    found = record.get("landcover_iou") or {}
-    values = found.values() if isinstance(found, dict) else found
-    numbers = [value for value in values if value is not None]
-    names = found if isinstance(found, dict) else range(1, len(found) + 1)
-    each = {f"cover_iou.{name}": v for name, v in zip(names, values, strict=True)}
-    mean = record.get("landcover_miou", sum(numbers) / len(numbers) if numbers else None)
-    return record | each | {"cover_miou": mean}
+def cover_ious(parts: dict) -> dict[str, float | None]:
+    """Land-cover IoU of every class by its name; empty where no land cover was scored."""
+    record = parts.get("synthetic", {})
+    covers = (record.get("legend") or {}).get("classes", [])
+    found = record.get("landcover_iou", {})
+    return {cover["name"]: found.get(str(i)) for i, cover in enumerate(covers, 1) if found}
 
 
 def main_table(records: dict[str, dict]) -> list[str]:
@@ -78,7 +71,7 @@ def main_table(records: dict[str, dict]) -> list[str]:
     lines = [_line(["system", *shown]), _line(["---"] * (len(shown) + 1))]
     for system, parts in records.items():
         values = [
-            _cell(cover_scores(parts.get(part, {})).get(name), percent=part != "time")
+            _cell(parts.get(part, {}).get(name), percent=part != "time")
             for part, name in shown.values()
         ]
         lines.append(_line([f"`{system}`", *values]))
@@ -94,14 +87,7 @@ def pair_table(records: dict[str, dict]) -> list[str]:
 
 def class_table(records: dict[str, dict]) -> list[str]:
     """Land-cover IoU of every class."""
-    found = {
-        system: {
-            name.removeprefix("cover_iou."): value
-            for name, value in cover_scores(parts.get("synthetic", {})).items()
-            if name.startswith("cover_iou.")
-        }
-        for system, parts in records.items()
-    }
+    found = {system: cover_ious(parts) for system, parts in records.items()}
     return _block({s: row for s, row in found.items() if row}, "land-cover IoU")
 
 

@@ -21,6 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import protocol_parts as parts
+import protocol_systems
 from protocol_pictures import draw_sheets
 from protocol_systems import System, find_systems
 from protocol_table import write_tables
@@ -56,7 +57,7 @@ def jobs(given: argparse.Namespace) -> dict[str, tuple[list[Path], Callable[[Sys
             [*_files(real), *sorted((given.data / "real_pairs" / "label").glob("*"))],
             partial(parts.measure_real, pairs=real, data=given.data),
         ),
-        "time": ([Path(__file__)], parts.measure_time),
+        "time": ([Path(protocol_systems.__file__)], parts.measure_time),
     }
     if given.synthetic:
         everything = sorted(path for path in given.synthetic.rglob("*") if path.is_file())

@@ -150,10 +150,15 @@ def test_a_part_that_does_not_exist_is_refused(protocol, data, tmp_path):
         protocol.run(given)
 
 
-def test_cover_scores_are_read_as_a_list_or_by_name(protocol):
+def test_land_cover_is_told_by_the_names_of_its_classes(protocol):
     table = importlib.import_module("protocol_table")
-    by_name = table.cover_scores({"landcover_iou": {"water": 0.5, "road": 0.7, "tree": None}})
-    assert by_name["cover_iou.water"] == 0.5
-    assert by_name["cover_miou"] == pytest.approx(0.6)
-    assert table.cover_scores({"landcover_iou": [0.2, 0.4]})["cover_iou.2"] == 0.4
-    assert table.cover_scores({})["cover_miou"] is None
+    legend = {"name": "two", "classes": [{"name": "water"}, {"name": "road"}]}
+    scored = {"legend": legend, "landcover_iou": {"1": 0.5, "2": None}, "landcover_miou": 0.5}
+    row = table.columns({"synthetic": scored})
+    assert row["synthetic.landcover_miou"] == 0.5
+    assert row["synthetic.landcover_iou.water"] == 0.5
+    assert row["synthetic.landcover_iou.road"] is None
+    lines = table.class_table({"one": {"synthetic": scored}, "other": {"synthetic": {}}})
+    assert lines[0] == "| land-cover IoU | water | road |"
+    assert lines[2] == "| `one` | 50.0 | \N{EN DASH} |"
+    assert not [line for line in lines if "other" in line]
