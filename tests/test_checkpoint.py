@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from scdcli.checkpoint import (
     ModelHeader,
     bundled_models,
+    calibrate_model,
     load_model,
     save_model,
 )
@@ -148,4 +149,28 @@ def test_a_file_of_format_2_says_all(saved):
     del header["temperature"]
     save_file(tensors, saved, {HEADER_KEY: json.dumps(header)})
     with pytest.raises(ModelError, match="temperature"):
+        load_model(str(saved))
+
+
+def test_a_calibrated_copy_differs_in_its_header_only(saved, tmp_path):
+    copy = tmp_path / "copy.safetensors"
+    calibrate_model(saved, copy, threshold=0.3, temperature=1.5, record={"pixels": 7})
+    (before, old), (after, new) = (read_tensors(path) for path in (saved, copy))
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    changed = {name for name in new if new[name] != old[name]}
+    assert changed == {"threshold", "temperature", "scores"}
+    assert (new["threshold"], new["temperature"]) == (0.3, 1.5)
+    assert new["scores"] == old["scores"] | {"calibration": {"pixels": 7}}
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"temperature": 0.0}, r"threshold 0\.4 and the temperature 0\.0"),
+        ({"threshold": 1.5}, r"threshold 1\.5 and the temperature 1\.0"),
+    ],
+)
+def test_a_threshold_or_temperature_out_of_range_is_refused(saved, entry, words):
+    rewrite(saved, **entry)
+    with pytest.raises(ModelError, match=words):
         load_model(str(saved))

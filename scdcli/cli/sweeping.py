@@ -94,7 +94,7 @@ class Sweeping:
         if self.calibrate and self.source:
             (swept,) = self.found.values()
             _write_model(self.source, self.calibrate, swept.fitted)
-            terminal.note(_fitted(swept.fitted, self.calibrate))
+            terminal.note(fitted_line(swept.fitted, self.calibrate))
 
 
 def find_sweeping(
@@ -154,7 +154,8 @@ def _sentence(swept: "Swept") -> str:
     return "; ".join(parts) + "."
 
 
-def _fitted(fitted: "Fit", out: Path) -> str:
+def fitted_line(fitted: "Fit", out: Path) -> str:
+    """What a model has been fitted to, in a sentence."""
     if fitted.by is None:
         return (
             f"{out} has the threshold 0.5, and its temperature was left alone: "

@@ -15,6 +15,7 @@ from scdcli.cli.options import (
 )
 from scdcli.cli.protocol import preset_table, protocol, protocol_options
 from scdcli.cli.startmodel import describe_start, load_start, start_options
+from scdcli.cli.sweeping import fitted_line
 from scdcli.cli.terminal import Terminal
 from scdcli.cli.trainingset import data_options, describe, training_set
 
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 @protocol_options
 @data_options
 @start_options
+@click.option(
+    "--calibrate/--no-calibrate",
+    default=True,
+    help="In the end fit the temperature and the threshold of both models to the validation pairs; "
+    "without them, or with --no-calibrate, the threshold is 0.5.",
+)
 @click.option("--half", is_flag=True, help="Store the model files in 16 bits: half the size.")
 @click.option("--precision", default="auto", metavar="auto|fp32|bf16|fp16")
 @click.option("--threads", type=click.IntRange(min=1), default=None, help="CPU threads.")
@@ -91,17 +98,24 @@ def _run(
     output: Path, terminal: Terminal, options: dict[str, Any], arguments: dict[str, Any]
 ) -> None:
     """Train, and show how it goes."""
+    from scdcli.training.confidence import ModelFitted
     from scdcli.training.runfolder import EpochLog
     from scdcli.training.stages import Stage, train_in_stages
 
     with terminal.progress("training", None) as bar:
         for event in train_in_stages(
-            output, resume=options["resume"], half=options["half"], **arguments
+            output,
+            resume=options["resume"],
+            half=options["half"],
+            calibrate=options["calibrate"],
+            **arguments,
         ):
             if isinstance(event, Stage):
                 stage = event
             elif isinstance(event, EpochLog):
                 terminal.note(_epoch_line(event, stage))
+            elif isinstance(event, ModelFitted):
+                terminal.note(fitted_line(event.fitted, event.path))
             else:
                 label = f"{stage.network} epoch {event.epoch}, loss {event.loss:.3f}"
                 bar.update(event.step, event.steps, label)

@@ -23,6 +23,7 @@ from scdcli.legend import Legend
 from scdcli.networks import NetworkSettings
 from scdcli.scoring.metrics import known
 from scdcli.training.classweights import class_weights, require_scheme
+from scdcli.training.confidence import ModelFitted, fit_models
 from scdcli.training.finetuning import with_classes
 from scdcli.training.optimization import optimize
 from scdcli.training.runfolder import BEST, LAST, EpochLog, require_run, start_run, write_log
@@ -63,12 +64,13 @@ def train(
     *,
     resume: bool = False,
     half: bool = False,
+    calibrate: bool = False,
     start: LoadedModel | None = None,
     data: str = "",
     pixel_size: tuple[float, float] | None = None,
     sets: dict[str, Any] | None = None,
-) -> Iterator[StepDone | EpochLog]:
-    """Train and write the run's folder; yields every step and every finished epoch.
+) -> Iterator[StepDone | EpochLog | ModelFitted]:
+    """Train and write the run's folder; yields every step, finished epoch and fitted model.
 
     Args:
         samples: Training pairs.
@@ -81,6 +83,7 @@ def train(
         resume: Continue the run in ``out``.
         start: A model of the network, or of the one it revises, whose weights to start from.
         half: Store the model files in 16 bits.
+        calibrate: In the end fit temperature and threshold of the models to ``validation``.
         data: What the data is, for the model's header.
         pixel_size: Finest and coarsest ground resolution of the images, in meters.
         sets: What each of several sets gives; a resumed run has to have the same.
@@ -161,6 +164,8 @@ def train(
             if ranks.first:
                 _write(trainer, header, out, best=best, half=half)
         yield log
+    if calibrate and validation:
+        yield from fit_models(out, validation, hardware)
 
 
 def _steps(

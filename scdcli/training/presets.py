@@ -32,6 +32,7 @@ PRESETS: Mapping[str, Mapping[str, Value]] = MappingProxyType(
             "class-weights": "none",
             "atl-class-weights": "inverse",
             "val-share": 0.0,
+            "calibrate": False,
         },
         "best": {
             "optimizer": "adamw",

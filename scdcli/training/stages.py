@@ -15,6 +15,7 @@ from scdcli.checkpoint import LoadedModel, load_model, require_normalization
 from scdcli.errors import TrainingError
 from scdcli.networks import NetworkSettings, build, freeze
 from scdcli.training.classweights import require_scheme
+from scdcli.training.confidence import ModelFitted
 from scdcli.training.loop import StepDone, train
 from scdcli.training.runfolder import BEST, EpochLog, holds_run, refuse_run
 from scdcli.training.startweights import REVISES
@@ -56,7 +57,7 @@ def train_in_stages(
     resume: bool = False,
     start: LoadedModel | None = None,
     **common: Any,  # noqa: ANN401  of `train`
-) -> Iterator[Stage | StepDone | EpochLog]:
+) -> Iterator[Stage | StepDone | EpochLog | ModelFitted]:
     """Train a network, and before it the one it revises unless that is given.
 
     Args:
@@ -85,8 +86,10 @@ def train_in_stages(
         revised = replace(network, name=REVISES[network.name])
         folder = out / revised.name
         require_names(network, second)
+        # Not to be used itself; and a fit would change the file that the second stage goes by.
+        first = common | {"calibrate": False}
         hardware.ranks.by_first(lambda: _require_own_first_stage(out, folder, resume=resume))
-        yield from train_in_stages(folder, revised, settings, second, resume=resume, **common)
+        yield from train_in_stages(folder, revised, settings, second, resume=resume, **first)
         with hardware.ranks.together():
             start = load_model(str(folder / BEST))
     yield Stage(network.name, second.epochs, out)

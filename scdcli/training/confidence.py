@@ -1,0 +1,85 @@
+"""Temperature and threshold of a run's models, fitted to its validation pairs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from scdcli.checkpoint import LoadedModel, calibrate_model, load_model
+from scdcli.decode import read
+from scdcli.labelled.chips import Chips
+from scdcli.labelled.samples import Sample
+from scdcli.networks.outputs import probabilities
+from scdcli.scoring.fitting import Confidence, Fit, count_both, fit
+from scdcli.training.runfolder import BEST, LAST
+from scdcli.training.trainer import Hardware
+from scdcli.training.validation import predict_part
+
+
+@dataclass(frozen=True)
+class ModelFitted:
+    """A model file has got its temperature and threshold."""
+
+    path: Path
+    fitted: Fit
+
+
+def fit_models(out: Path, validation: list[Sample], hardware: Hardware) -> Iterator[ModelFitted]:
+    """Fit both models of a run, each to what it says itself, and write that into their files.
+
+    The tensors stay, and a second call changes nothing. Processes share the pairs.
+
+    Args:
+        out: The run's folder.
+        validation: Whole pairs, held out from training.
+        hardware: Where to compute.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    known: dict[int, Fit] = {}  # by epoch: the last one may be the best
+    for path in (out / BEST, out / LAST):
+        with hardware.ranks.together():
+            loaded = load_model(str(path), hardware.device)
+        epoch = loaded.header.training["epoch"]
+        if epoch not in known:
+            known[epoch] = fit(_confidence(loaded, validation, hardware))
+        with hardware.ranks.together():
+            if hardware.ranks.first:
+                _write(path, known[epoch])
+        yield ModelFitted(path, known[epoch])
+
+
+def _confidence(loaded: LoadedModel, validation: list[Sample], hardware: Hardware) -> Confidence:
+    """What a model says of all pairs, without a temperature."""
+    header, ranks = loaded.header, hardware.ranks
+    chips = Chips(
+        validation, header.legend, bands=header.network.bands, cover=False, levels=loaded.levels
+    )
+    with ranks.together():
+        part = _confidence_part(loaded, chips, hardware)
+    return sum(ranks.gather(part), start=Confidence.empty(len(header.legend)))
+
+
+@torch.inference_mode()
+def _confidence_part(loaded: LoadedModel, chips: Chips, hardware: Hardware) -> Confidence:
+    classes = len(chips.legend)
+    found = Confidence.empty(classes)
+    for logits, labels in predict_part(loaded.model, chips, hardware):
+        likely = probabilities(logits)[0].cpu().numpy()
+        from_label, to_label = (x[0].cpu().numpy().astype(np.uint8) for x in labels[:2])
+        reading = read(likely, loaded.model.output, classes)
+        found += count_both(from_label, to_label, reading, classes)
+    return found
+
+
+def _write(path: Path, fitted: Fit) -> None:
+    calibrate_model(
+        path,
+        path,
+        threshold=fitted.threshold,
+        temperature=fitted.temperature,
+        record=fitted.record(),
+    )
