@@ -28,8 +28,8 @@ START = (
         "--freeze",
         metavar="none|encoder",
         default="none",
-        help="With --init: what stays as it is. With the encoder frozen a step on a CPU is faster, "
-        "and fewer labels are enough.",
+        help="With --init: what stays as it is. With the encoder frozen fewer numbers are learnt "
+        "from the labels, and a step takes less time.",
     ),
 )
 
