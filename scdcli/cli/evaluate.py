@@ -23,6 +23,7 @@ from scdcli.cli.options import (
     threshold_option,
     verbose_option,
 )
+from scdcli.cli.pairoptions import normalize_option
 from scdcli.cli.scorereport import show_scores
 from scdcli.cli.scoring import Scoring
 from scdcli.cli.sweeping import find_sweeping, sweep_options
@@ -82,6 +83,7 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
 @precision_option
 @device_option
 @bands_option
+@normalize_option
 @legend_option
 @output_option("FILE", "Write all scores to a .json file, or a row per system to a .csv file.")
 @_file_option("--matrix", "FILE.csv", "Write the SeK of every transition, a row per class before.")

@@ -10,6 +10,7 @@ import click
 from scdcli.cli.options import Command
 from scdcli.cli.placeoptions import place_options, placed, recorded_place
 from scdcli.cli.terminal import Terminal
+from scdcli.rasters.methods import DEFAULT_METHOD, METHODS
 
 if TYPE_CHECKING:
     from scdcli.checkpoint import LoadedModel
@@ -40,6 +41,13 @@ scale_option = click.option(
     help="Values that become 0 and 255, for both dates; by default uint8 is used as it is and "
     "other types get the 2-98 % range of both dates together.",
 )
+normalize_option = click.option(
+    "--normalize",
+    type=click.Choice(METHODS),
+    default=DEFAULT_METHOD,
+    help="Bring the colors of AFTER to those of BEFORE: match, by their histograms; pif, by a line "
+    "per band through what seems unchanged.",
+)
 strict_option = click.option(
     "--strict", is_flag=True, help="Refuse images on different grids; do not warp."
 )
@@ -59,6 +67,7 @@ def pairing_options(command: Command) -> Command:
         strict_option,
         coregister_option,
         scale_option,
+        normalize_option,
         place_options,
     ):
         command = option(command)
@@ -73,6 +82,7 @@ def given_settings(options: dict[str, Any], count: int | None = None) -> "PairSe
         **placed(options),
         count=count,
         scale=options["scale"] or None,
+        normalize=options["normalize"],
         strict=options["strict"],
         allow_vrt=options["allow_vrt"],
     )
@@ -107,6 +117,7 @@ def recorded(options: dict[str, Any]) -> dict[str, Any]:
     """What a summary says of these options, JSON-ready."""
     return {
         "scale": options["scale"] or None,
+        "normalize": options["normalize"],
         "strict": options["strict"],
         "coregister": options["coregister"],
         **recorded_place(options),

@@ -114,7 +114,9 @@ class Scoring:
         assert self.legend is not None
         classes = system.predictor.classes
         said = self.sweeping.tally(title, classes) if self.sweeping else None
-        predict = predict_with(system.predictor, system.bands, tally, said)
+        predict = predict_with(
+            system.predictor, system.bands, tally, said, normalize=system.normalize
+        )
         if self.panels:
             predict = self.panels.watch(title, predict)
         pairs = pairs_of_predictor(self.truth, predict, self.legend, overrule=self.overrule)
@@ -150,6 +152,8 @@ def predict_with(
     bands: tuple[int, ...] | None,
     tally: "CoverTally | None" = None,
     said: "Tally | None" = None,
+    *,
+    normalize: str = "none",
 ) -> "PredictPair":
     """What predicts a pair, for `pairs_of_predictor`; tallies see land cover and probabilities."""
     from scdcli.inference import predict_windows
@@ -157,7 +161,9 @@ def predict_with(
     from scdcli.rasters.pairing import PairSettings
 
     count = predictor.loaded.header.network.bands
-    settings = PairSettings(bands=bands, count=count, levels=predictor.loaded.levels)
+    settings = PairSettings(
+        bands=bands, count=count, normalize=normalize, levels=predictor.loaded.levels
+    )
 
     def predict(before: Path, after: Path) -> Iterator["PredictedWindow"]:
         with open_pair(before, after, settings) as pair:

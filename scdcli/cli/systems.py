@@ -9,6 +9,7 @@ import click
 
 from scdcli.cli.predictor import make_predictor
 from scdcli.cli.terminal import Terminal
+from scdcli.rasters.methods import DEFAULT_METHOD
 
 if TYPE_CHECKING:
     from scdcli.inference import Predictor
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 # Options that say how a model runs; maps that exist do without.
-RUNNING = ("tta", "threshold", "chip", "overlap", "batch", "precision", "device", "bands")
+RUNNING = (
+    *("tta", "threshold", "chip", "overlap", "batch", "precision", "device", "bands"),
+    "normalize",
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class System:
         name: Short, and the same for all its test-time augmentations.
         predictor: The model and how to run it; None for a folder.
         bands: Band numbers it reads of the images, from 1; None for all but alpha.
+        normalize: How AFTER is brought to the values of BEFORE.
         folder: Where maps lie; None for a model.
         maps: What lies there.
     """
@@ -35,6 +40,7 @@ class System:
     name: str
     predictor: "Predictor | None" = None
     bands: tuple[int, ...] | None = None
+    normalize: str = DEFAULT_METHOD
     folder: Path | None = None
     maps: "LabelSet | None" = None
 
@@ -60,7 +66,7 @@ class System:
         # Imports torch, which scoring maps that exist does without.
         from scdcli.provenance import describe_model, describe_run
 
-        settings = describe_run(self.predictor) | {"bands": self.bands}
+        settings = describe_run(self.predictor) | {"bands": self.bands, "normalize": self.normalize}
         model = describe_model(self.predictor.loaded)
         return {"predictions": None, "model": model, "settings": settings}
 
@@ -88,7 +94,7 @@ def find_systems(
         match(truth, each)
     names = iter(short_names([*map(model_forms, models), *map(folder_forms, folders)]))
     systems = [
-        System(name, predictor, options["bands"] or None)
+        System(name, predictor, options["bands"] or None, options["normalize"])
         for name, model in zip([next(names) for _ in models], models, strict=True)
         for predictor in _predictors(model, options)
     ]

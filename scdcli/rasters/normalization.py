@@ -1,33 +1,36 @@
 """How the values of a pair are normalized after the stretch: found once, the same in every window.
 
-The statistics are those of pixels that are measured at both dates, from windows spread over what is
-read of the pair; of a scene of at most 1024 by 1024 pixels these are all of its pixels.
+All statistics are those of pixels that are measured at both dates (`scdcli.rasters.pairsample`).
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
-from scdcli.rasters.normalize import Levels, Mapping, measure, to_levels
+from scdcli.errors import PairError, UnknownName
+from scdcli.rasters.invariant import invariant_line
+from scdcli.rasters.methods import METHODS
+from scdcli.rasters.normalize import (
+    Clip,
+    Levels,
+    Linear,
+    Mapping,
+    match_curves,
+    measure,
+    to_levels,
+)
+from scdcli.rasters.pairsample import Seen, pixels_of, places_of
 
-SIDE = 128  # pixels: larger windows touch fewer of the blocks that files and warps consist of
-PER_AXIS = 8
-MOST_BYTES = 256 << 20  # of both dates together: of many bands fewer windows are read
+PLACE = 4  # pixels: means of so many a side suffer less from small shifts and noise
+FEW_PLACES = 400  # with fewer, places are single pixels
+LEAST_PLACES = 30  # that seem unchanged
+LEAST_IN_COMMON = 0.3  # correlation of these
 
-
-class Seen(NamedTuple):
-    """One window of a pair: both dates, (C, h, w) float32, and where both are measured, (h, w)."""
-
-    before: NDArray[np.float32]
-    after: NDArray[np.float32]
-    valid: NDArray[np.bool_]
-
-
-ReadPair = Callable[[Window], tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]]
+Names = tuple[str, str]
+"""BEFORE and AFTER, as they may be printed."""
 
 
 @dataclass(frozen=True)
@@ -60,72 +63,123 @@ class Normalization:
 
 
 def find_normalization(
-    read: ReadPair, shape: tuple[int, int], count: int, levels: Levels | None
+    windows: Iterator[Seen], method: str, levels: Levels | None, names: Names
 ) -> Normalization:
-    """What normalizes a pair; reads its statistics.
+    """What normalizes a pair.
 
     Args:
-        read: Reads a window of both dates, stretched.
-        shape: (height, width) of the grid.
-        count: Bands.
-        levels: What each date is to be brought to, if anything.
+        windows: What the statistics are those of.
+        method: How AFTER is brought to BEFORE, one of `METHODS`.
+        levels: What each date is then to be brought to, if anything.
+        names: Both images, for errors and notes.
 
     Raises:
         InputError: A file cannot be read.
+        PairError: No pixel is measured at both dates, a band holds one value only, or nothing
+            seems unchanged.
+        UnknownName: No such method.
     """
-    windows = list(sample_pair(read, shape, count))
+    if method not in METHODS:
+        raise UnknownName("normalization", method, METHODS)
+    seen = list(windows)
     found = Normalization()
-    if levels is not None:
-        found = _per_date(windows, levels)
-    return found
+    if method != "none":
+        _require_usable(seen, method, names)
+        found = _match(seen, names) if method == "match" else _invariant(seen, names)
+        seen = [each._replace(after=found.apply(each.before, each.after)[1]) for each in seen]
+    return found if levels is None else _per_date(found, seen, levels, names)
 
 
-def sample_pair(read: ReadPair, shape: tuple[int, int], count: int) -> Iterator[Seen]:
-    """Up to 64 windows of 128 pixels, spread over the grid; all of it where it is small."""
-    most = int((MOST_BYTES / (SIDE * SIDE * 2 * 4 * count)) ** 0.5)
-    per_axis = max(1, min(PER_AXIS, most))
-    for row, height in _spread(shape[0], per_axis):
-        for col, width in _spread(shape[1], per_axis):
-            yield Seen(*read(Window(col, row, width, height)))
+def _require_usable(windows: list[Seen], method: str, names: Names) -> None:
+    """Refuse a pair that no values of one date can be told from those of the other."""
+    remedy = "leave --normalize out"
+    dates = pixels_of(windows)
+    if not dates[0].size:
+        raise PairError(
+            f"no sampled pixel is measured in both {names[0]} and {names[1]}, so --normalize "
+            f"{method} has nothing to go by; check their nodata values with gdalinfo, or {remedy}."
+        )
+    for name, pixels in zip(names, dates, strict=True):
+        for number, band in enumerate(pixels, start=1):
+            if band.min() == band.max():
+                raise PairError(
+                    f"band {number} in use of {name} holds one value only ({band[0]:g}) where both "
+                    f"are measured, so --normalize {method} cannot map it; choose others with "
+                    f"--bands, or {remedy}."
+                )
 
 
-def _spread(length: int, count: int) -> Iterator[tuple[int, int]]:
-    """Start and size of windows along one axis; without gaps where it is short."""
-    if length <= SIDE * count:
-        for start in range(0, length, SIDE):
-            yield start, min(SIDE, length - start)
-        return
-    for start in np.linspace(0, length - SIDE, count).round().astype(int).tolist():
-        yield start, SIDE
-
-
-def _pixels(windows: list[Seen]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The valid pixels of either date, (C, N)."""
-    before = np.concatenate([each.before[:, each.valid] for each in windows], axis=1)
-    after = np.concatenate([each.after[:, each.valid] for each in windows], axis=1)
-    return before, after
-
-
-def _per_date(windows: list[Seen], wanted: Levels) -> Normalization:
-    """Each date brought to the levels wanted by its own; as it is where nothing is measured."""
-    before, after = _pixels(windows)
-    if not before.size:
-        return Normalization(levels=wanted)
-    found = [measure(pixels) for pixels in (before, after)]
-    mappings = [to_levels(each, wanted) for each in found]
-    names = ("before", "after")
-    record = {
-        name: {"mean": each.mean, "std": each.std} for name, each in zip(names, found, strict=True)
-    }
+def _match(windows: list[Seen], names: Names) -> Normalization:
+    """AFTER with the histograms of BEFORE."""
+    before, after = pixels_of(windows)
+    curves = match_curves(before, after)
+    means = zip(after.mean(axis=1), before.mean(axis=1), strict=True)
+    said = ", ".join(
+        f"band {band}: mean {old:.4g} to {new:.4g}" for band, (old, new) in enumerate(means, 1)
+    )
     return Normalization(
-        before=(mappings[0],),
-        after=(mappings[1],),
-        levels=wanted,
-        record={"per_date": record | {"to": {"mean": wanted.mean, "std": wanted.std}}},
+        after=(curves, Clip()),
+        record={"method": "match", **curves.to_dict()},
+        notes=(f"The histograms of {names[1]} are matched to those of {names[0]} ({said}).",),
+    )
+
+
+def _invariant(windows: list[Seen], names: Names) -> Normalization:
+    """AFTER by the line through places that seem unchanged."""
+    before, after = places_of(windows, PLACE)
+    if before.shape[1] < FEW_PLACES:
+        before, after = places_of(windows, 1)
+    flat = min(before.std(axis=1).min(), after.std(axis=1).min()) == 0
+    found = None if flat else invariant_line(before, after)
+    if found is None or found.places < LEAST_PLACES or found.correlation < LEAST_IN_COMMON:
+        raise PairError(
+            f"too little seems unchanged between {names[0]} and {names[1]} for --normalize pif; "
+            "try --coregister if they are shifted, --normalize match, or leave --normalize out."
+        )
+    share = found.places / before.shape[1]
+    lines = zip(found.line.gain, found.line.offset, strict=True)
+    said = ", ".join(
+        f"band {band}: {gain:.3f} x {offset:+.1f}" for band, (gain, offset) in enumerate(lines, 1)
+    )
+    return Normalization(
+        after=(found.line, Clip()),
+        record={
+            "method": "pif",
+            **found.line.to_dict(),
+            "unchanged_share": round(share, 4),
+            "correlation": round(found.correlation, 4),
+        },
         notes=(
-            "Each date is brought to the mean and spread that the model knows: BEFORE from "
-            f"{_said(found[0])}, AFTER from {_said(found[1])}.",
+            f"{names[1]} is brought to the values of {names[0]} by the {100 * share:.0f} % of "
+            f"sampled places that seem unchanged ({said}).",
         ),
+    )
+
+
+def _per_date(
+    found: Normalization, windows: list[Seen], wanted: Levels, names: Names
+) -> Normalization:
+    """Each date brought to the levels wanted by its own; as it is where nothing is measured."""
+    before, after = pixels_of(windows)
+    if not before.size:
+        return replace(found, levels=wanted)
+    own = [measure(pixels) for pixels in (before, after)]
+    lines: list[Linear] = [to_levels(each, wanted) for each in own]
+    record = {
+        name: {"mean": each.mean, "std": each.std}
+        for name, each in zip(("before", "after"), own, strict=True)
+    }
+    note = (
+        f"Each date is brought to the mean and spread that the model knows: {names[0]} from "
+        f"{_said(own[0])}, {names[1]} from {_said(own[1])}."
+    )
+    return Normalization(
+        before=(*found.before, lines[0]),
+        after=(*found.after, lines[1]),
+        levels=wanted,
+        record=found.record
+        | {"per_date": record | {"to": {"mean": wanted.mean, "std": wanted.std}}},
+        notes=(*found.notes, note),
     )
 
 

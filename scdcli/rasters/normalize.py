@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_SPREAD = 1 / 8  # of the spread wanted: a nearly constant band is not blown up beyond that
+KNOTS = 201  # of a curve: every half percent of the pixels
+FEW = 0.0005  # of the pixels: where a curve ends, so that single ones do not bend it
+DECIMALS = 4  # of the values of a curve, which are between 0 and 255
 
 
 class Mapping(Protocol):
@@ -14,6 +17,9 @@ class Mapping(Protocol):
 
     def apply(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
         """(C, H, W) to float32 of the same shape; NaN stays NaN."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: all that it does."""
 
 
 class Levels(NamedTuple):
@@ -35,7 +41,62 @@ class Linear:
         gain, offset = (
             np.array(each, dtype=np.float32)[:, None, None] for each in (self.gain, self.offset)
         )
-        return np.asarray(pixels * gain + offset, dtype=np.float32)
+        mapped = pixels.astype(np.float32)
+        mapped *= gain
+        mapped += offset
+        return mapped
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: all that it does."""
+        return {"gain": list(self.gain), "offset": list(self.offset)}
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Per band a line of pieces through knots; beyond its ends values keep their distance to it.
+
+    Attributes:
+        values: The knots of every band, rising.
+        become: What they become, never falling.
+    """
+
+    values: tuple[tuple[float, ...], ...]
+    become: tuple[tuple[float, ...], ...]
+
+    def apply(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
+        """(C, H, W) to float32 of the same shape; NaN stays NaN."""
+        mapped = np.empty(pixels.shape, dtype=np.float32)
+        for band, x in enumerate(pixels):
+            values, become = (np.array(each[band]) for each in (self.values, self.become))
+            inside = np.clip(x.astype(np.float64), values[0], values[-1])
+            piece = np.searchsorted(values, inside, side="right").clip(1, len(values) - 1) - 1
+            slope = np.diff(become) / np.diff(values)
+            mapped[band] = become[piece] + slope[piece] * (inside - values[piece]) + (x - inside)
+        return mapped
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: all that it does."""
+        names = ("values", "become")
+        curves = zip(self.values, self.become, strict=True)
+        return {
+            "curves": [
+                {name: list(each) for name, each in zip(names, curve, strict=True)}
+                for curve in curves
+            ]
+        }
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Values beyond the range of uint8 become its ends."""
+
+    def apply(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
+        """(C, H, W) to float32 of the same shape; NaN stays NaN."""
+        return np.asarray(pixels.clip(0, 255), dtype=np.float32)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: all that it does."""
+        return {"clip": [0, 255]}
 
 
 def measure(pixels: NDArray[Any]) -> Levels:
@@ -81,3 +142,31 @@ def at_levels(
     if not pixels.size:
         return image
     return to_levels(measure(pixels), wanted).apply(image)
+
+
+def match_curves(before: NDArray[np.float32], after: NDArray[np.float32]) -> Curves:
+    """What gives AFTER the histogram of BEFORE, band by band.
+
+    A value that many pixels of AFTER have becomes the mean of what so many of BEFORE have.
+
+    Args:
+        before: (C, N) measured pixels, no band of one value only.
+        after: (C, M), likewise.
+    """
+    shares = np.linspace(0, 1, KNOTS)
+    shares[[0, -1]] = FEW, 1 - FEW
+    curves = [_match_band(*band, shares) for band in zip(before, after, strict=True)]
+    values, become = zip(*curves, strict=True)
+    return Curves(values, become)
+
+
+def _match_band(
+    before: NDArray[np.float32], after: NDArray[np.float32], shares: NDArray[np.float64]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    found = np.quantile(after.astype(np.float64), shares).round(DECIMALS)
+    if found[0] == found[-1]:  # all but a few pixels hold one value
+        found[[0, -1]] = after.min(), after.max()
+    wanted = np.quantile(before.astype(np.float64), shares)
+    values, which = np.unique(found, return_inverse=True)
+    become = np.bincount(which, wanted) / np.bincount(which)
+    return tuple(values.tolist()), tuple(become.round(DECIMALS).tolist())

@@ -24,9 +24,11 @@ from scdcli.rasters.normalization import Normalization, find_normalization
 from scdcli.rasters.normalize import Levels
 from scdcli.rasters.pairing import DEFAULTS, PairSettings
 from scdcli.rasters.pairrecord import Matched, notes, provenance
+from scdcli.rasters.pairsample import sample_pair
+from scdcli.rasters.pairstretch import choose_stretch
 from scdcli.rasters.placing import place_scene, read_crs
 from scdcli.rasters.scene import Reader, Scene, open_scene, scene_reader
-from scdcli.rasters.stretch import Stretch, fixed_stretch, joint_stretch, sample
+from scdcli.rasters.stretch import Stretch
 from scdcli.rasters.warp import warped_reader
 
 GDAL_CACHE = 256 << 20  # bytes: rasterio hands a number over as it is
@@ -140,7 +142,7 @@ def open_pair(
             read_before=read_before,
             read_after=read_after,
         )
-        yield _normalized(pair, settings)
+        yield _normalized(pair, settings, (first.name, second.name))
 
 
 def _open_readers(pair: Matched, stack: ExitStack) -> tuple[Reader, Reader]:
@@ -159,15 +161,15 @@ def _open_readers(pair: Matched, stack: ExitStack) -> tuple[Reader, Reader]:
     )
 
 
-def _normalized(pair: Pair, settings: PairSettings) -> Pair:
+def _normalized(pair: Pair, settings: PairSettings, names: tuple[str, str]) -> Pair:
     """The pair with its values normalized, as the settings want it."""
-    levels = (
-        settings.levels if settings.levels and len(settings.levels.mean) == pair.count else None
-    )
-    if levels is None:
+    levels = settings.levels
+    if levels and len(levels.mean) != pair.count:
+        levels = None  # what predicts says that the number of bands is wrong
+    if levels is None and settings.normalize == "none":
         return pair
     found = settings.normalization or find_normalization(
-        pair.read, pair.grid.shape, pair.count, levels
+        sample_pair(pair.read, pair.grid.shape, pair.count), settings.normalize, levels, names
     )
     return replace(
         pair,
@@ -191,7 +193,7 @@ def _match(first: Scene, second: Scene, settings: PairSettings) -> Matched:
             "warped onto the first."
         )
     matched = Matched(first, second, settings, bands, grid, interest, alignment, None)
-    return replace(matched, stretch=settings.stretch or _choose_stretch(matched))
+    return replace(matched, stretch=settings.stretch or choose_stretch(matched))
 
 
 def _choose_part(first: Scene, settings: PairSettings) -> tuple[Grid, Interest | None]:
@@ -225,36 +227,3 @@ def _align(first: Scene, second: Scene, part: Grid, settings: PairSettings) -> A
 def _cache_limit() -> dict[str, int]:
     """GDAL keeps 5 % of the machine's memory in blocks unless told otherwise before the first."""
     return {} if "GDAL_CACHEMAX" in os.environ else {"GDAL_CACHEMAX": GDAL_CACHE}
-
-
-def _choose_stretch(pair: Matched) -> Stretch | None:
-    first, second, bands = pair.first, pair.second, pair.bands
-    if pair.settings.scale is not None:
-        return fixed_stretch(pair.settings.scale, len(bands.before))
-    types = [
-        scene.dataset.dtypes[chosen[0] - 1]
-        for scene, chosen in ((first, bands.before), (second, bands.after))
-    ]
-    if types == ["uint8", "uint8"]:
-        return None
-    if _family(types[0]) != _family(types[1]):
-        raise PairError(
-            f"{first.name} is {types[0]} and {second.name} is {types[1]}: no stretch fits both. "
-            "Convert one to the units of the other, or give their common range with --scale LO,HI."
-        )
-    window = Window(0, 0, first.dataset.width, first.dataset.height)
-    if first.points is None:
-        row, col = offset_in(first.grid, pair.grid)
-        window = Window(col, row, pair.grid.width, pair.grid.height)
-    samples = [
-        sample(first.dataset, window, bands.before, first.path),
-        sample(second.dataset, pair.alignment.window, bands.after, second.path),
-    ]
-    return joint_stretch(samples, (first.name, second.name))
-
-
-def _family(dtype: str) -> str:
-    """Types within a family may well hold the same quantity; across families they hardly do."""
-    if dtype == "uint8":
-        return dtype
-    return "float" if dtype.startswith("float") else "integer"

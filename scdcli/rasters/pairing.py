@@ -23,8 +23,9 @@ class PairSettings:
         scale: Values that become 0 and 255; by default uint8 is used as it is, and other types get
             the 2 to 98 % range of both dates together.
         stretch: The stretch found when the same pair was opened before, to save finding it.
-        levels: Mean and spread per band that each date is brought to by its own, for a model that
-            wants it; not where the pair has another number of bands.
+        normalize: How AFTER is brought to the values of BEFORE, of `scdcli.rasters.methods`.
+        levels: Mean and spread per band that each date is then brought to by its own, for a model
+            that wants it; not where the pair has another number of bands.
         normalization: What was found when the same pair was opened before.
         strict: Refuse two scenes that do not lie on exactly the same grid.
         allow_vrt: Also open VRT files.
@@ -42,6 +43,7 @@ class PairSettings:
     count: int | None = None
     scale: tuple[float, float] | None = None
     stretch: Stretch | None = None
+    normalize: str = "none"
     levels: Levels | None = None
     normalization: Normalization | None = None
     strict: bool = False
