@@ -173,5 +173,6 @@ def _arguments(
 def _epoch_line(log: "EpochLog", stage: "Stage") -> str:
     parts = [f"{stage.network} epoch {log.epoch}/{stage.epochs}", f"loss {log.loss:.4f}"]
     scores = {"val loss": log.val_loss, "mIoU": log.miou, "SeK": log.sek_from_to}
+    scores["land cover mIoU"] = log.landcover_miou
     parts += [f"{name} {value:.4f}" for name, value in scores.items() if value is not None]
     return ", ".join([*parts, f"{log.steps_per_second:.2f} steps/s"])

@@ -21,7 +21,6 @@ from scdcli.labelled.pixelsizes import widened
 from scdcli.labelled.samples import Sample
 from scdcli.legend import Legend
 from scdcli.networks import NetworkSettings
-from scdcli.scoring.metrics import known
 from scdcli.training.classweights import class_weights, require_scheme
 from scdcli.training.confidence import ModelFitted, fit_models
 from scdcli.training.finetuning import with_classes
@@ -38,9 +37,7 @@ from scdcli.training.trainer import (
     restore,
     store,
 )
-from scdcli.training.validation import Validation, validate
-
-SCORES = ("miou", "sek_from_to", "sek_stacked", "score_from_to")  # of an `EpochLog`
+from scdcli.training.validation import SCORES, logged, validate
 
 
 @dataclass(frozen=True)
@@ -150,12 +147,13 @@ def train(
             yield step
         speed = len(losses) / (time.perf_counter() - started)
         _settle(trainer, epoch, hardware)
-        found = validate(trainer.result, validation, legend, hardware, trainer.weights, levels)
+        seen = (validation, legend, hardware, trainer.weights, levels)
+        found = validate(trainer.result, *seen, land_cover=header.land_cover)
         log = EpochLog(
             epoch=epoch,
             lr=trainer.optimizer.param_groups[0]["lr"],
             loss=sum(losses) / len(losses),
-            **_scores(found),
+            **logged(found),
             steps_per_second=speed,
             seconds=time.perf_counter() - started,
         )
@@ -217,13 +215,6 @@ def _kept(epoch: int) -> str:
     if epoch > 1:
         kept = f"the models after epoch {epoch - 1} are kept in the run's folder"
     return f"{kept}. Lower --lr, or train with --precision fp32."
-
-
-def _scores(found: Validation | None) -> dict[str, float | None]:
-    if found is None:
-        return dict.fromkeys(("val_loss", *SCORES))
-    values = (found.from_to.miou, found.from_to.sek, found.stacked.sek, found.from_to.score)
-    return {"val_loss": found.loss, **dict(zip(SCORES, map(known, values), strict=True))}
 
 
 def _remember(trainer: Trainer, log: EpochLog) -> bool:

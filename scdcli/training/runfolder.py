@@ -42,6 +42,7 @@ class EpochLog:
     score_from_to: float | None
     steps_per_second: float
     seconds: float
+    landcover_miou: float | None = None  # runs from before there was one go on without
 
 
 def require_run(
@@ -137,7 +138,10 @@ def draw_curves(logs: Sequence[EpochLog]) -> bytes:
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         left, right = figure.subplots(1, 2)
         epochs = [log.epoch for log in logs]
-        for axis, names in ((left, ("loss", "val_loss")), (right, ("miou", "sek_from_to"))):
+        scores = ["miou", "sek_from_to"]
+        if any(log.landcover_miou is not None for log in logs):
+            scores.append("landcover_miou")
+        for axis, names in ((left, ["loss", "val_loss"]), (right, scores)):
             for name in names:
                 values = [getattr(log, name) for log in logs]
                 known = [float("nan") if value is None else value for value in values]

@@ -1,6 +1,7 @@
 """``scd train``, ``scd models`` and ``scd simulate`` through the real group."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -43,6 +44,7 @@ def test_pairs_with_and_without_land_cover_train_together(scd, tmp_path):
     result = scd("train", tmp_path / "set", "-o", tmp_path / "run", *QUICK[:-1])
     assert result.exit_code == 0, result.output
     assert "classes learnt on every pixel of 3 pairs, changed pixels of 1" in result.stderr
+    assert re.search(r"epoch 1/1, loss .*, land cover mIoU 0\.\d{4}, ", result.stderr)
     described = json.loads(scd("models", tmp_path / "run/best.safetensors", "--json").stdout)
     assert described["land_cover"] is True
     assert described["legend"]["name"] == "second"
