@@ -17,7 +17,7 @@ from scdcli.labelled.samples import Sample
 from scdcli.legend import NODATA, Legend
 from scdcli.networks.losses import ClassWeights, change_loss
 from scdcli.networks.model import ChangeModel
-from scdcli.networks.outputs import Logits, in_float, probabilities
+from scdcli.networks.outputs import Output, in_float, probabilities
 from scdcli.rasters.normalize import Levels
 from scdcli.scoring.counting import JointCounts, count_joint
 from scdcli.scoring.landcover import CoverMatrices, LandCover, count_cover
@@ -112,7 +112,7 @@ def _count_cover(
 
 def predict_part(
     model: ChangeModel, chips: Chips, hardware: Hardware
-) -> Iterator[tuple[Logits, tuple[Tensor, Tensor, Tensor]]]:
+) -> Iterator[tuple[Output, tuple[Tensor, Tensor, Tensor]]]:
     """Of this process's pairs one after the other, in `torch.inference_mode` of the caller.
 
     Yields:
