@@ -182,3 +182,19 @@ def test_bands_of_the_model_named_decide(scd, here):
     found = json.loads(named.stdout)
     assert found["match"]["bands"] == [2, 3, 4]
     assert found["warnings"][0].startswith("Of 4 bands red, green and blue are used: 2, 3, 4")
+
+
+def test_a_batch_warns_pair_by_pair(scd, here):
+    model = known_sizes(here / "fine.safetensors", 0.2, 0.5)
+    for name in ("plain", "other"):
+        write_scene(here / f"{name}.tif", noise((3, 100, 120), seed=len(name)), crs=None)
+    table = "before,after\nbefore.tif,after.tif\nplain.tif,other.tif\n"
+    (here / "pairs.csv").write_text(table)
+    options = ("-m", model, "--chip", "128", "--overlap", "0", "--vector", "none", "-o", "maps")
+    result = scd("predict", "--pairs", "pairs.csv", "--json", *options)
+    assert result.exit_code == 0, result.output
+    placed, plain = (json.loads(line)["summary"] for line in result.stdout.splitlines())
+    assert placed["warnings"][0].startswith("The pixels are 1 m; the model fine.safetensors")
+    assert plain["warnings"] == []
+    assert "cannot be told without a CRS" in plain["notes"][-1]
+    assert result.stderr.count("Warning: ") == 1
