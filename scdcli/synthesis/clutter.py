@@ -80,7 +80,7 @@ def parked(
     even = np.asarray(uniform_filter(rough, 9, mode="nearest"))
     free = uniform_filter(ground.astype(np.float32), 9, mode="constant") > 0.98
     gone = rng.poisson(traffic.emptied * float(ground.sum()) / 1e4)
-    for row, col in _spots(rough * (free & (rough > 0.08) & (even < 0.1)), gone, rng):
+    for row, col in _spots(rough * (free & (rough > 0.08) & (even < 0.16)), gone, rng):
         _erase(scene, row, col, _along(light, row, col), rng)
     road = (free & (even < np.float32(0.05))) * _roadlike(scene, around)
     come = rng.poisson(traffic.density * float(road.sum()) / 1e4)
@@ -89,7 +89,8 @@ def parked(
         for place in range(_row_of(rng)):
             step = place * 0.62 * traffic.length
             beside = (row + step * np.cos(way), col - step * np.sin(way))
-            _park(scene, beside, way + rng.normal(0.0, 0.03), (traffic.length, azimuth), rng)
+            car = (traffic.length, way + rng.normal(0.0, 0.03), azimuth)
+            _park(scene, ground, beside, car, rng)
     return scene
 
 
@@ -149,27 +150,29 @@ def _box(along: Field, across: Field, length: float, width: float) -> Field:
 
 def _park(
     scene: Field,
+    ground: NDArray[np.bool_],
     center: tuple[float, float],
-    way: float,
-    drawn: tuple[float, float],
+    car: tuple[float, float, float],
     rng: np.random.Generator,
 ) -> None:
-    """Draw one car into the scene, with its shadow and windows."""
-    length, azimuth = drawn
+    """Draw a car of some length, direction and direction of shadow into the scene, on ground."""
+    length, way, azimuth = car
     length *= float(rng.choice([1.0, 1.35, 2.2], p=[0.8, 0.16, 0.04])) * rng.uniform(0.9, 1.1)
     length = min(length, 2 * REACH - 4)
-    width = min(0.43 * length, 0.48 * drawn[0])
+    width = min(0.43 * length, 0.48 * car[0])
     paint = PAINTS[rng.choice(len(PAINTS), p=COMMON)] * np.float32(rng.uniform(0.85, 1.05))
     framed = _frame(scene, center, way)
     if framed is None:
         return
     window, along, across = framed
-    view = scene[:, window[0], window[1]]
+    view, here = scene[:, window[0], window[1]], ground[window]
+    if not here[REACH, REACH]:
+        return
     fall = 0.22 * width + 0.4
     aside = (fall * np.cos(azimuth - way), fall * np.sin(azimuth - way))
     shadow = _box(along - np.float32(aside[0]), across - np.float32(aside[1]), length, width)
-    view *= 1 - np.float32(0.55) * shadow
-    body = _box(along, across, length, width)
+    view *= 1 - np.float32(0.55) * shadow * here
+    body = _box(along, across, length, width) * here
     glass = _box(along - np.float32(0.18 * length), across, 0.14 * length, 0.8 * width)
     color = paint[:, None, None] * (1 - np.float32(0.65) * glass)
     view += body * (color - view)

@@ -178,6 +178,5 @@ def leaning(scene: Field, buildings: NDArray[np.int32], high: Field, lean: Lean)
     seen[at_rows, at_cols] = number
     walls = np.float32(lean.facade) * uniform_filter(scene, (0, 3, 3), mode="nearest")
     vacated = roof & (seen == 0)
-    scene = np.where(vacated, walls, scene)
     displaced = moved(scene, down[seen], right[seen])
-    return np.where(seen > 0, displaced, scene)
+    return np.where(seen > 0, displaced, np.where(vacated, walls, scene))

@@ -189,8 +189,8 @@ def _grown(
     share = np.clip(np.float32(0.5) + patches, 0, 1)
     single = np.clip(crowns * 1.2 - np.float32(0.4), 0, 1) * np.float32(0.7)
     first, second, third = (np.asarray(_unit(color)) for color in season.colors)
-    stays = np.float32((season.evergreen - 0.5) * 4)
-    reach = np.clip(1.2 - stays - patches[::-1, ::-1] * np.float32(1.5), 0, 1)
+    stays = np.float32((season.evergreen - 0.5) * 6)
+    reach = np.clip(1.2 - stays - patches[::-1, ::-1], 0, 1)
     reach *= green * np.float32(season.amount)
     texture = np.float32(season.contrast) * (light - around)
     aim = np.float32(season.brightness) * around * (1 + np.float32(0.12) * patches) + texture

@@ -94,6 +94,9 @@ def _retextured(
     detail = scene - smooth
     strength = np.abs(luminance(detail))
     usual = uniform_filter(strength, 2 * size + 1, mode="nearest") + np.float32(0.004)
+    # What stands out is an object: it stays, and leaves no ghost elsewhere.
+    plain = np.clip(2 - strength / (2 * usual), 0, 1)
+    fine = detail * plain
     out = scene
     for share, mask in zip((surface.renewed, surface.reworked), masks, strict=True):
         rows, cols = (
@@ -101,13 +104,12 @@ def _retextured(
         )
         if share < 0.03 or not mask.any():
             continue
-        # Pairs of places of one kind swap texture; what stands out is an object and stays.
         both = (mask & np.roll(mask, (rows, cols), (0, 1))).astype(np.float32)
-        weight = uniform_filter(both, 5) * np.clip(2 - strength / (3 * usual), 0, 1)
+        weight = uniform_filter(both, 5) * plain
         weight *= np.float32(share)
-        there = np.roll(detail, (rows, cols), (1, 2))
+        there = np.roll(fine, (rows, cols), (1, 2))
         there *= np.minimum(usual / np.roll(usual, (rows, cols), (0, 1)), 1.6)
-        bound = 3 * usual
+        bound = 2 * usual
         np.clip(there, -bound, bound, out=there)
         kept = 1 - weight
         out = out + (kept - 1) * detail + np.sqrt(1 - kept * kept) * there
