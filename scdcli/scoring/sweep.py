@@ -2,7 +2,7 @@
 
 A pixel's classes do not depend on the threshold, only whether it counts as changed. So the margins
 of both confusion matrices, split by the bin of the probability, hold the matrices of all
-thresholds; for K classes that is 2 K² + K + 1 numbers per bin: 0.8 MB for 20 classes, 20 MB for 99.
+thresholds: for K classes 3 K² + K + 1 numbers per bin, 1.2 MB for 20 classes and 30 MB for 99.
 """
 
 from dataclasses import astuple, dataclass
