@@ -131,7 +131,7 @@ def test_shifts_are_mostly_below_a_pixel_and_never_above_two():
 
 def test_pairs_reach_from_alike_to_hardly_alike(pairs):
     alike = correlations(pairs)
-    assert np.quantile(alike, 0.9) > 0.9
+    assert alike.max() > 0.95
     assert np.quantile(alike, 0.1) < 0.8
 
 

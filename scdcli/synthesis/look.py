@@ -75,7 +75,7 @@ def draw_looks(
     """
     if strength <= 0:
         return Look(), Look()
-    alike = rng.choice([0.95, 0.6, 0.1], p=[0.15, 0.2, 0.65])
+    alike = rng.choice([0.95, 0.5, 0.04], p=[0.13, 0.17, 0.7])
     length = float(np.exp(rng.uniform(np.log(4.5), np.log(11))))
     colors = tuple(palettes)
 
@@ -88,10 +88,12 @@ def draw_looks(
     suns = both(draw_sun, alike)
     leans = both(draw_lean, alike)
     airs = both(draw_air, alike)
-    tones = both(lambda source, amount: draw_tone(source, amount, colors), alike)
+    tones = both(lambda source, amount: draw_tone(source, 0.85 * amount, colors), alike)
     cameras = both(draw_camera, alike)
     traffics = both(lambda source, amount: draw_traffic(source, amount, length), 0.0)
-    places = both(draw_place, 0.0)
+    # Flights of one campaign are also registered alike.
+    loose = 1.0 - 0.75 * float(alike)
+    places = both(lambda source, amount: draw_place(source, loose * amount), 0.0)
     steady = int(rng.integers(2))  # One date is usually the reference of the other.
     down, right = places[steady].shift
     places[steady] = replace(places[steady], shift=(0.25 * down, 0.25 * right))
@@ -155,4 +157,4 @@ def photograph(
 
 def _amount(rng: np.random.Generator) -> float:
     """How far one date goes in one respect, about 1."""
-    return float(min(1.6, np.exp(rng.normal(-0.2, 0.5))))
+    return float(min(1.6, np.exp(rng.normal(-0.05, 0.5))))

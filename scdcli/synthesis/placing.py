@@ -33,7 +33,7 @@ def draw_place(rng: np.random.Generator, amount: float) -> Place:
     angle = rng.uniform(0, 2 * np.pi)
     return Place(
         shift=(float(length * np.sin(angle)), float(length * np.cos(angle))),
-        wobble=float(min(rng.exponential(0.35) * amount, 1.3)),
+        wobble=float(min(rng.exponential(0.5) * amount, 1.6)),
         seed=int(rng.integers(2**31)),
     )
 

@@ -125,13 +125,13 @@ def draw_tone(rng: np.random.Generator, amount: float, palettes: tuple[Palette, 
     """One laboratory's rendering; `amount` 0 leaves pictures as they are, 1 is usual."""
     if amount <= 0:
         return Tone()
-    wide = 1.8 if rng.random() < 0.15 else 1.0
-    exposure = rng.normal(0.0, 0.1) * wide * amount
+    wide = 2.0 if rng.random() < 0.18 else 1.0
+    exposure = rng.normal(0.0, 0.09) * wide * amount
     # Balance errs between blue and orange, seldom between green and magenta.
-    warm, green = rng.normal(0.0, 0.065), rng.normal(0.0, 0.02)
+    warm, green = rng.normal(0.0, 0.065), rng.normal(0.0, 0.022)
     balance = np.array([warm - green, green, -warm - green]) * wide * amount
     gamma = (rng.normal(0.0, 0.1) + rng.normal(0.0, 0.05, 3)) * wide * amount
-    lift = (rng.normal(0.005, 0.02) + rng.normal(0.0, 0.02, 3) * (1.0, 0.5, 1.0)) * wide * amount
+    lift = (rng.normal(0.005, 0.02) + rng.normal(0.0, 0.025, 3) * (1.0, 0.5, 1.0)) * wide * amount
     saturation = np.exp(rng.normal(-0.08, 0.33) * amount)
     if rng.random() < 0.05 * min(amount, 1):
         saturation *= rng.uniform(0.05, 0.4)

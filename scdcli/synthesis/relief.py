@@ -65,7 +65,7 @@ def draw_lean(rng: np.random.Generator, amount: float) -> Lean:
     """From where one date was seen; `amount` 0 is straight above, 1 is usual."""
     if amount <= 0 or rng.random() < 0.3:
         return Lean()
-    steep = min(rng.exponential(0.09) * amount, 0.4)
+    steep = min(rng.exponential(0.12) * amount, 0.4)
     angle = rng.uniform(0, 2 * np.pi)
     return Lean(
         slope=(float(steep * np.sin(angle)), float(steep * np.cos(angle))),

@@ -89,19 +89,19 @@ def draw_season(rng: np.random.Generator, amount: float) -> Season:
     if amount <= 0:
         return Season()
     first, second, crowns, (low, high) = SEASONS[int(rng.integers(len(SEASONS)))]
-    pale = float(rng.beta(1.5, 2.0))
+    pale = float(rng.beta(1.2, 2.6))
     calm = rng.random() < 0.35
     return Season(
         colors=(_paler(first, pale), _paler(second, pale), _paler(crowns, pale)),
         brightness=float(np.exp(np.log(rng.uniform(low, high)) * min(amount, 1.3))),
         contrast=float(np.exp(rng.normal(0.0, 0.3) * amount)),
-        amount=float(min(0.95, rng.beta(1.6, 1.2) * amount)),
+        amount=float(min(0.95, rng.beta(1.8, 1.0) * amount)),
         evergreen=float(rng.beta(0.8, 1.8)),
         patch=float(np.exp(rng.uniform(np.log(25), np.log(160)))),
         crown=float(np.exp(rng.uniform(np.log(3), np.log(14)))),
-        growth=float(abs(rng.normal(0.0, 0.1)) * amount),
+        growth=float(abs(rng.normal(0.0, 0.18)) * amount),
         moisture=float(rng.uniform(0.05, 0.4) * amount) if rng.random() < 0.35 else 0.0,
-        dust=float(abs(rng.normal(0.0, 0.06)) * amount),
+        dust=float(abs(rng.normal(0.0, 0.08)) * amount),
         water=WATERS[int(rng.integers(len(WATERS)))],
         stained=float(min(0.95, rng.beta(1.2, 1.4) * amount)),
         ripples=0.0 if calm else float(rng.exponential(0.02) * amount),
@@ -167,6 +167,7 @@ def _ground(
     # Ground of one color tends to change together: parcels keep their borders.
     field += np.sin(around * np.float32(rng.uniform(6, 20)) + np.float32(rng.uniform(0, 6.3)))
     wet = np.clip(field - np.float32(rng.uniform(-1.0, 0.8)), 0, 1) * np.float32(season.moisture)
+    field += np.float32(0.8) * value_noise(rng, (shape[0], shape[1]), season.crown)
     field *= np.float32(0.7 * season.dust)
     return np.asarray(scene * (1 + (field - wet) * bare), dtype=np.float32)
 

@@ -43,11 +43,11 @@ def draw_surface(rng: np.random.Generator, amount: float) -> Surface:
     if amount <= 0:
         return Surface()
     return Surface(
-        aging=float(min(0.4, abs(rng.normal(0.0, 0.2)) * amount)),
-        fading=float(min(0.12, abs(rng.normal(0.0, 0.03)) * amount)),
+        aging=float(min(0.5, abs(rng.normal(0.0, 0.25)) * amount)),
+        fading=float(min(0.12, abs(rng.normal(0.0, 0.04)) * amount)),
         renewed=float(min(1.0, rng.beta(1.6, 1.0) * amount)),
-        reworked=float(min(0.9, rng.beta(1.2, 1.6) * amount)),
-        grain=int(rng.integers(4, 11)) * 2 + 1,
+        reworked=float(min(0.95, rng.beta(1.4, 1.1) * amount)),
+        grain=int(rng.integers(4, 15)) * 2 + 1,
         roofs=float(min(0.4, abs(rng.normal(0.0, 0.17)) * amount)),
         slopes=float(min(0.5, abs(rng.normal(0.0, 0.2)) * amount)),
         seed=int(rng.integers(2**31)),
@@ -100,7 +100,7 @@ def _retextured(
     out = scene
     for share, mask in zip((surface.renewed, surface.reworked), masks, strict=True):
         rows, cols = (
-            int(rng.integers(2 * size, 6 * size)) * int(rng.choice([-1, 1])) for _ in "rc"
+            int(rng.integers(2 * size, 4 * size)) * int(rng.choice([-1, 1])) for _ in "rc"
         )
         if share < 0.03 or not mask.any():
             continue
