@@ -15,11 +15,12 @@ from scipy.special import chdtrc
 from scdcli.rasters.normalize import Linear
 
 MOST_ROUNDS = 60
-NARROWING = (
-    8  # rounds that let the noise become smaller than it is, to settle on one of two relations
-)
+NARROWING = 2  # rounds that take the noise for smaller than it is, to settle on one relation
 SETTLED = 1e-3  # of the correlations from round to round
 LEAST_NOISE = 0.01  # of the variance: so much of two dates is never in common
+TRIED_LINES = 500
+TRIED_PLACES = 2000
+STEEPEST = 10  # times the ratio of the spreads
 LIKELY = 0.5  # probability from which a place is taken for unchanged
 RIDGE = 1e-6
 
@@ -76,8 +77,8 @@ def no_change(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArra
         (each - each.mean(axis=1, keepdims=True)) / each.std(axis=1, keepdims=True)
         for each in (before, after)
     )
-    weights = np.ones(before.shape[1])
-    seen = 1.0  # in the first round all weigh alike
+    weights = _first_half(first, second)
+    seen = 1.0
     known = np.zeros(len(before))
     left = _left_by_weights(len(before))
     for number in range(MOST_ROUNDS):
@@ -88,6 +89,32 @@ def no_change(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArra
             break
         known = correlations
     return np.asarray(weights, dtype=np.float64)
+
+
+def _first_half(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 for the half of the places that one line per band fits best, of lines through two; (N,).
+
+    All places alike would be a start between two relations where a third has changed alike.
+    """
+    step = -(-first.shape[1] // TRIED_PLACES)
+    few, later = first[:, ::step], second[:, ::step]
+    one, other = np.random.default_rng(0).integers(few.shape[1], size=(2, TRIED_LINES))
+    run = later[:, one] - later[:, other]
+    run[run == 0] = np.inf
+    gains = ((few[:, one] - few[:, other]) / run).clip(0, STEEPEST)
+    offsets = few[:, one] - gains * later[:, one]
+
+    def misses(index: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        line = gains[:, index, None] * y + offsets[:, index, None]
+        return np.asarray(((x - line) ** 2).sum(axis=0))
+
+    half = few.shape[1] // 2
+    scores = [
+        np.partition(misses(index, few, later), half)[: half + 1].mean()
+        for index in range(TRIED_LINES)
+    ]
+    missed = misses(int(np.argmin(scores)), first, second)
+    return (missed <= np.median(missed)).astype(np.float64)
 
 
 def _differences(
