@@ -77,7 +77,7 @@ def test_a_fit_leaves_the_weights_and_is_told(trained):
 def test_a_second_fit_changes_no_byte(trained, pairs):
     path = trained[0] / "fitted/best.safetensors"
     content = path.read_bytes()
-    list(fit_models(path.parent, pairs[:1], CPU))
+    list(fit_models(path.parent, pairs[:1], SECOND, CPU))
     assert path.read_bytes() == content
 
 

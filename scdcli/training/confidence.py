@@ -11,6 +11,7 @@ from scdcli.checkpoint import LoadedModel, calibrate_model, load_model
 from scdcli.decode import read
 from scdcli.labelled.chips import Chips
 from scdcli.labelled.samples import Sample
+from scdcli.legend import Legend
 from scdcli.networks.outputs import probabilities
 from scdcli.scoring.fitting import Confidence, Fit, count_both, fit
 from scdcli.training.runfolder import BEST, LAST
@@ -26,7 +27,9 @@ class ModelFitted:
     fitted: Fit
 
 
-def fit_models(out: Path, validation: list[Sample], hardware: Hardware) -> Iterator[ModelFitted]:
+def fit_models(
+    out: Path, validation: list[Sample], legend: Legend, hardware: Hardware
+) -> Iterator[ModelFitted]:
     """Fit both models of a run, each to what it says itself, and write that into their files.
 
     The tensors stay, and a second call changes nothing. Processes share the pairs.
@@ -34,6 +37,7 @@ def fit_models(out: Path, validation: list[Sample], hardware: Hardware) -> Itera
     Args:
         out: The run's folder.
         validation: Whole pairs, held out from training.
+        legend: Classes of the labels, with the values they have there, which no model file holds.
         hardware: Where to compute.
 
     Raises:
@@ -45,22 +49,22 @@ def fit_models(out: Path, validation: list[Sample], hardware: Hardware) -> Itera
             loaded = load_model(str(path), hardware.device)
         epoch = loaded.header.training["epoch"]
         if epoch not in known:
-            known[epoch] = fit(_confidence(loaded, validation, hardware))
+            known[epoch] = fit(_confidence(loaded, validation, legend, hardware))
         with hardware.ranks.together():
             if hardware.ranks.first:
                 _write(path, known[epoch])
         yield ModelFitted(path, known[epoch])
 
 
-def _confidence(loaded: LoadedModel, validation: list[Sample], hardware: Hardware) -> Confidence:
+def _confidence(
+    loaded: LoadedModel, validation: list[Sample], legend: Legend, hardware: Hardware
+) -> Confidence:
     """What a model says of all pairs, without a temperature."""
     header, ranks = loaded.header, hardware.ranks
-    chips = Chips(
-        validation, header.legend, bands=header.network.bands, cover=False, levels=loaded.levels
-    )
+    chips = Chips(validation, legend, bands=header.network.bands, cover=False, levels=loaded.levels)
     with ranks.together():
         part = _confidence_part(loaded, chips, hardware)
-    return sum(ranks.gather(part), start=Confidence.empty(len(header.legend)))
+    return sum(ranks.gather(part), start=Confidence.empty(len(legend)))
 
 
 @torch.inference_mode()

@@ -163,7 +163,7 @@ def train(
                 _write(trainer, header, out, best=best, half=half)
         yield log
     if calibrate and validation:
-        yield from fit_models(out, validation, hardware)
+        yield from fit_models(out, validation, legend, hardware)
 
 
 def _steps(
