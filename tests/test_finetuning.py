@@ -185,9 +185,11 @@ name = "mine"
 [[classes]]
 name = "building"
 color = "#800000"
+value = 20
 [[classes]]
 name = "open land"
 color = "#008000"
+value = 30
 """
 
 
@@ -198,7 +200,7 @@ def mine(second_tree, tmp_path):
     for part in ("label1", "label2"):
         for number in range(3):
             label = np.zeros((64, 64), np.uint8)
-            label[:30, :30] = 1 + (part == "label2")
+            label[:30, :30] = 20 + 10 * (part == "label2")
             write_png(root / "train" / part / f"{number:05d}.png", label)
     legend = tmp_path / "mine.toml"
     legend.write_text(LEGEND, encoding="utf-8")
@@ -212,6 +214,7 @@ def test_a_start_brings_its_network_and_classes_of_the_same_name(scd, mine, tmp_
     first = tmp_path / "first.safetensors"
     save_model(first, model, ModelHeader(settings, SECOND, normalization="per-date"))
     command = [*mine, "-o", tmp_path / "run", "--init", first, "--freeze", "encoder"]
+    command += ["--val-share", "0.4"]
     result = scd(*command)
     assert result.exit_code == 0, result.output
     assert "building (known to it); open land (new, which start afresh); " in result.stderr
