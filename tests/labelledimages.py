@@ -2,6 +2,7 @@
 
 import numpy as np
 from conftest import write_png
+
 from scdcli.legend import URBAN
 from scdcli.world import draw_pair
 

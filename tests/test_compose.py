@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from labelledimages import TO_URBAN
+
 from scdcli.errors import DatasetError
 from scdcli.legend import NODATA, SECOND, URBAN, LandCover, Legend
 from scdcli.synthesis.compose import Composition, changes, compose_pair

@@ -8,6 +8,7 @@ import rasterio
 from affine import Affine
 from conftest import write_png
 from labelledimages import labelled_images
+
 from scdcli.errors import DatasetError, InputError, UnknownName
 from scdcli.labelled import sources
 from scdcli.labelled.sourcekeys import SOURCES, UNSEEN, find_source
