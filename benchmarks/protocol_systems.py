@@ -65,6 +65,7 @@ class BaselineSystem:
 
     name: str
     legend = None
+    levels = None  # that each date is brought to
 
     @property
     def key(self):
@@ -102,6 +103,10 @@ class ModelSystem:
     @property
     def legend(self):
         return self.loaded.header.legend
+
+    @property
+    def levels(self):
+        return self.loaded.levels
 
     @property
     def options(self):
@@ -173,7 +178,7 @@ def seconds(system: System) -> float:
             profile = {"count": 3, "height": TIMED_SIDE, "width": TIMED_SIDE, "dtype": "uint8"}
             with rasterio.open(path, "w", **profile, crs="EPSG:32650", transform=PLACE) as dataset:
                 dataset.write(pixels)
-        with open_pair(*paths) as pair:
+        with open_pair(*paths, PairSettings(levels=system.levels)) as pair:
             return min(_cost(system, pair) for _ in range(TIMED_RUNS))
 
 

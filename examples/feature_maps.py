@@ -22,6 +22,7 @@ from scdcli.inference import default_chip, require_bands
 from scdcli.networks.pyramids import CAPABILITIES, DILATIONS
 from scdcli.pyramidmaps import PyramidMaps, pyramid_maps
 from scdcli.rasters.pair import Pair, open_pair
+from scdcli.rasters.pairing import PairSettings
 
 PANEL = 2.2  # inches
 SHOWN = (1, 99)  # percentiles that become black and white
@@ -54,7 +55,7 @@ def draw(
 ) -> PyramidMaps:
     """Write the pictures into ``out`` and return what they show."""
     loaded = load_model(model, pick_device())
-    with open_pair(before, after) as pair:
+    with open_pair(before, after, PairSettings(levels=loaded.levels)) as pair:
         require_bands(loaded, pair)
         window = square_window(pair, square, default_chip(loaded))
         *images, valid = pair.read(window)

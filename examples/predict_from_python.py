@@ -11,6 +11,7 @@ from scdcli.device import pick_device
 from scdcli.inference import Predictor
 from scdcli.prediction import OutputSettings, write_prediction
 from scdcli.rasters.pair import open_pair
+from scdcli.rasters.pairing import PairSettings
 
 
 def main(before: str, after: str, out: str) -> None:
@@ -18,7 +19,9 @@ def main(before: str, after: str, out: str) -> None:
     device = pick_device()
     loaded = load_model(DEFAULT_MODEL, device)
     predictor = Predictor(loaded, device, loaded.header.threshold)
-    with open_pair(before, after) as pair:
+    # How the model wants its images: so many bands, and perhaps each date at its own levels.
+    wanted = PairSettings(count=loaded.header.network.bands, levels=loaded.levels)
+    with open_pair(before, after, wanted) as pair:
         summary = write_prediction(pair, predictor, Path(out), OutputSettings(), recorded={})
     for row in summary["transitions"]:
         print(f"{row['from_name']} → {row['to_name']}: {row['hectares']:.2f} ha")

@@ -143,9 +143,7 @@ def test_invariant_places_leave_a_change_of_a_third_as_large_as_it_is(write):
     assert apart[1] == pytest.approx(60, abs=4)
 
 
-@pytest.mark.parametrize(
-    "asked", [MATCH, PIF, replace(MATCH, levels=Levels((9,) * 3, (4,) * 3))]
-)
+@pytest.mark.parametrize("asked", [MATCH, PIF, replace(MATCH, levels=Levels((9,) * 3, (4,) * 3))])
 def test_windows_do_not_matter_and_statistics_are_read_once(write, monkeypatch, asked):
     paths = write(in_bytes(land(1)), in_bytes(land(2)[:, ::-1] * 0.5 + land(1) * 0.5))
     with open_pair(*paths, asked) as pair:
