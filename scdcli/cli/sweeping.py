@@ -101,13 +101,13 @@ def find_sweeping(
     models: Sequence[str], systems: Sequence[System], options: dict[str, Any]
 ) -> Sweeping | None:
     """What is asked for, refused where it cannot be had; None where nothing is."""
-    from scdcli.checkpoint import DEFAULT_MODEL
-    from scdcli.scoring.scorefiles import require_writable
-    from scdcli.scoring.sweepfiles import sweep_files
-
     sweep, calibrate = options["sweep"], options["calibrate"]
     if not sweep and not calibrate:
         return None
+    from scdcli.checkpoint import DEFAULT_MODEL  # loads torch, which maps do without
+    from scdcli.scoring.scorefiles import require_writable
+    from scdcli.scoring.sweepfiles import sweep_files
+
     if any(system.folder for system in systems):
         raise click.UsageError(
             f"--{'sweep' if sweep else 'calibrate'} needs models alone: maps that exist hold "
