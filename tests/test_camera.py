@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from grounds import ground
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,6 @@ from scdcli.synthesis.air import Air, draw_air, lit_through
 from scdcli.synthesis.clutter import Traffic, draw_traffic, parked
 from scdcli.synthesis.optics import Camera, draw_camera, filed, taken
 from scdcli.synthesis.radiometry import Tone, draw_tone, palette, rendered
-from tests.grounds import ground
 
 GRAYS = np.repeat(np.linspace(0, 1, 256, dtype=np.float32).reshape(1, 16, 16), 3, axis=0)
 

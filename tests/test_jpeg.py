@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from grounds import ground
 from rasterio.io import MemoryFile
 
 from scdcli.synthesis.jpeg import compressed
-from tests.grounds import ground
 
 
 def through_a_file(pixels, quality):

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from grounds import ground
 
 from scdcli.synthesis.look import Look, draw_looks, palette, photograph
 from scdcli.synthesis.placing import Place
-from tests.grounds import ground
 
 
 @pytest.fixture(scope="module")

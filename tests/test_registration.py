@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import ramp
 
 from scdcli.synthesis.placing import Place, draw_place, placed
-from tests.scenes import ramp
 
 
 @settings(max_examples=25, deadline=None)

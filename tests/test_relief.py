@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from grounds import ground
 
 from scdcli.synthesis.relief import Lean, Sun, cast, heights, leaning, lifted, shaded
-from tests.grounds import ground
 
 NONE = np.zeros((40, 40), dtype=bool)
 

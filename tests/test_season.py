@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from grounds import ground
 
 from scdcli.synthesis.season import STRAW, Season, draw_season, in_season
 from scdcli.synthesis.surface import Surface, aged, draw_surface, roofed
-from tests.grounds import ground
 
 DRY = Season(colors=(STRAW, STRAW, STRAW), amount=0.9, brightness=1.3, seed=3)
 AGED = Surface(aging=0.2, fading=0.05, renewed=0.9, reworked=0.8, seed=5)
