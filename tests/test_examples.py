@@ -1,10 +1,12 @@
 """The examples run as their first lines say."""
 
+import importlib
 import json
 import os
 import runpy
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,8 @@ from scenes import noise, write_scene
 from standins import tiny_model
 
 from scdcli.checkpoint import ModelHeader, save_model
-from scdcli.legend import SECOND
+from scdcli.labelled.sourcekeys import UNSEEN, find_source
+from scdcli.legend import LEGENDS, NODATA, SECOND
 from scdcli.networks import NetworkSettings, build
 from scdcli.networks.model import ChangeModel
 
@@ -132,3 +135,34 @@ def test_systems_are_compared_and_finished_runs_kept(tmp_path):
     assert "| `asn` | nan |" in again.stdout
     strange = run(*command, "--systems", "asm", cwd=tmp_path)
     assert "'asm'; choose among" in strange.stderr
+
+
+def test_the_sets_of_bundled_models_hold_out_whole_places(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    sets = importlib.import_module("make_bundled_sets")
+    tiles = [tile for split in sets.DUBAI.values() for tile in split]
+    assert len(tiles) == len(set(tiles))
+    spans = sorted(sets.MONTEREY.values())
+    assert all(last == first for (_, last), (first, _) in pairwise(spans))
+    for kind in ("images", "labels"):
+        folder = tmp_path / "monterey" / kind
+        folder.mkdir(parents=True)
+        for y in (100, 40_000, 50_000):
+            (folder / f"tile_7_{y}.png").touch()
+    linked = set()
+    for split in sets.DUBAI:
+        sets.link(tmp_path, tmp_path / "out", split, "urban")
+        found = {p.name for p in (tmp_path / "out/sources" / split / "monterey/images").iterdir()}
+        assert found
+        assert not found & linked
+        linked |= found
+
+
+@pytest.mark.parametrize("legend", ["urban", "second"])
+def test_the_sources_of_bundled_models_have_a_key_in_each_legend(legend, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    sets = importlib.import_module("make_bundled_sets")
+    for source in ("dubai", "monterey", "banepa"):
+        key = find_source(str(sets.key(source, tmp_path, legend)), LEGENDS[legend])
+        assert key.codes
+        assert max(set(key.codes.values()) - {NODATA, UNSEEN}) <= len(LEGENDS[legend])
