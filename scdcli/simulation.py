@@ -105,7 +105,12 @@ def write_pairs(
 
 
 def write_demo(
-    out: Path, *, seed: int = DEMO_SEED, size: int = DEMO_SIZE, overwrite: bool = False
+    out: Path,
+    *,
+    seed: int = DEMO_SEED,
+    size: int = DEMO_SIZE,
+    legend: Legend = URBAN,
+    overwrite: bool = False,
 ) -> Path:
     """Draw one georeferenced scene: ``before.tif``, ``after.tif``, ``truth/{from,to}.tif``.
 
@@ -113,6 +118,7 @@ def write_demo(
         out: Folder to make.
         seed: Which scene.
         size: Height and width in pixels of 0.5 m.
+        legend: Classes of the truth, one of `WORLD_LEGENDS`; those of the default model.
         overwrite: Replace the folder if it exists.
 
     Returns:
@@ -121,14 +127,14 @@ def write_demo(
     Raises:
         OutputError: The folder exists, or cannot be written.
     """
-    pair = draw_pair(seed, size, size)
+    pair = WORLD_LEGENDS[legend.name](draw_pair(seed, size, size))
     only = {RECORD, "before.tif", "after.tif", "truth"}
     with folder_at_once(out, mark=RECORD, overwrite=overwrite, only=only) as folder:
         (folder / "truth").mkdir()
         _write_image(folder / "before.tif", pair.before)
         _write_image(folder / "after.tif", pair.after)
-        _write_classes(folder / "truth" / "from.tif", pair.from_class)
-        _write_classes(folder / "truth" / "to.tif", pair.to_class)
+        _write_classes(folder / "truth" / "from.tif", pair.from_class, legend)
+        _write_classes(folder / "truth" / "to.tif", pair.to_class, legend)
         write_record(folder, {"size": size, "seed": seed, SIZE: PIXEL_SIZE})
     return out
 
@@ -158,10 +164,10 @@ def _write_image(path: Path, image: NDArray[np.uint8]) -> None:
         target.colorinterp = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
 
-def _write_classes(path: Path, index: NDArray[np.uint8]) -> None:
+def _write_classes(path: Path, index: NDArray[np.uint8], legend: Legend) -> None:
     profile = _demo_profile((index.shape[0], index.shape[1]), 1) | {"nodata": NODATA}
-    colors = {value: SECOND[value].color for value in SECOND.indices()}
+    colors = {value: legend[value].color for value in legend.indices()}
     with rasterio.open(path, "w", **profile) as target:
         target.write(index, 1)
         target.write_colormap(1, {UNCHANGED: UNCHANGED_COLOR, **colors})
-        target.update_tags(ns=TAGS, LEGEND=SECOND.dumps())
+        target.update_tags(ns=TAGS, LEGEND=legend.dumps())

@@ -8,10 +8,12 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 from scdcli.errors import OutputError
-from scdcli.legend import NODATA, SECOND
+from scdcli.legend import NODATA, SECOND, URBAN, Legend
 from scdcli.pairset import FOLDERS
+from scdcli.rasters.cog import TAGS
 from scdcli.simulation import write_demo, write_pairs
 from scdcli.world import draw_pair
+from scdcli.world.urban import in_urban_classes
 
 
 def _contents(folder):
@@ -110,7 +112,7 @@ def test_an_interrupted_set_leaves_nothing(tmp_path):
 def test_demo_is_a_georeferenced_scene_with_truth(tmp_path):
     out = write_demo(tmp_path / "demo", seed=2, size=300)
     assert json.loads((out / "simulation.json").read_text())["pixel_size"] == 0.5
-    pair = draw_pair(2, 300, 300)
+    pair = in_urban_classes(draw_pair(2, 300, 300))
     with rasterio.open(out / "before.tif") as before, rasterio.open(out / "after.tif") as after:
         assert before.crs.to_epsg() == 32632
         assert before.res == (0.5, 0.5)
@@ -125,7 +127,14 @@ def test_demo_is_a_georeferenced_scene_with_truth(tmp_path):
             np.testing.assert_array_equal(truth.read(1), classes)
             assert truth.nodata == NODATA
             assert truth.transform == place
-            assert truth.colormap(1)[1][:3] == SECOND[1].color
+            assert truth.colormap(1)[2][:3] == URBAN[2].color
+
+
+def test_demo_has_the_classes_asked_for(tmp_path):
+    out = write_demo(tmp_path / "demo", seed=2, size=128, legend=SECOND)
+    with rasterio.open(out / "truth/to.tif") as truth:
+        np.testing.assert_array_equal(truth.read(1), draw_pair(2, 128, 128).to_class)
+        assert Legend.from_dict(json.loads(truth.tags(ns=TAGS)["LEGEND"])) == SECOND
 
 
 def test_an_existing_demo_is_refused(tmp_path):

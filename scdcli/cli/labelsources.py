@@ -33,7 +33,7 @@ OPTIONS = (
         "--legend",
         metavar="NAME|FILE",
         default=None,
-        show_default="urban, of the drawn world second",
+        show_default="urban, of drawn pairs second",
         help="Classes of the set: second or urban, or for labels a legend file.",
     ),
     click.option(

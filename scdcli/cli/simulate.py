@@ -62,10 +62,10 @@ def simulate(
 ) -> None:
     """Make labelled pairs: of a drawn world, or from labelled images of one date.
 
-    Without --from-labels, a plausible aerial world with the six classes of SECOND is drawn at two
-    dates; without --pairs too, OUT becomes a demo scene: before.tif, after.tif and the truth. With
-    --pairs, OUT/SPLIT becomes a labelled set that scd train and scd evaluate read; the land cover
-    of every pixel lies in cover1 and cover2. The same seed gives the same pictures.
+    Without --from-labels, a plausible aerial world is drawn at two dates. Without --pairs too, OUT
+    becomes a demo scene in the classes of the default model: before.tif, after.tif and the truth.
+    With --pairs, OUT/SPLIT becomes a labelled set that scd train and scd evaluate read; the land
+    cover of every pixel lies in cover1 and cover2. The same seed gives the same pictures.
 
     With --from-labels, changes are put into real places: buildings, water, vegetation, roads and
     blocks of one place into another, and buildings taken away; and both dates get the differences
@@ -78,6 +78,7 @@ def simulate(
     scd simulate town --from-labels labelled --legend urban --source key.toml --pairs 1000
     """
     from scdcli.composition import write_composed
+    from scdcli.legend import SECOND, URBAN
     from scdcli.simulation import DEMO_SEED, DEMO_SIZE, PAIR_SIZE, write_demo, write_pairs
 
     terminal = Terminal(quiet)
@@ -87,6 +88,7 @@ def simulate(
             out,
             seed=DEMO_SEED if seed is None else seed,
             size=size or DEMO_SIZE,
+            legend=_world_legend(labels["legend"] or URBAN.name),
             overwrite=overwrite,
         )
         click.echo(out)
@@ -97,18 +99,20 @@ def simulate(
         if composed:
             write_composed(out, composed, pairs, **how, progress=bar.update)
         else:
-            how |= {"size": size or PAIR_SIZE, "legend": _world_legend(labels["legend"])}
+            how |= {
+                "size": size or PAIR_SIZE,
+                "legend": _world_legend(labels["legend"] or SECOND.name),
+            }
             write_pairs(out, pairs, **how, progress=bar.update)
     click.echo(out / split)
 
 
-def _world_legend(name: str | None) -> "Legend":
+def _world_legend(name: str) -> "Legend":
     """The legend that the world is drawn in."""
     from scdcli.errors import UnknownName
     from scdcli.legend import LEGENDS
     from scdcli.simulation import WORLD_LEGENDS
 
-    name = name or next(iter(WORLD_LEGENDS))
     if name not in WORLD_LEGENDS:
         raise UnknownName("legend of the drawn world", name, WORLD_LEGENDS)
     return LEGENDS[name]
