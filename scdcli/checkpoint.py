@@ -23,7 +23,7 @@ from scdcli.rasters.normalize import Levels
 from scdcli.tensorfile import FORMAT, read_tensors, write_tensors
 
 SINCE_2 = {"temperature", "normalization", "pixel_size"}  # header entries of format 2
-DEFAULT_MODEL = "second"
+DEFAULT_MODEL = "urban"
 NORMALIZATIONS = ("none", "per-date")
 
 
