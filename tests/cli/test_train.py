@@ -165,7 +165,7 @@ def test_models_lists_and_describes(scd):
     assert "scd train" in card
     assert json.loads(scd("models", "--json").stdout)["default"] == DEFAULT_MODEL
     described = json.loads(scd("models", DEFAULT_MODEL, "--json").stdout)
-    assert described["legend"]["name"] == "second"
+    assert described["legend"]["name"] == "urban"
     assert described["land_cover"] is True
 
 
