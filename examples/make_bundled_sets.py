@@ -7,6 +7,7 @@ DATA holds single-date labelled images: `dubai/tile*/{images,masks}`, `monterey/
 
     sources/{train,val,test}   links to the images of each split; whole tiles, never parts of one
     composed/{train,val,test}  pairs that scd simulate composes from them
+    mild/train                 more of them, whose dates differ half as much in what is no change
     world/train                pairs of the drawn world in the same classes
     real/train                 the first half of the real pairs, labelled as unchanged
     keys/                      what the labels of the sources mean, where scd has no name for it
@@ -76,6 +77,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--legend", choices=KEYS, default="urban")
     parser.add_argument("--pairs", type=int, default=2400, help="training pairs")
+    parser.add_argument("--mild-pairs", type=int, default=1200)
     parser.add_argument("--val-pairs", type=int, default=24)
     parser.add_argument("--test-pairs", type=int, default=120)
     parser.add_argument("--world-pairs", type=int, default=400)
@@ -87,10 +89,14 @@ def main() -> None:
     numbers = {"train": given.pairs, "val": given.val_pairs, "test": given.test_pairs}
     for split in given.splits.split(","):
         sources = link(given.data, given.out, split, given.legend)
-        options = ["--pairs", numbers[split], *SETTINGS[split].split(), "--seed", given.seed]
-        options += ["--split", split, "--workers", given.workers]
+        common = [*classes, *sources, *SETTINGS[split].split()]
+        common += ["--split", split, "--workers", given.workers]
         if not (given.out / "composed" / split).exists():
-            scd("simulate", given.out / "composed", *classes, *sources, *options)
+            options = ["--pairs", numbers[split], "--seed", given.seed]
+            scd("simulate", given.out / "composed", *common, *options)
+        if split == "train" and given.mild_pairs and not (given.out / "mild").exists():
+            options = ["--pairs", given.mild_pairs, "--seed", given.seed + 2, "--strength", 0.5]
+            scd("simulate", given.out / "mild", *common, *options)
     if not (given.out / "world").exists():
         drawn = ["--pairs", given.world_pairs, "--size", 320, "--seed", given.seed + 1]
         workers = ["--workers", given.workers]

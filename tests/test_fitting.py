@@ -83,6 +83,15 @@ def test_few_changed_pixels_fit_nothing():
     assert found.ece_before == found.ece_after
 
 
+def test_a_chosen_threshold_keeps_the_fitted_temperature():
+    hot = fit(confidence(temperature=0.5))
+    found = hot.at(0.8)
+    assert (found.temperature, found.threshold) == (hot.temperature, 0.8)
+    assert (found.by, found.best) == ("given", None)
+    few = fit(confidence(size=(20, 20)), 1.5).at(0.8)
+    assert (few.temperature, few.threshold, few.by) == (1.5, 0.8, None)
+
+
 def test_one_class_has_no_sek_so_that_f1_decides():
     found = fit(confidence(classes=1))
     assert found.by == "f1"

@@ -29,7 +29,8 @@ def sweep_options(command: Command) -> Command:
         default=None,
         show_default=False,
         help="Write a copy of the model with the temperature and the threshold that suit these "
-        "labels best; one model, with the --tta it will be used with.",
+        "labels best, or with --threshold as given; one model, with the --tta it will be used "
+        "with.",
     )
     sweep = click.option(
         "--sweep",
@@ -51,6 +52,7 @@ class Sweeping:
         sweep: Folder for tables and a picture; None if they are not asked for.
         calibrate: File for a model that is fitted to the labels; None if it is not asked for.
         source: The model to fit, by name or file.
+        threshold: The threshold its copy gets; None for the one that fits best.
         tallies: Per title of a run.
         found: Per title of a run that is through.
     """
@@ -58,6 +60,7 @@ class Sweeping:
     sweep: Path | None
     calibrate: Path | None
     source: str | None
+    threshold: float | None = None
     tallies: dict[str, "Tally"] = field(default_factory=dict)
     found: dict[str, "Swept"] = field(default_factory=dict)
 
@@ -93,8 +96,11 @@ class Sweeping:
             write_sweeps(self.sweep, list(self.found.values()))
         if self.calibrate and self.source:
             (swept,) = self.found.values()
-            _write_model(self.source, self.calibrate, swept.fitted)
-            terminal.note(fitted_line(swept.fitted, self.calibrate))
+            fitted = swept.fitted
+            if self.threshold is not None:
+                fitted = fitted.at(self.threshold)
+            _write_model(self.source, self.calibrate, fitted)
+            terminal.note(fitted_line(fitted, self.calibrate))
 
 
 def find_sweeping(
@@ -122,7 +128,8 @@ def find_sweeping(
         require_writable([calibrate], (MODEL_SUFFIX,), overwrite=options["overwrite"])
     if sweep:
         sweep_files(sweep, overwrite=options["overwrite"])
-    return Sweeping(sweep, calibrate, models[0] if models else DEFAULT_MODEL)
+    source = models[0] if models else DEFAULT_MODEL
+    return Sweeping(sweep, calibrate, source, options["threshold"])
 
 
 def _write_model(source: str, out: Path, fitted: "Fit") -> None:
@@ -156,14 +163,20 @@ def _sentence(swept: "Swept") -> str:
 
 def fitted_line(fitted: "Fit", out: Path) -> str:
     """What a model has been fitted to, in a sentence."""
+    from scdcli.scoring.fitting import GIVEN
+
+    threshold = f"the threshold {fitted.threshold:g}"
     if fitted.by is None:
         return (
-            f"{out} has the threshold 0.5, and its temperature was left alone: "
+            f"{out} has {threshold}, and its temperature was left alone: "
             f"{fitted.changed_pixels:,} of {fitted.pixels:,} pixels are labelled as changed, too "
             "few to fit them."
         )
+    temperature = f"the temperature {fitted.temperature:g}"
+    found = f"{temperature} and {threshold}, fitted"
+    if fitted.by == GIVEN:
+        found = f"{threshold} as given, and {temperature}, fitted"
     return (
-        f"{out} has the temperature {fitted.temperature:g} and the threshold "
-        f"{fitted.threshold:g}, fitted to {fitted.pixels:,} pixels, of which "
+        f"{out} has {found} to {fitted.pixels:,} pixels, of which "
         f"{fitted.changed_pixels:,} are labelled as changed."
     )

@@ -24,6 +24,7 @@ from scdcli.scoring.sweep import SweepCounts, ThresholdScores, count_sweep, swee
 FLAT = 0.001  # of a score: thresholds that lie no further below the best are as good
 FEWEST_CHANGED = 1000  # labelled pixels, below which a set says nothing of a threshold
 DECIMALS = 4
+GIVEN = "given"  # in place of the score that a threshold maximizes
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ class Fit:
     Attributes:
         temperature: T.
         threshold: τ, of the probability that T calibrates.
-        by: What τ maximizes, ``sek_from_to`` or ``f1``; None where the set says nothing of it.
+        by: What τ maximizes, ``sek_from_to`` or ``f1``; ``given`` if τ was chosen; None where
+            the set says nothing of either.
         best: The value of that score; None without it.
         pixels: Pixels with a label.
         changed_pixels: Of them those labelled as changed.
@@ -131,6 +133,10 @@ class Fit:
         described = asdict(self)
         del described["temperature"], described["threshold"]
         return described
+
+    def at(self, threshold: float) -> "Fit":
+        """The same temperature with a threshold that somebody chose, whatever would fit best."""
+        return replace(self, threshold=threshold, by=self.by and GIVEN, best=None)
 
 
 def count_both(

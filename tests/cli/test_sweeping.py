@@ -121,6 +121,21 @@ def test_a_calibrated_copy_is_as_good_as_the_best_threshold(scd, truth, model, t
     assert after["sek_from_to"] > 0.9 > before["sek_from_to"]
 
 
+def test_a_calibrated_copy_keeps_a_threshold_that_is_given(scd, truth, model, tmp_path):
+    path = model("plain")
+    label_as(path, truth, 0.6)
+    free, fixed = tmp_path / "free.safetensors", tmp_path / "fixed.safetensors"
+    evaluated(scd, truth, "-m", path, "--calibrate", free)
+    words = ("-m", path, "--threshold", "0.7", "--calibrate", fixed)
+    result = scd("evaluate", truth, *words, *QUICK)
+    assert f"{fixed} has the threshold 0.7 as given, and the temperature " in result.stderr
+    found, best = load_model(str(fixed)).header, load_model(str(free)).header
+    assert (found.temperature, found.threshold) == (best.temperature, 0.7)
+    assert best.threshold != 0.7
+    assert found.temperature != 1
+    assert found.scores["calibration"]["by"] == "given"
+
+
 def test_nodata_of_the_images_does_not_count(scd, model, tmp_path):
     root = write_second(tmp_path / "set", {"a": TRUTH["a"]})
     for seed, folder in enumerate(("im1", "im2")):
