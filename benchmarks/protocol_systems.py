@@ -6,7 +6,7 @@ import io
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -21,9 +21,11 @@ from rasterio.windows import Window
 from scdcli import baselines
 from scdcli.checkpoint import load_model
 from scdcli.cli import main
+from scdcli.cli.batch import SOME_FAILED
 from scdcli.inference import Predictor, default_chip, default_supertile, predict_windows
 from scdcli.labelled.classmap import read_image, read_label
 from scdcli.rasters.coregister import open_registered
+from scdcli.rasters.methods import DEFAULT_METHOD
 from scdcli.rasters.pair import open_pair
 from scdcli.rasters.pairing import PairSettings
 from scdcli.scoring.comparison import model_forms, short_names
@@ -91,6 +93,7 @@ class ModelSystem:
     model: str  # name or file
     out: Path  # where its maps are kept
     device: str
+    normalize: str = DEFAULT_METHOD
 
     @cached_property
     def loaded(self):
@@ -98,7 +101,7 @@ class ModelSystem:
 
     @property
     def key(self):
-        return self.loaded.sha256
+        return " ".join([self.loaded.sha256, *self.normalizing])
 
     @property
     def legend(self):
@@ -110,10 +113,18 @@ class ModelSystem:
 
     @property
     def options(self):
-        return ["--model", self.model, "--device", self.device, *RUNNING]
+        return ["--model", self.model, "--device", self.device, *self.normalizing, *RUNNING]
+
+    @property
+    def normalizing(self):
+        """The option of a method other than the default."""
+        return ["--normalize", self.normalize] if self.normalize != DEFAULT_METHOD else []
 
     def maps(self, pairs: Pairs) -> Iterator[tuple[str, Found]]:
-        """Predicted as a user would predict them; what is there already is read again."""
+        """Predicted as a user would predict them; what is there already is read again.
+
+        Pairs that the normalization refuses are named and left out.
+        """
         folder = self.out / f"{self.name.replace('/', '-')}-{self.key[:8]}" / pairs.name
         folder.mkdir(parents=True, exist_ok=True)
         table = folder / "pairs.csv"
@@ -124,8 +135,12 @@ class ModelSystem:
         reading = ["--bands", ",".join(map(str, pairs.bands))] if pairs.bands else []
         reading += ["--coregister"] if pairs.coregister else []
         where = ["--pairs", table, "-o", folder, "--resume", "--vector", "none", "-q"]
-        scd("predict", *where, *reading, *self.options)
+        refusable = (SOME_FAILED,) if self.normalizing else ()
+        scd("predict", *where, *reading, *self.options, allowed=refusable)
         for name in pairs.files:
+            if not (folder / name).exists():
+                print(f"{pairs.name} {name}: refused", flush=True)
+                continue
             from_class, to_class = (read_label(folder / name / f"{d}.tif") for d in ("from", "to"))
             score = read_image(folder / name / "probability.tif")[0]
             changed = np.where(from_class == 255, 255, from_class != 0).astype(np.uint8)
@@ -148,24 +163,35 @@ class ModelSystem:
 System = BaselineSystem | ModelSystem
 
 
-def find_systems(models: list[str], out: Path, device: str) -> list[System]:
-    """All baselines, then the models, each with a short name."""
+def find_systems(
+    models: list[str], out: Path, device: str, methods: Sequence[str] = (DEFAULT_METHOD,)
+) -> list[System]:
+    """All baselines, then the models with every method of normalization, each with a short name."""
     names = short_names([*([name] for name in baselines.BASELINES), *map(model_forms, models)])
     kept = names[: len(baselines.BASELINES)]
     found = zip(names[len(kept) :], models, strict=True)
     return [
         *map(BaselineSystem, kept),
-        *(ModelSystem(name, model, out / "maps", device) for name, model in found),
+        *(
+            ModelSystem(titled(name, method), model, out / "maps", device, method)
+            for name, model in found
+            for method in methods
+        ),
     ]
 
 
-def scd(*arguments: object) -> str:
+def titled(name: str, method: str) -> str:
+    """What a model is called that runs with a method of normalization."""
+    return name if method == DEFAULT_METHOD else f"{name}, {method}"
+
+
+def scd(*arguments: object, allowed: Sequence[int] = ()) -> str:
     """Run a command of scd in this process and give back what it prints."""
     command = [str(argument) for argument in arguments]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         status = main(command, prog_name="scd", standalone_mode=False)
-    if status:
+    if status and status not in allowed:
         raise SystemExit(f"scd {' '.join(command)} ended with {status}; --fresh starts over")
     return printed.getvalue()
 

@@ -1,7 +1,7 @@
 """One table for every model: synthetic pairs, real unchanged pairs, real changed pairs, time.
 
 Usage: python benchmarks/urban_protocol.py DATA OUT [--models urban,second,FILE] [--synthetic SET]
-           [--part unchanged,real] [--pictures] [--fresh]
+           [--part unchanged,real] [--normalize none,match,pif] [--pictures] [--fresh]
 A row per baseline of `scdcli.baselines` and per model, a bundled one or a file; models run without
 test-time augmentation and at their own threshold. DATA holds `wv_naip` (pairs NAME-old.tif and
 NAME-new.tif in which nothing changed), `real_pairs` (A, B and label, changes of any kind) and, for
@@ -27,6 +27,7 @@ from protocol_systems import System, find_systems
 from protocol_table import write_tables
 
 from scdcli.checkpoint import bundled_models
+from scdcli.rasters.methods import DEFAULT_METHOD
 
 VERSION = 1  # of what is measured: another one measures everything again
 PARTS = ("synthetic", "unchanged", "unchanged-as-is", "real", "time")
@@ -39,6 +40,9 @@ def options(arguments=None) -> argparse.Namespace:
     parser.add_argument("--models", default=",".join(bundled_models()), help="names or files")
     parser.add_argument("--synthetic", type=Path, metavar="SET", help="a labelled set")
     parser.add_argument("--part", default=",".join(PARTS), help=", ".join(PARTS))
+    parser.add_argument(
+        "--normalize", default=DEFAULT_METHOD, help="of models, a row for each: none, match, pif"
+    )
     parser.add_argument("--device", default="auto", help="where models run; time is the CPU's")
     parser.add_argument("--pictures", action="store_true", help="also draw sheets of pairs")
     parser.add_argument("--fresh", action="store_true", help="measure everything again")
@@ -90,7 +94,7 @@ def run(given: argparse.Namespace) -> str:
     given.out.mkdir(parents=True, exist_ok=True)
     for kept in ("rows", "maps") if given.fresh else ():
         shutil.rmtree(given.out / kept, ignore_errors=True)
-    systems = find_systems(models, given.out, given.device)
+    systems = find_systems(models, given.out, given.device, given.normalize.split(","))
     records: dict[str, dict] = {system.name: {} for system in systems}
     for part, (files, measure) in jobs(given).items():
         data = _digest(files)

@@ -179,3 +179,24 @@ def test_land_cover_is_told_by_the_names_of_its_classes(protocol):
     assert lines[0] == "| land-cover IoU | water | road |"
     assert lines[2] == "| `one` | 50.0 | \N{EN DASH} |"
     assert not [line for line in lines if "other" in line]
+
+
+def test_each_normalization_has_a_row_of_its_own(
+    protocol, data, model, tmp_path, monkeypatch, capsys
+):
+    small = ("--tta", "none", "--chip", "64", "--overlap", "0")
+    monkeypatch.setattr(importlib.import_module("protocol_systems"), "RUNNING", small)
+    out = tmp_path / "out"
+    flat = np.full((3, SIDE, SIDE), 90, np.uint8)
+    flat[:, ::7] = np.arange(3)[:, None, None] * 60
+    noisy = np.random.default_rng(0).integers(0, 255, flat.shape).astype(np.uint8)
+    write_png(data / "real_pairs" / "A" / "1.png", flat)
+    write_png(data / "real_pairs" / "B" / "1.png", noisy)
+    given = ["--models", str(model), "--part", "real", "--normalize", "none,pif"]
+    protocol.run(protocol.options([str(data), str(out), *given, "--device", "cpu"]))
+    found = rows(out)
+    assert {"stand-in", "stand-in, pif"} <= found.keys()
+    assert found["stand-in"]["real.1.iou"] != ""
+    assert "real 1: refused" in capsys.readouterr().out
+    assert found["stand-in, pif"].get("real.1.iou", "") == ""
+    assert found["stand-in, pif"]["real.2.iou"] != ""
