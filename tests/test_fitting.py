@@ -7,7 +7,15 @@ from test_sweep import window
 from scdcli.decode import Reading, calibrated
 from scdcli.legend import NODATA
 from scdcli.scoring.calibration import expected_calibration_error
-from scdcli.scoring.fitting import FEWEST_CHANGED, Confidence, count_both, fit, plateau
+from scdcli.scoring.fitting import (
+    FEWEST_CHANGED,
+    Confidence,
+    Plateau,
+    _recalibrated,
+    count_both,
+    fit,
+    plateau,
+)
 from scdcli.scoring.sweep import sweep
 
 SIZE = (120, 120)
@@ -81,6 +89,16 @@ def test_few_changed_pixels_fit_nothing():
     found = fit(few, 1.5)
     assert (found.temperature, found.threshold, found.by) == (1.5, 0.5, None)
     assert found.ece_before == found.ece_after
+
+
+def test_few_changed_pixels_leave_a_threshold_as_it_is():
+    assert fit(confidence(size=(20, 20)), 1.5, 0.75).threshold == 0.75
+
+
+@pytest.mark.parametrize(("at", "expected"), [(0.0001, 0.0001), (0.9999, 0.9999)])
+def test_a_fitted_threshold_is_never_all_or_nothing(at, expected):
+    flat = Plateau("f1", 1.0, at, at)
+    assert _recalibrated(flat, 0.1) == expected
 
 
 def test_a_chosen_threshold_keeps_the_fitted_temperature():

@@ -163,14 +163,14 @@ def _sentence(swept: "Swept") -> str:
 
 def fitted_line(fitted: "Fit", out: Path) -> str:
     """What a model has been fitted to, in a sentence."""
-    from scdcli.scoring.fitting import GIVEN
+    from scdcli.scoring.fitting import FEWEST_CHANGED, GIVEN
 
     threshold = f"the threshold {fitted.threshold:g}"
     if fitted.by is None:
         return (
             f"{out} has {threshold}, and its temperature was left alone: "
-            f"{fitted.changed_pixels:,} of {fitted.pixels:,} pixels are labelled as changed, too "
-            "few to fit them."
+            f"{fitted.changed_pixels:,} of {fitted.pixels:,} pixels are labelled as changed; of "
+            f"changed and of unchanged ones it takes {FEWEST_CHANGED:,} to fit them."
         )
     temperature = f"the temperature {fitted.temperature:g}"
     found = f"{temperature} and {threshold}, fitted"

@@ -164,15 +164,16 @@ def count_both(
     )
 
 
-def fit(confidence: Confidence, temperature: float = 1.0) -> Fit:
+def fit(confidence: Confidence, temperature: float = 1.0, threshold: float = 0.5) -> Fit:
     """The best temperature and threshold for a model.
 
     A set with fewer than `FEWEST_CHANGED` pixels labelled as changed, or as unchanged, leaves the
-    temperature as it is and the threshold at 0.5.
+    temperature and the threshold as they are.
 
     Args:
         confidence: What the model said of a labelled set.
         temperature: The temperature that it said so at.
+        threshold: The threshold that it had.
     """
     histogram, counts = confidence.histogram, confidence.sweep
     changed = counts.changed_pixels
@@ -181,7 +182,7 @@ def fit(confidence: Confidence, temperature: float = 1.0) -> Fit:
     flat = plateau(sweep(counts)) if enough else None
     return Fit(
         round(temperature * factor, DECIMALS),
-        _recalibrated(flat, factor) if flat else 0.5,
+        _recalibrated(flat, factor) if flat else threshold,
         flat.score if flat else None,
         flat.best if flat else None,
         counts.pixels,
@@ -220,6 +221,10 @@ def plateau(rows: list[ThresholdScores]) -> Plateau | None:
 
 
 def _recalibrated(flat: Plateau, factor: float) -> float:
-    """The middle of a plateau where the probabilities have a temperature more."""
+    """The middle of a plateau where the probabilities have a temperature more.
+
+    Never 0 or 1, at which a map is all changed or all unchanged whatever the model says.
+    """
     low, high = calibrated(np.array([flat.low, flat.high], np.float32), factor)
-    return round(float(low + high) / 2, DECIMALS)
+    least = 10.0**-DECIMALS
+    return min(max(round(float(low + high) / 2, DECIMALS), least), 1 - least)

@@ -50,7 +50,7 @@ class Swept:
     @cached_property
     def fitted(self) -> Fit:
         """What would suit the set best."""
-        return fit(self.confidence, self.temperature)
+        return fit(self.confidence, self.temperature, self.threshold)
 
     def to_dict(self) -> dict[str, Any]:
         """The best thresholds, and how well calibrated the probabilities are; JSON-ready."""
