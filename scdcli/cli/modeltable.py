@@ -146,11 +146,16 @@ def _scores(card: "Card") -> Iterator[tuple[str, str]]:
     from scdcli.modelcard import flat_scores
 
     for name, value in flat_scores(card.header).items():
-        # All of `scd`'s scores are shares; what is none is shown as it is.
-        digits = max(0, 3 - int(log10(abs(value)))) if abs(value) > 1 else 1
-        yield name, f"{value:.{digits}f}" if abs(value) > 1 else f"{100 * value:.1f} %"
+        # Of `scd`'s numbers all but likelihoods are shares; what else is none is shown as it is.
+        if name.rpartition(".")[2].startswith("nll_"):
+            yield name, f"{value:.3f}"
+        elif abs(value) > 1:
+            yield name, f"{value:.{max(0, 3 - int(log10(abs(value))))}f}"
+        else:
+            yield name, f"{100 * value:.1f} %"
 
 
 def _listed_scores(card: "Card") -> str:
-    scores = dict(_scores(card))
-    return ", ".join(f"{name} {text}" for name, text in scores.items()) or "not scored"
+    """In one line, so without what the probabilities were fitted to."""
+    scores = [f"{name} {text}" for name, text in _scores(card) if "." not in name]
+    return ", ".join(scores) or "not scored"

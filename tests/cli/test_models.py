@@ -31,7 +31,10 @@ def model(tmp_path):
         normalization="per-date",
         pixel_size=(0.3, 1.2),
         training=TRAINING,
-        scores={"miou": 0.7312, "sek_from_to": -0.021, "val_loss": 2.345, "score_from_to": None},
+        scores={
+            **{"miou": 0.7312, "sek_from_to": -0.021, "val_loss": 2.345, "score_from_to": None},
+            "calibration": {"ece_after": 0.0519, "nll_after": 0.1603},
+        },
     )
     path = tmp_path / "fields.safetensors"
     save_model(path, made.model, header)
@@ -48,6 +51,7 @@ def test_the_list_says_what_each_model_is(scd):
     assert f"{DEFAULT_MODEL}  (default)\n" in result.stdout
     for words in ("classes water, ", "pixels  ", "file    ", "scores  miou "):
         assert words in result.stdout
+    assert "calibration" not in result.stdout
     listed = json.loads(scd("models", "--json").stdout)
     assert listed["default"] == DEFAULT_MODEL
     assert [each["name"] for each in listed["models"]] == list(bundled_models())
@@ -69,7 +73,13 @@ def test_a_card_is_what_the_file_says(scd, model):
     assert found["training"] == "900 steps of 4, chips of 512: epoch 3 of 5, seed 7"
     assert "1  #0000FF  water" in result.stdout
     scores = [line.split(maxsplit=1) for line in result.stdout.splitlines()]
-    for words in (["miou", "73.1 %"], ["sek_from_to", "-2.1 %"], ["val_loss", "2.345"]):
+    for words in (
+        ["miou", "73.1 %"],
+        ["sek_from_to", "-2.1 %"],
+        ["val_loss", "2.345"],
+        ["calibration.ece_after", "5.2 %"],
+        ["calibration.nll_after", "0.160"],
+    ):
         assert words in [[word.strip() for word in line] for line in scores]
     assert "score_from_to" not in result.stdout
     assert "Nobody has written fields.md beside the file" in result.stdout
