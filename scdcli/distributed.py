@@ -4,6 +4,7 @@ What concerns all is decided by all: an error of one ends every process with its
 is left waiting for another.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -132,3 +133,6 @@ def connected(ranks: Ranks, device: torch.device) -> Iterator[None]:
         yield
     finally:
         dist.destroy_process_group()
+        # Models that exchanged gradients hold the group in cycles. Left to the end of the
+        # interpreter, its threads can abort the process after all is done.
+        gc.collect()

@@ -3,6 +3,7 @@
 Arguments: the folder with the set and the model, in which the outcome is written.
 """
 
+import gc
 import json
 import sys
 from dataclasses import asdict, replace
@@ -10,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import torch
+from torch.nn.parallel import DistributedDataParallel
 
 from scdcli.checkpoint import load_model
 from scdcli.distributed import connected, launched
@@ -122,6 +124,8 @@ def main(folder):
         }
         everybody = ranks.gather(mine)
     if ranks.first:
+        left = sum(type(each) is DistributedDataParallel for each in gc.get_objects())
+        (folder / "left.json").write_text(json.dumps(left))
         (folder / "outcome.json").write_text(json.dumps(everybody))
 
 

@@ -64,6 +64,11 @@ def comparable(logs):
     return [{k: v for k, v in log.items() if "second" not in k and v is not None} for log in logs]
 
 
+def test_nothing_holds_the_connection_when_it_is_closed(folder, outcome):
+    """Else its threads may abort a process that has done all its work."""
+    assert json.loads((folder / "left.json").read_text()) == 0
+
+
 def test_both_compute_what_one_does(outcome, folder):
     alone = comparable(second_stage(folder, "one", SETTINGS, CPU))
     for rank in outcome:
