@@ -46,17 +46,26 @@ class ModelHeader:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model ready to run; its name (of a file without its folders), header and SHA-256."""
+    """A model ready to run.
+
+    Attributes:
+        name: Of a bundled model, or of a file without its folders.
+        model: In evaluation mode.
+        header: What the file says of itself.
+        sha256: Of the file.
+        given: What it was asked for by: a name or a path.
+    """
 
     name: str
     model: ChangeModel
     header: ModelHeader
     sha256: str
+    given: str = ""
 
     @property
     def expected(self) -> Expected:
         """What it expects of a pair."""
-        return Expected(self.name, self.header.network.bands, self.header.pixel_size)
+        return Expected(self.name, self.header.network.bands, self.header.pixel_size, self.given)
 
     @property
     def levels(self) -> Levels | None:
@@ -130,7 +139,7 @@ def load_model(name: str, device: torch.device | None = None) -> LoadedModel:
             "--device cpu."
         ) from error
     known = name if bundled_models().get(name) == path else path.name
-    return LoadedModel(known, model.eval(), header, digest)
+    return LoadedModel(known, model.eval(), header, digest, name)
 
 
 def date_levels(model: ChangeModel, normalization: str) -> Levels | None:
@@ -217,3 +226,8 @@ def _fill(model: ChangeModel, tensors: dict[str, Tensor], path: Path) -> None:
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise ModelError(f"{path}: the tensor {name} holds values that are not numbers.")
+    if not (tensors["std"] > 0).all():
+        raise ModelError(
+            f"{path}: std, the spread of the bands, is {tensors['std'].tolist()}, and all of them "
+            "are above 0; the file is damaged, train or fetch it again."
+        )

@@ -1,5 +1,6 @@
 """How well a model fits a pair: what it was trained for, and what it is given."""
 
+import shlex
 from math import sqrt
 from typing import NamedTuple
 
@@ -20,11 +21,13 @@ class Expected(NamedTuple):
         bands: Number of bands.
         pixel_size: Finest and coarsest ground resolution it was trained for, in meters; None where
             that is not known.
+        given: What names it to ``--model`` and ``--init``; empty where its name does.
     """
 
     name: str
     bands: int
     pixel_size: tuple[float, float] | None = None
+    given: str = ""
 
 
 class Fit(NamedTuple):
@@ -48,10 +51,21 @@ def wrong_bands(expected: Expected, pair: Pair) -> str | None:
     """Why a model cannot read a pair; None where it can."""
     if pair.count == expected.bands:
         return None
-    wanted = ",".join(str(band) for band in range(1, expected.bands + 1))
     return (
         f"the model {expected.name} was trained on {expected.bands} bands, but the images have "
-        f"{pair.count} in use; choose {expected.bands} of them, for example --bands {wanted}."
+        f"{pair.count} in use; {band_advice(expected.bands, pair.count)}."
+    )
+
+
+def band_advice(wanted: int, used: int) -> str:
+    """How to give a model of ``wanted`` bands as many, where other than so many are in use."""
+    if used > wanted:
+        numbers = ",".join(str(band) for band in range(1, wanted + 1))
+        return f"choose {wanted} of them, for example --bands {numbers}"
+    again = ",".join(["1"] * wanted)
+    return (
+        f"choose {wanted} with --bands; where the files have fewer, repeat one, for example "
+        f"--bands {again}, and expect errors, or train a model on such images"
     )
 
 
@@ -82,7 +96,7 @@ def judge_fit(expected: Expected, pair: Pair) -> Fit:
             f"The pixels are {_told(sides)}; the model {expected.name} was trained for "
             f"{size_range(expected.pixel_size)}: expect errors; "
             f"{_advice(pair.grid, sides, aim)}train a model for this resolution "
-            f"(scd train --init {expected.name}).",
+            f"(scd train --init {shlex.quote(expected.given or expected.name)}).",
         )
     )
 

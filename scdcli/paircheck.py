@@ -10,7 +10,7 @@ from rasterio.io import DatasetReader
 from scdcli.changes.area import PIXELS, central_pixel, measure_ground
 from scdcli.errors import ModelError, ScdError
 from scdcli.grid import Grid
-from scdcli.modelfit import Expected, Fit, judge_fit, wrong_bands
+from scdcli.modelfit import Expected, Fit, band_advice, judge_fit, wrong_bands
 from scdcli.naming import crs_name, file_name, shown
 from scdcli.rasters.coregister import Registration, open_and_register
 from scdcli.rasters.doubts import DATES
@@ -178,9 +178,10 @@ def _judge(expected: Expected | None, pair: Pair) -> Fit:
         return judge_fit(expected, pair)
     if pair.count == MODEL_BANDS:
         return Fit()
+    used = "1 band is" if pair.count == 1 else f"{pair.count} bands are"
     warning = (
-        f"{pair.count} bands are in use, and the bundled models read {MODEL_BANDS}; choose "
-        "with --bands, for example --bands 1,2,3, or use a model of your own."
+        f"{used} in use, and the bundled models read {MODEL_BANDS}; "
+        f"{band_advice(MODEL_BANDS, pair.count)}, or use a model of your own."
     )
     return Fit(warnings=(warning,))
 

@@ -116,6 +116,13 @@ def test_weights_that_are_not_numbers_are_refused(saved):
         load_model(str(saved))
 
 
+@pytest.mark.parametrize("wrong", [0.0, -2.0])
+def test_a_spread_that_is_none_is_refused(saved, wrong):
+    rewrite(saved, lambda tensors: tensors | {"std": tensors["std"] * 0 + wrong})
+    with pytest.raises(ModelError, match="std, the spread of the bands, is"):
+        load_model(str(saved))
+
+
 def test_a_training_state_is_not_a_model(tmp_path):
     from scdcli.training.runfolder import save_state
 

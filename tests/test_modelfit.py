@@ -12,6 +12,7 @@ from scenes import noise, write_scene
 from scdcli.grid import Grid
 from scdcli.modelfit import Expected, judge_fit, size_range, wrong_bands
 from scdcli.rasters.pair import open_pair
+from scdcli.rasters.pairing import PairSettings
 
 URBAN = Expected("urban", 3, (0.3, 1.2))
 
@@ -43,6 +44,13 @@ def test_nobody_is_told_to_make_thirty_pixels_of_one():
     (said,) = judge_fit(URBAN, OnGrid(30.0)).warnings
     assert "gdalwarp" not in said
     assert "expect errors; train a model for this resolution (scd train --init urban)." in said
+
+
+def test_a_model_file_is_named_as_it_was_given():
+    own = URBAN._replace(name="best.safetensors", given="my runs/own/best.safetensors")
+    (said,) = judge_fit(own, OnGrid(4.0)).warnings
+    assert "the model best.safetensors was trained" in said
+    assert "(scd train --init 'my runs/own/best.safetensors')" in said
 
 
 @pytest.mark.parametrize(
@@ -101,3 +109,14 @@ def test_other_bands_are_said(tmp_path):
         "the model urban was trained on 3 bands, but the images have 4 in use; choose 3 of them, "
         "for example --bands 1,2,3."
     )
+
+
+def test_of_too_few_bands_one_can_be_repeated(tmp_path):
+    path = write_scene(tmp_path / "a.tif", noise((1, 30, 20), "uint8"))
+    with open_pair(path, path) as pair:
+        said = wrong_bands(URBAN, pair)
+    assert "was trained on 3 bands, but the images have 1 in use; choose 3 with --bands;" in said
+    (advised,) = re.findall(r"--bands ([\d,]+),", said)
+    bands = tuple(map(int, advised.split(",")))
+    with open_pair(path, path, PairSettings(bands=bands)) as pair:
+        assert wrong_bands(URBAN, pair) is None

@@ -75,6 +75,18 @@ def test_curves_never_turn_brighter_into_darker(seed, levels):
     assert all(len(each) == len(set(each)) for each in curves.values)
 
 
+@given(st.floats(1, 250, width=32), st.sampled_from([-1, 1]))
+def test_curves_of_a_band_that_hardly_varies_never_fall(value, direction):
+    after = np.full((1, 10_000), value, np.float32)
+    after[0, 0] = np.nextafter(np.float32(value), np.float32(value + direction))
+    before = noise((1, 400)).astype(np.float32)
+    curves = match_curves(before, after)
+    values, become = curves.values[0], curves.become[0]
+    assert values[0] <= after.min() <= after.max() <= values[-1]
+    assert (np.diff(values) > 0).all()
+    assert (np.diff(become) >= 0).all()
+
+
 def test_equal_dates_stay_as_they_are():
     pixels = noise((3, 3000)).astype(np.float32)
     found = match_curves(pixels, pixels).apply(pixels[:, None])[:, 0]

@@ -163,9 +163,12 @@ def match_curves(before: NDArray[np.float32], after: NDArray[np.float32]) -> Cur
 def _match_band(
     before: NDArray[np.float32], after: NDArray[np.float32], shares: NDArray[np.float64]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    found = np.quantile(after.astype(np.float64), shares).round(DECIMALS)
+    exact = after.astype(np.float64)
+    found = np.quantile(exact, shares).round(DECIMALS)
     if found[0] == found[-1]:  # all but a few pixels hold one value
-        found[[0, -1]] = after.min(), after.max()
+        # Outwards, so that the value itself, when rounded, is not beyond them.
+        fine = 10**DECIMALS
+        found[[0, -1]] = np.floor(exact.min() * fine) / fine, np.ceil(exact.max() * fine) / fine
     wanted = np.quantile(before.astype(np.float64), shares)
     values, which = np.unique(found, return_inverse=True)
     become = np.bincount(which, wanted) / np.bincount(which)
