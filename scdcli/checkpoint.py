@@ -107,7 +107,9 @@ def calibrate_model(
     tensors, description = read_tensors(source)
     header = _header(source, description)
     scores = header.scores | {"calibration": record}
-    header = replace(header, threshold=threshold, temperature=temperature, scores=scores)
+    header = replace(
+        header, threshold=threshold, temperature=temperature, scores=scores, version=__version__
+    )
     write_tensors(out, tensors, _described(header))
 
 

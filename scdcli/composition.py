@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from scdcli.pairset import PairsSummary, Progress, Seed, write_set
 from scdcli.synthesis.compose import ComposedPair, Composition, compose_pair
 from scdcli.synthesis.library import Library
 from scdcli.synthesis.roles import find_roles
+
+COARSE = 1.5  # by which images may be coarser than the pairs made of them
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,28 @@ class Composer:
         """The pair of a seed."""
         return compose_pair(self.library, self.settings, seed)
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why pairs may come out poor, as sentences."""
+        settings, held = self.settings, self.library.contents
+        finest, coarsest = settings.pixel_size
+        found = []
+        sides = np.array([contents.area**0.5 for contents in held])
+        if self.library.odds[sides < settings.size * sqrt(finest * coarsest)].sum() > 0.5:
+            found.append(
+                f"Most labelled images show less than a pair does ({np.median(sides):.0f} m square "
+                f"are usual, and pairs {settings.size * finest:.0f} to "
+                f"{settings.size * coarsest:.0f} m wide): much of the pairs will be empty; give a "
+                "smaller --size or finer --pixel-size."
+            )
+        best = min(contents.pixel_size for contents in held)
+        if best > COARSE * coarsest:
+            found.append(
+                f"The labelled images have pixels of {best:.3g} m or more, and the pairs of "
+                f"{finest:.3g} to {coarsest:.3g} m: they will be blurred; give --pixel-size."
+            )
+        return tuple(found)
+
     def write_map(self, path: Path, index: NDArray[np.uint8]) -> None:
         """Write a class map of indices."""
         write_index_png(path, index, self.legend)
@@ -48,18 +73,27 @@ def open_composer(
     """A composer for some folders of labelled images; looks through all of them once.
 
     Raises:
-        DatasetError: A folder holds no labelled images, or labels that nobody explained.
+        DatasetError: A folder holds no labelled images, or labels that nobody explained, or
+            all are of one class.
         InputError: An image cannot be read.
     """
-    blocks = Blocks([block for source in sources for block in find_blocks(source)], legend)
+    settings = settings or Composition()
+    side = settings.size * settings.pixel_size[1]
+    blocks = Blocks([block for source in sources for block in find_blocks(source, side)], legend)
     library = Library(blocks, list(blocks.contents()), find_roles(legend))
     if not library.classes:
         raise DatasetError(
             f"the labels in {', '.join(str(source.folder) for source in sources)} have none of the "
             f"classes of legend {legend.name!r}; say what they mean with --source."
         )
+    if len(library.classes) == 1:
+        raise DatasetError(
+            f"all that is labelled in {', '.join(str(source.folder) for source in sources)} is "
+            f"{legend[library.classes[0]].name!r}; nothing can change into another class. Label "
+            "other classes too, or add another folder with --from-labels."
+        )
     named = tuple((each.folder.name, each.key.name if each.key else None) for each in sources)
-    return Composer(library, legend, settings or Composition(), named)
+    return Composer(library, legend, settings, named)
 
 
 def write_composed(

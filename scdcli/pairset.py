@@ -5,6 +5,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 
 from scdcli import __version__
+from scdcli.errors import OutputError
 from scdcli.folder import folder_at_once
 from scdcli.labelled.pixelsizes import RECORD
 from scdcli.legend import TRANSITION_NODATA, UNCHANGED, transition_code
@@ -108,7 +110,7 @@ def write_set(
         progress: Called with (pairs done, pairs) after each.
 
     Raises:
-        OutputError: The split exists, or cannot be written.
+        OutputError: The split exists, or cannot be written, or a worker was killed.
     """
     transitions: Counter[int] = Counter()
     only = {RECORD, *FOLDERS}
@@ -161,7 +163,13 @@ def _each(maker: Maker, tasks: list[Task], workers: int) -> Iterator[Counter[int
     # Forking a process that runs threads (torch, GDAL) may hang; a fresh one cannot.
     fresh = get_context("spawn")
     with ProcessPoolExecutor(workers, fresh, initializer=_start, initargs=(maker,)) as pool:
-        yield from pool.map(_write_started, tasks, chunksize=4)
+        try:
+            yield from pool.map(_write_started, tasks, chunksize=4)
+        except BrokenProcessPool as error:
+            raise OutputError(
+                f"one of the {workers} processes that make pairs was killed, perhaps for want of "
+                "memory; use fewer --workers."
+            ) from error
 
 
 _started: list[Maker] = []

@@ -27,6 +27,14 @@ def test_tone_curves_never_fall(seed):
     assert picture.max() <= 1
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_hardly_any_difference_is_hardly_seen(seed):
+    """Also of a scene with bright highlights."""
+    scene = np.clip(ground().scene * 1.6, 0, 1)
+    tone = replace(draw_tone(np.random.default_rng(seed), 1e-3), saturation=1.0)
+    np.testing.assert_allclose(rendered(scene, tone), scene, atol=0.015)
+
+
 def test_without_saturation_a_picture_is_gray():
     picture = rendered(ground().scene, Tone(saturation=0.0))
     np.testing.assert_allclose(np.ptp(picture, axis=0), 0, atol=1e-5)

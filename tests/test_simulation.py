@@ -1,6 +1,7 @@
 """Files of the simulator: layout, place, repeatability, and what is refused."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from rasterio.enums import ColorInterp
 
 from scdcli.errors import OutputError
 from scdcli.legend import NODATA, SECOND, URBAN, Legend
-from scdcli.pairset import FOLDERS
+from scdcli.pairset import FOLDERS, write_set
 from scdcli.rasters.cog import TAGS
 from scdcli.simulation import write_demo, write_pairs
 from scdcli.world import draw_pair
@@ -61,6 +62,19 @@ def test_labels_are_colors_of_the_legend_and_agree_with_the_cover(written):
         assert maps["cover1"].min() > 0
     assert summary.changed_share == pytest.approx(changed / (3 * 128 * 128))
     assert sum(summary.transitions.values()) == changed
+
+
+class Killed:
+    """Makes no pair: the process that is to do it ends."""
+
+    def make(self, seed):
+        os._exit(9)
+
+
+def test_a_killed_worker_is_an_error_with_advice(tmp_path):
+    with pytest.raises(OutputError, match="one of the 2 processes .* use fewer --workers"):
+        write_set(tmp_path, Killed(), 3, size=8, seed=0, split="train", made_from={}, workers=2)
+    assert not (tmp_path / "train").exists()
 
 
 def test_workers_do_not_change_a_byte(written, tmp_path):

@@ -1,5 +1,6 @@
 """Labelled images of one date: which files, what their labels mean, block by block."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -167,3 +168,68 @@ def test_what_cannot_be_used_is_said(tmp_path):
     write_png(tmp_path / "images/0.png", np.zeros((1, 128, 128), np.uint8))
     with pytest.raises(DatasetError, match="have three bands of uint8"):
         read_block(find_blocks(Source(tmp_path, key))[0], URBAN)
+
+
+def single_band(path, values, **profile):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width = values.shape
+    known = {"driver": "GTiff", "count": 1, "dtype": values.dtype.name}
+    known["transform"] = Affine(0.5, 0, 0, 0, -0.5, 0)
+    with rasterio.open(path, "w", height=height, width=width, **known, **profile) as target:
+        target.write(values, 1)
+
+
+@pytest.fixture
+def town(tmp_path):
+    """A folder with one image whose label is to be written."""
+    write_png(tmp_path / "images" / "a.png", np.full((3, 16, 16), 90, np.uint8))
+    return tmp_path
+
+
+def test_a_value_beyond_the_legend_is_refused(town):
+    values = np.full((16, 16), 5, np.uint8)
+    values[:2] = 6
+    single_band(town / "labels" / "a.tif", values)
+    key = replace(find_source("monterey", URBAN), codes={1: 1})
+    (block,) = find_blocks(Source(town, key))
+    with pytest.raises(DatasetError, match=r"a\.tif holds the value 6 in 32 pixels"):
+        read_block(replace(block, key=None), URBAN)
+
+
+def test_labels_of_floating_point_numbers_are_refused(town):
+    values = np.full((16, 16), 1, np.float32)
+    values[0] = np.nan
+    single_band(town / "labels" / "a.tif", values)
+    (block,) = find_blocks(Source(town, find_source("monterey", URBAN)))
+    with pytest.raises(DatasetError, match="values of type float32; labels are whole numbers"):
+        read_block(block, URBAN)
+
+
+@pytest.mark.parametrize(("dtype", "nothing"), [("int16", -9999), ("uint16", 65535)])
+def test_nodata_of_a_label_need_not_be_in_the_key(town, dtype, nothing):
+    values = np.full((16, 16), 1, dtype)
+    values[0] = nothing
+    single_band(town / "labels" / "a.tif", values, nodata=nothing)
+    (block,) = find_blocks(Source(town, find_source("monterey", URBAN)))
+    found = read_block(block, URBAN)
+    assert (found.cover[0] == 255).all()
+    assert (found.cover[1:] == 1).all()
+    assert found.seen.all()
+
+
+def test_a_block_shows_as_much_as_a_pair_needs(town, monkeypatch):
+    monkeypatch.setattr(sources, "BLOCK", 4)
+    monkeypatch.setattr(sources, "LARGEST_BLOCK", 8)
+    single_band(town / "labels" / "a.tif", np.ones((16, 16), np.uint8))
+    key = replace(find_source("monterey", URBAN), pixel_size=0.5)
+    sides = [len(find_blocks(Source(town, key), side)) for side in (0, 2, 3.5, 1000)]
+    assert sides == [16, 16, 9, 4]
+
+
+def test_processes_are_sent_no_images(tmp_path):
+    key = find_source(str(labelled_images(tmp_path)), URBAN)
+    blocks = Blocks(find_blocks(Source(tmp_path, key)), URBAN)
+    list(blocks.contents())
+    sent = pickle.dumps(blocks)
+    assert len(sent) < 10_000
+    np.testing.assert_array_equal(pickle.loads(sent)[0].image, blocks[0].image)

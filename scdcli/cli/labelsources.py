@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scdcli.cli.options import Command
+from scdcli.cli.options import Command, fine_first
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ OPTIONS = (
         "--pixel-size",
         type=(click.FloatRange(0, min_open=True), click.FloatRange(0, min_open=True)),
         default=None,
+        callback=fine_first,
         show_default="0.5 1.2",
         help="Finest and coarsest pixels of the pairs made from labels, in meters.",
     ),
@@ -107,4 +108,7 @@ def label_sources(
     sources = [Source(folder, key) for folder, key in zip(folders, meanings, strict=True)]
     chosen = {name: options[name] for name in COMPOSED if options[name] is not None}
     terminal.note("Looking through the labelled images.")
-    return open_composer(sources, legend, Composition(size=size, **chosen))
+    composer = open_composer(sources, legend, Composition(size=size, **chosen))
+    for doubt in composer.doubts:
+        terminal.note(f"Warning: {doubt}")
+    return composer

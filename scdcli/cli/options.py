@@ -167,3 +167,12 @@ def output_option(
         show_default=False,
         help=help,
     )
+
+
+def fine_first(
+    ctx: click.Context, param: click.Parameter, sizes: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """The callback of an option that takes the finest and the coarsest pixels."""
+    if sizes and sizes[0] > sizes[1]:
+        raise click.BadParameter(f"{sizes[0]:g} {sizes[1]:g}: give the finer pixels first.")
+    return sizes

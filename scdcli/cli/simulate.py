@@ -12,6 +12,8 @@ from scdcli.cli.terminal import Terminal
 if TYPE_CHECKING:
     from scdcli.legend import Legend
 
+ENOUGH_PAIRS = 8  # to tell that too little changed
+
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
@@ -97,13 +99,20 @@ def simulate(
     how |= {"workers": workers, "overwrite": overwrite}
     with terminal.progress("pairs", pairs) as bar:
         if composed:
-            write_composed(out, composed, pairs, **how, progress=bar.update)
+            made = write_composed(out, composed, pairs, **how, progress=bar.update)
         else:
             how |= {
                 "size": size or PAIR_SIZE,
                 "legend": _world_legend(labels["legend"] or SECOND.name),
             }
             write_pairs(out, pairs, **how, progress=bar.update)
+    if composed and made.pairs >= ENOUGH_PAIRS:
+        aim = composed.settings.change * (1 - composed.settings.unchanged)
+        if made.changed_share < aim / 4:
+            terminal.note(
+                f"Warning: {made.changed_share:.1%} of the pixels changed, and {aim:.1%} was aimed "
+                "at: hardly anything fitted. Label more classes, or more of the images."
+            )
     click.echo(out / split)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from scdcli.cli.options import Command, bands_option, legend_option
+from scdcli.cli.options import Command, bands_option, fine_first, legend_option
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -50,14 +50,6 @@ def _whole_numbers(
     return tuple(int(each) for each in counts)
 
 
-def _fine_first(
-    ctx: click.Context, param: click.Parameter, sizes: tuple[float, float] | None
-) -> tuple[float, float] | None:
-    if sizes and sizes[0] > sizes[1]:
-        raise click.BadParameter(f"{sizes[0]:g} {sizes[1]:g}: give the finer pixels first.")
-    return sizes
-
-
 DATA = (
     bands_option,
     legend_option,
@@ -97,7 +89,7 @@ DATA = (
         type=(click.FloatRange(0, min_open=True), click.FloatRange(0, min_open=True)),
         default=None,
         show_default="as the images say",
-        callback=_fine_first,
+        callback=fine_first,
         help="Finest and coarsest pixels in meters, of images without a georeference. The model "
         "then warns where it is given others.",
     ),

@@ -71,12 +71,16 @@ class SourceKey:
         """Whether its labels hold colors."""
         return any(isinstance(code, tuple) for code in self.codes)
 
-    def decode(self, pixels: NDArray[np.uint8], source: str) -> NDArray[np.uint8]:
+    def decode(
+        self, pixels: NDArray[Any], source: str, labelled: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.uint8]:
         """Class indices of a label.
 
         Args:
-            pixels: (3, H, W) uint8 of colors, or (1, H, W) of values.
+            pixels: (3, H, W) uint8 of colors, or (1, H, W) whole numbers.
             source: File named in the error.
+            labelled: Where the file says that it holds a label, (H, W); elsewhere the class is not
+                known, unless the key names what is written there.
 
         Raises:
             DatasetError: A color or value that the key does not name.
@@ -91,6 +95,8 @@ class SourceKey:
             found = packed == code
             index[found] = value
             strange ^= found
+        if labelled is not None:
+            strange &= labelled
         if strange.any():
             row, col = (int(axis[0]) for axis in np.nonzero(strange))
             value = int(packed[row, col])

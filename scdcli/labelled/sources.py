@@ -3,7 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from rasterio.windows import Window
 from scdcli.changes.area import central_pixel
 from scdcli.coding import NODATA, UNCHANGED
 from scdcli.errors import DatasetError
-from scdcli.labelled.classmap import open_label
+from scdcli.labelled.classmap import open_label, unknown_class
 from scdcli.labelled.sourcekeys import UNSEEN, SourceKey
 from scdcli.legend import Legend
 from scdcli.rasters.scene import (
@@ -29,7 +31,8 @@ from scdcli.synthesis.scene import LabelledImage
 IMAGES = "images"
 LABELS = ("labels", "masks")
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".jp2")
-BLOCK = 2048  # pixels; a mosaic is read in blocks of this side
+BLOCK = 2048  # pixels; a mosaic is read in blocks of this side, or of so many as a pair needs
+LARGEST_BLOCK = 8192  # pixels; a third of a gigabyte
 KEPT_BYTES = 1 << 30
 
 
@@ -80,13 +83,21 @@ class Blocks(Sequence[LabelledImage]):
         self._kept.move_to_end(index)
         return self._kept[index]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Other processes get none of what is kept: each reads what it needs."""
+        return self.__dict__ | {"_kept": OrderedDict()}
+
     def contents(self) -> Iterator[Contents]:
         """What each block holds; reads all of them."""
         return (contents_of(image) for image in self)
 
 
-def find_blocks(source: Source) -> list[Block]:
+def find_blocks(source: Source, side: float = 0) -> list[Block]:
     """The blocks of all images of a folder, or of the folders in it, in order of their names.
+
+    Args:
+        source: The folder.
+        side: What a block shows at least where the image is as large, in meters.
 
     Raises:
         DatasetError: The folder holds no images with labels, or an image has none of its size.
@@ -96,7 +107,7 @@ def find_blocks(source: Source) -> list[Block]:
         block
         for folder in folders
         for image, label in _pairs(folder)
-        for block in _blocks(image, label, source.key)
+        for block in _blocks(image, label, source.key, side)
     ]
     if not blocks:
         raise DatasetError(
@@ -128,11 +139,22 @@ def _cover(block: Block, legend: Legend) -> NDArray[np.uint8]:
     if block.key is None:
         with open_label(block.label, legend) as label:
             cover = label.read(block.window)
+        beyond = cover[(cover > len(legend)) & (cover != NODATA)]
+        if beyond.size:
+            counts = np.bincount(beyond)
+            raise unknown_class(str(block.label), int(counts.argmax()), int(counts.max()), legend)
         # No class: of an image of one date this says that nobody labelled it.
         cover[cover == UNCHANGED] = NODATA
         return cover
     with open_scene(block.label) as dataset:
-        pixels = read_window(dataset, block.window, spectral_bands(dataset), block.label)
+        bands = spectral_bands(dataset)
+        if np.dtype(dataset.dtypes[bands[0] - 1]).kind not in "ui":
+            raise DatasetError(
+                f"{block.label} has values of type {dataset.dtypes[bands[0] - 1]}; labels are "
+                "whole numbers or colors: write it anew, for example with gdal_translate -ot Byte."
+            )
+        pixels = read_window(dataset, block.window, bands, block.label)
+        labelled = valid_window(dataset, block.window, block.label)
         if block.key.colored and dataset.colorinterp[0] == ColorInterp.palette:
             table = np.zeros((256, 3), dtype=np.uint8)
             for value, color in dataset.colormap(1).items():
@@ -144,7 +166,7 @@ def _cover(block: Block, legend: Legend) -> NDArray[np.uint8]:
             f"{block.label} has {len(pixels)} bands; the source {block.key.name} names "
             f"{'colors, which have three' if wanted == 3 else 'values, which have one'}."
         )
-    return block.key.decode(pixels, str(block.label))
+    return block.key.decode(pixels, str(block.label), labelled)
 
 
 def _pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
@@ -164,7 +186,7 @@ def _is_image(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES and file.name[0] != "."
 
 
-def _blocks(image: Path, label: Path, key: SourceKey | None) -> Iterator[Block]:
+def _blocks(image: Path, label: Path, key: SourceKey | None, side: float) -> Iterator[Block]:
     with open_scene(image) as dataset, open_scene(label) as other:
         grid = scene_grid(dataset, image)
         if grid.shape != other.shape:
@@ -182,9 +204,10 @@ def _blocks(image: Path, label: Path, key: SourceKey | None) -> Iterator[Block]:
             f"{image} does not say the size of its pixels; give it as pixel_size, in meters, in a "
             "file with --source."
         )
-    for top in range(0, grid.height, BLOCK):
-        for left in range(0, grid.width, BLOCK):
-            height, width = min(BLOCK, grid.height - top), min(BLOCK, grid.width - left)
+    step = min(max(BLOCK, ceil(side / pixel_size)), LARGEST_BLOCK)
+    for top in range(0, grid.height, step):
+        for left in range(0, grid.width, step):
+            height, width = min(step, grid.height - top), min(step, grid.width - left)
             yield Block(image, label, Window(left, top, width, height), pixel_size, key)
 
 

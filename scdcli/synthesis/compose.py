@@ -70,8 +70,8 @@ def compose_pair(
     studio = studio_for(library, edit_rng, pixel_size, place)
     first, second = _dates(studio, place, settings)
     palettes = [
-        palette(library.images[int(i)].image[:, ::4, ::4].astype(np.float32) / np.float32(255))
-        for i in look_rng.choice(len(library.odds), size=2)
+        palette(library.colors(int(i)))
+        for i in look_rng.choice(len(library.odds), size=2, p=library.odds)
     ]
     looks = draw_looks(look_rng, strength=settings.strength, palettes=palettes)
     pictures = [

@@ -16,6 +16,7 @@ from scdcli.synthesis.pieces import (
     Piece,
     block,
     building,
+    chosen,
     ground_like,
     region,
     turned,
@@ -59,6 +60,8 @@ def new_buildings(studio: Studio, scene: Scene) -> Edit | None:
 def new_region(studio: Studio, scene: Scene) -> Edit | None:
     """Water, vegetation, bare ground or another area in place of what was there."""
     rng, roles = studio.rng, studio.library.roles
+    if not roles.regions:
+        return None
     index = int(rng.choice(roles.regions))
     side = int(min(scene.shape) * np.exp(rng.uniform(np.log(0.1), np.log(0.6))))
     piece = region(studio.library, rng, index, max(side, 24), studio.pixel_size)
@@ -67,7 +70,7 @@ def new_region(studio: Studio, scene: Scene) -> Edit | None:
     piece = studio.suited(piece)
     other = (scene.cover != index) & (scene.cover != NODATA)
     if rng.random() < 0.7:  # leave what stands and the roads
-        other &= (scene.cover != roles.building) & (scene.cover != roles.road)
+        other &= ~np.isin(scene.cover, (*roles.buildings, *roles.roads))
     place = _spot(rng, scene, piece, other, 0.5)
     if place is None:
         return None
@@ -92,25 +95,26 @@ def new_block(studio: Studio, scene: Scene) -> Edit | None:
 def new_road(studio: Studio, scene: Scene) -> Edit | None:
     """A road over open ground."""
     rng, roles = studio.rng, studio.library.roles
-    if roles.road is None:
+    if not roles.roads:
         return None
+    index = chosen(rng, roles.roads)
     side = int(min(scene.shape) * rng.uniform(0.4, 1.0))
     width = float(rng.uniform(5, 16)) / studio.pixel_size
-    found = studio.library.around(rng, roles.road, (48, 48), studio.pixel_size)
+    found = studio.library.around(rng, index, (48, 48), studio.pixel_size)
     if found is None:
         return None
     picture = found.image()
-    color = class_color(picture, found.cover == roles.road)
+    road = found.cover == index
+    color = class_color(picture, road)
     if color is None:
         return None
     mask = ribbon((side, side), rng, max(width, 4.0))
-    road = found.cover == roles.road
     fine = picture - np.stack([gaussian_filter(band, 3.0, truncate=2.0) for band in picture])
     fine = np.where(road, fine, 0)
     repeats = -(-side // 48)
     texture = np.tile(fine, (1, repeats, repeats))[:, :side, :side]
     image = np.clip(color[:, None, None] + texture, 0, 1).astype(np.float32)
-    cover = np.where(mask, np.uint8(roles.road), np.uint8(NODATA))
+    cover = np.where(mask, np.uint8(index), np.uint8(NODATA))
     piece = Piece(image, cover, np.zeros((side, side), np.int32), mask)
     piece = studio.suited(piece)
     free = _free(scene, studio)
@@ -203,8 +207,8 @@ def _putting(
 def _free(scene: Scene, studio: Studio) -> Mask:
     """Where something can be built: known, dry, and nothing on it."""
     roles = studio.library.roles
-    taken = [NODATA, roles.building, roles.road, *roles.water]
-    free: Mask = ~np.isin(scene.cover, [each for each in taken if each is not None]) & scene.seen
+    taken = [NODATA, *roles.buildings, *roles.roads, *roles.water]
+    free: Mask = ~np.isin(scene.cover, taken) & scene.seen
     return free
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import binary_fill_holes, binary_opening, gaussian_filter, label
+from scipy.ndimage import binary_dilation, binary_fill_holes, binary_opening, gaussian_filter, label
 
 from scdcli.legend import NODATA
 from scdcli.synthesis.library import Library
@@ -34,9 +34,9 @@ class Piece:
 
 def building(library: Library, rng: np.random.Generator, pixel_size: float) -> Piece | None:
     """One whole building as it stands somewhere."""
-    index = library.roles.building
-    if index is None:
+    if not library.roles.buildings:
         return None
+    index = chosen(rng, library.roles.buildings)
     side = int(np.clip(90 / pixel_size, 48, 224))
     # Buildings are pasted at about their own size: a little larger or smaller than life.
     scale = pixel_size * float(np.exp(rng.uniform(-0.2, 0.25)))
@@ -49,8 +49,7 @@ def building(library: Library, rng: np.random.Generator, pixel_size: float) -> P
         if count == 0 or at == 0:
             continue
         mask = binary_fill_holes(parts == at)
-        edge = np.concatenate((mask[0], mask[-1], mask[:, 0], mask[:, -1]))
-        if edge.any() or not SMALLEST <= mask.sum() <= 0.4 * mask.size:
+        if _cut_off(mask, found.seen) or not SMALLEST <= mask.sum() <= 0.4 * mask.size:
             continue
         # Where a hole was filled there is a court: it is part of the building.
         cover = np.where(mask, np.uint8(index), found.cover)
@@ -75,14 +74,17 @@ def region(
 def block(library: Library, rng: np.random.Generator, side: int, pixel_size: float) -> Piece | None:
     """A part of another place with all that stands on it."""
     index = int(rng.choice(library.classes))
-    found = library.around(rng, library.roles.building or index, (side, side), pixel_size)
+    if library.roles.buildings:
+        index = chosen(rng, library.roles.buildings)
+    found = library.around(rng, index, (side, side), pixel_size)
     if found is None:
         return None
     known = (found.cover != NODATA) & found.seen
     mask = outline(rng, (side, side)) & known
     # Not half a building at its edge: whole ones, or none.
     objects = numbered(found.cover, library.roles)
-    mask &= ~np.isin(objects, np.unique(objects[~mask & (objects > 0)]))
+    rim = binary_dilation(~found.seen)
+    mask &= ~np.isin(objects, np.unique(objects[(~mask | rim) & (objects > 0)]))
     return _cut(found, binary_opening(mask, iterations=2), found.cover, objects)
 
 
@@ -92,7 +94,7 @@ def ground_like(
     """Ground or vegetation of a whole rectangle, (3, h, w), and its class."""
     roles = library.roles
     choices = [*roles.ground, *roles.vegetation]
-    for _ in range(6):
+    for _ in range(6 if choices else 0):
         index = int(rng.choice(choices))
         found = library.around(rng, index, (PATCH, PATCH), pixel_size)
         if found is not None and (found.cover == index).mean() > 0.6 and found.seen.all():
@@ -123,6 +125,17 @@ def turned(piece: Piece, quarters: int) -> Piece:
     """The piece turned by quarters."""
     arrays: Any = (piece.image, piece.cover, piece.objects, piece.mask)
     return Piece(*(np.ascontiguousarray(np.rot90(array, quarters, (-2, -1))) for array in arrays))
+
+
+def chosen(rng: np.random.Generator, classes: tuple[int, ...]) -> int:
+    """One of some classes."""
+    return classes[0] if len(classes) == 1 else int(rng.choice(classes))
+
+
+def _cut_off(mask: Mask, seen: Mask) -> bool:
+    """Whether it reaches where nothing is seen, or the end of the view: it may be a part."""
+    edge = np.concatenate((mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+    return bool(edge.any() or (binary_dilation(mask) & ~seen).any())
 
 
 def _evened(found: View, index: int) -> Field:

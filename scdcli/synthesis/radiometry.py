@@ -139,10 +139,13 @@ def draw_tone(rng: np.random.Generator, amount: float, palettes: tuple[Palette, 
     np.fill_diagonal(mixing, 0.0)
     np.fill_diagonal(mixing, 1.0 - mixing.sum(axis=1))
     borrows = len(palettes) > 0 and rng.random() < 0.4
+    brightest = rng.uniform(0.75, 1.0) if rng.random() < 0.8 else rng.uniform(1.0, 1.7)
+    if amount < 1:  # fewer differences: towards the stop at which nothing is too bright
+        brightest = Tone.brightest * (brightest / Tone.brightest) ** amount
     return Tone(
         gain=tuple(map(float, np.exp(exposure + balance))),
         gamma=tuple(map(float, np.exp(gamma))),
-        brightest=float(rng.uniform(0.75, 1.0) if rng.random() < 0.8 else rng.uniform(1.0, 1.7)),
+        brightest=float(brightest),
         contrast=float(np.exp(rng.normal(-0.02, 0.16) * amount)),
         black=tuple(map(float, lift)),
         saturation=float(np.clip(saturation, 0.03, 1.7)),

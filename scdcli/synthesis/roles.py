@@ -7,10 +7,10 @@ from scdcli.legend import Legend
 
 # A class is what its name says; the first pattern that fits decides.
 NAMES = {
-    "building": r"building|roof|house|construction",
-    "water": r"water|river|lake|sea|pond",
-    "road": r"road|street|pavement|path|track|railway",
-    "vegetation": r"vegetation|tree|forest|grass|crop|meadow|shrub|orchard|wood|park",
+    "building": r"building|roof|house",
+    "water": r"water|river|lake|\bsea\b|pond",
+    "road": r"(?<!b)road|street|pavement|path|track|railway",
+    "vegetation": r"vegetation|tree|forest|grass|crop|meadow|shrub|orchard|wood|\bpark\b",
 }
 
 
@@ -20,22 +20,22 @@ class Roles:
 
     Attributes:
         classes: K.
-        building: The class whose regions are objects that stand, and are replaced, one by one.
-        road: The class that comes as ribbons.
+        buildings: Classes whose regions are objects that stand, and are replaced, one by one.
+        roads: Classes that come as ribbons.
         water: Classes nothing is built on.
         vegetation: Classes that change with the season.
     """
 
     classes: int
-    building: int | None
-    road: int | None
+    buildings: tuple[int, ...]
+    roads: tuple[int, ...]
     water: frozenset[int]
     vegetation: frozenset[int]
 
     @property
     def regions(self) -> tuple[int, ...]:
         """Classes that come as areas of any outline."""
-        single = {self.building, self.road}
+        single = {*self.buildings, *self.roads}
         return tuple(index for index in range(1, self.classes + 1) if index not in single)
 
     @property
@@ -48,20 +48,20 @@ class Roles:
 def find_roles(legend: Legend) -> Roles:
     """The roles that the names of the classes say.
 
-    Example: of SECOND's classes ``building`` is 5, ``water`` {1}, ``vegetation`` {3, 4}.
+    Example: of SECOND's classes ``buildings`` is (5,), ``water`` {1}, ``vegetation`` {3, 4}.
     """
     by_role: dict[str, list[int]] = {role: [] for role in NAMES}
     for index in legend.indices():
         name = legend[index].name.lower()
-        if re.search(r"\b(n\.v\.g\.|non|not|no)", name):
+        if re.search(r"\b(n\.v\.g\.|(non|not|no)\b)", name):
             continue
         role = next((role for role, names in NAMES.items() if re.search(names, name)), None)
         if role:
             by_role[role].append(index)
     return Roles(
         len(legend),
-        building=next(iter(by_role["building"]), None),
-        road=next(iter(by_role["road"]), None),
+        buildings=tuple(by_role["building"]),
+        roads=tuple(by_role["road"]),
         water=frozenset(by_role["water"]),
         vegetation=frozenset(by_role["vegetation"]),
     )

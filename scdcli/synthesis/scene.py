@@ -144,7 +144,8 @@ def _reach(
 
 def numbered(cover: Classes, roles: Roles) -> Numbers:
     """Number of the connected building of every pixel, 0 for none; (H, W) int32."""
-    if roles.building is None:
-        return np.zeros(cover.shape, dtype=np.int32)
-    found, _ = label(cover == roles.building)
-    return np.asarray(found, dtype=np.int32)
+    numbers = np.zeros(cover.shape, dtype=np.int32)
+    for index in roles.buildings:
+        found, _ = label(cover == index)
+        numbers = np.where(found, found + numbers.max(), numbers)
+    return numbers.astype(np.int32)

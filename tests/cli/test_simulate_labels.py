@@ -103,6 +103,38 @@ def test_a_label_that_the_key_does_not_explain(scd, tmp_path):
     assert not (tmp_path / "set").exists()
 
 
+def test_pixels_are_given_finest_first(scd, tmp_path, mosaic):
+    result = composed(scd, tmp_path, mosaic, "--pixel-size", 1.2, 0.5)
+    assert result.exit_code == 2
+    assert "1.2 0.5: give the finer pixels first" in result.stderr
+
+
+def test_images_smaller_than_a_pair_are_a_warning(scd, tmp_path, mosaic):
+    """They show 128 m: so much that pairs of 64 to 102 m fit, and none of 512 to 819 m."""
+    made = ("simulate", "--from-labels", mosaic, "--source", mosaic / "key.toml", "--pairs", 1)
+    sizes = {"fit": (128, 0.5, 0.8), "empty": (1024, 0.5, 0.8), "blurred": (128, 0.1, 0.3)}
+    said = {
+        name: scd(*made, tmp_path / name, "--size", size, "--pixel-size", *fine).stderr
+        for name, (size, *fine) in sizes.items()
+    }
+    assert "Warning" not in said["fit"]
+    assert "(128 m square are usual, and pairs 512 to 819 m wide): much of" in said["empty"]
+    assert "pixels of 0.5 m or more, and the pairs of 0.1 to 0.3 m" in said["blurred"]
+
+
+def test_one_class_alone_cannot_change(scd, tmp_path, mosaic):
+    only = tmp_path / "only.toml"
+    lines = (mosaic / "key.toml").read_text().replace("[classes]", "").splitlines()
+    colors = [line.split("= ")[1] for line in lines if "#" in line and "building" not in line]
+    unknown = ", ".join(each.strip("[]") for each in colors)
+    only.write_text(f'pixel_size = 0.5\nunknown = [{unknown}]\n[classes]\nbuilding = "#C0392B"\n')
+    result = scd(
+        *("simulate", tmp_path / "set", "--from-labels", mosaic, "--source", only, "--pairs", 1)
+    )
+    assert result.exit_code == 1
+    assert "is 'building'; nothing can change into another class" in result.stderr
+
+
 def test_classes_that_the_legend_does_not_have(scd, tmp_path, mosaic):
     result = composed(scd, tmp_path, mosaic, "--legend", "second")
     assert result.exit_code == 1
