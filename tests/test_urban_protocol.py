@@ -3,19 +3,16 @@
 import csv
 import importlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from conftest import write_png
 from maps import write_second
 from scenes import write_scene
 from standins import loaded
 
-from scdcli.checkpoint import load_model, save_model
-from scdcli.networks import NetworkSettings, build
+from scdcli.checkpoint import save_model
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SIDE = 48
@@ -137,20 +134,6 @@ def test_a_model_is_measured_once(protocol, data, labelled, model, tmp_path, mon
     write_png(data / "real_pairs" / "label" / "1.png", changed_pair(1)[2] * 0)
     with pytest.raises(AssertionError, match="measured again"):
         protocol.run(given)
-
-
-def test_land_cover_is_compared_by_the_branch_that_knows_it(protocol, tmp_path):
-    settings = NetworkSettings("hrscd-str4", width=0.125)
-    source, out = tmp_path / "source.safetensors", tmp_path / "covers.safetensors"
-    made = loaded(build(settings))
-    save_model(source, made.model, replace(made.header, network=settings, threshold=0.3))
-    importlib.import_module("compared_covers").compared_covers(str(source), out)
-    whole, covers = load_model(str(source)), load_model(str(out))
-    pair = [torch.from_numpy(blocks(seed)).float()[None, :, :32, :32] for seed in (1, 2)]
-    expected, found = whole.model(*pair), covers.model(*pair)
-    assert torch.equal(found.from_class, expected.from_class)
-    assert torch.equal(found.to_class, expected.to_class)
-    assert (covers.header.network.name, covers.header.threshold) == ("hrscd-str1", 0.5)
 
 
 def test_pictures_show_every_system(protocol, data, tmp_path):
