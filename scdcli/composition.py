@@ -18,6 +18,7 @@ from scdcli.synthesis.library import Library
 from scdcli.synthesis.roles import find_roles
 
 COARSE = 1.5  # by which images may be coarser than the pairs made of them
+ENOUGH_PAIRS = 8  # to tell that too little changed
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,17 @@ def open_composer(
         )
     named = tuple((each.folder.name, each.key.name if each.key else None) for each in sources)
     return Composer(library, legend, settings, named)
+
+
+def shortfall(settings: Composition, made: PairsSummary) -> str | None:
+    """That far less changed than was aimed at, as a sentence; None where that is not so."""
+    aim = settings.change * (1 - settings.unchanged)
+    if made.pairs < ENOUGH_PAIRS or made.changed_share >= aim / 4:
+        return None
+    return (
+        f"{made.changed_share:.1%} of the pixels changed, and {aim:.1%} was aimed at: hardly "
+        "anything fitted. Label more classes, or more of the images."
+    )
 
 
 def write_composed(

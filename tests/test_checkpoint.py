@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from scdcli import __version__
 from scdcli.checkpoint import (
     ModelHeader,
     bundled_models,
@@ -160,12 +161,14 @@ def test_a_file_of_format_2_says_all(saved):
 
 
 def test_a_calibrated_copy_differs_in_its_header_only(saved, tmp_path):
+    rewrite(saved, version="0.0.1")
     copy = tmp_path / "copy.safetensors"
     calibrate_model(saved, copy, threshold=0.3, temperature=1.5, record={"pixels": 7})
     (before, old), (after, new) = (read_tensors(path) for path in (saved, copy))
     assert all(torch.equal(before[name], after[name]) for name in before)
     changed = {name for name in new if new[name] != old[name]}
-    assert changed == {"threshold", "temperature", "scores"}
+    assert changed == {"threshold", "temperature", "scores", "version"}
+    assert new["version"] == __version__
     assert (new["threshold"], new["temperature"]) == (0.3, 1.5)
     assert new["scores"] == old["scores"] | {"calibration": {"pixels": 7}}
 

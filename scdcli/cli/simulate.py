@@ -12,8 +12,6 @@ from scdcli.cli.terminal import Terminal
 if TYPE_CHECKING:
     from scdcli.legend import Legend
 
-ENOUGH_PAIRS = 8  # to tell that too little changed
-
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
@@ -79,7 +77,7 @@ def simulate(
     scd simulate world --pairs 200 --split test
     scd simulate town --from-labels labelled --legend urban --source key.toml --pairs 1000
     """
-    from scdcli.composition import write_composed
+    from scdcli.composition import shortfall, write_composed
     from scdcli.legend import SECOND, URBAN
     from scdcli.simulation import DEMO_SEED, DEMO_SIZE, PAIR_SIZE, write_demo, write_pairs
 
@@ -106,13 +104,8 @@ def simulate(
                 "legend": _world_legend(labels["legend"] or SECOND.name),
             }
             write_pairs(out, pairs, **how, progress=bar.update)
-    if composed and made.pairs >= ENOUGH_PAIRS:
-        aim = composed.settings.change * (1 - composed.settings.unchanged)
-        if made.changed_share < aim / 4:
-            terminal.note(
-                f"Warning: {made.changed_share:.1%} of the pixels changed, and {aim:.1%} was aimed "
-                "at: hardly anything fitted. Label more classes, or more of the images."
-            )
+    if composed and (doubt := shortfall(composed.settings, made)):
+        terminal.note(f"Warning: {doubt}")
     click.echo(out / split)
 
 

@@ -16,7 +16,6 @@ from scdcli.synthesis.pieces import (
     Piece,
     block,
     building,
-    chosen,
     ground_like,
     region,
     turned,
@@ -97,7 +96,7 @@ def new_road(studio: Studio, scene: Scene) -> Edit | None:
     rng, roles = studio.rng, studio.library.roles
     if not roles.roads:
         return None
-    index = chosen(rng, roles.roads)
+    index = int(rng.choice(roles.roads))
     side = int(min(scene.shape) * rng.uniform(0.4, 1.0))
     width = float(rng.uniform(5, 16)) / studio.pixel_size
     found = studio.library.around(rng, index, (48, 48), studio.pixel_size)

@@ -57,9 +57,8 @@ def cleared(scene: Scene, mask: Mask, ground: Field, index: int) -> Scene:
         ground: A picture of ground that covers the scene, (3, H, W).
         index: Its class.
     """
-    # The shadow at its foot goes too: a ring whose colors are not asked. What else stands stays.
-    others = (scene.objects > 0) & ~mask
-    gone = binary_dilation(mask, iterations=3) & ~others
+    # The shadow at its foot goes too: a ring whose colors are not asked.
+    gone = binary_dilation(mask, iterations=3)
     ring = binary_dilation(gone, iterations=9) & ~gone & (scene.objects == 0) & scene.seen
     image = scene.image.copy()
     if ring.sum() < 8:
@@ -68,7 +67,8 @@ def cleared(scene: Scene, mask: Mask, ground: Field, index: int) -> Scene:
         smooth = _spread(scene.image, ring, gone)
         fine = ground - np.stack([gaussian_filter(band, 6.0, truncate=2.0) for band in ground])
         filled = np.clip(smooth + fine, 0, 1)
-    alpha = gaussian_filter(gone.astype(np.float32), 1.2, truncate=2.0) * ~others
+    alpha = gaussian_filter(gone.astype(np.float32), 1.2, truncate=2.0)
+    alpha *= mask | (scene.objects == 0)  # what stands beside it stays as it is
     image += (filled - image) * alpha
     cover, objects = scene.cover.copy(), scene.objects.copy()
     cover[mask], objects[mask] = index, 0

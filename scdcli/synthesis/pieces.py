@@ -36,7 +36,7 @@ def building(library: Library, rng: np.random.Generator, pixel_size: float) -> P
     """One whole building as it stands somewhere."""
     if not library.roles.buildings:
         return None
-    index = chosen(rng, library.roles.buildings)
+    index = int(rng.choice(library.roles.buildings))
     side = int(np.clip(90 / pixel_size, 48, 224))
     # Buildings are pasted at about their own size: a little larger or smaller than life.
     scale = pixel_size * float(np.exp(rng.uniform(-0.2, 0.25)))
@@ -73,9 +73,7 @@ def region(
 
 def block(library: Library, rng: np.random.Generator, side: int, pixel_size: float) -> Piece | None:
     """A part of another place with all that stands on it."""
-    index = int(rng.choice(library.classes))
-    if library.roles.buildings:
-        index = chosen(rng, library.roles.buildings)
+    index = int(rng.choice(library.roles.buildings or library.classes))
     found = library.around(rng, index, (side, side), pixel_size)
     if found is None:
         return None
@@ -94,7 +92,9 @@ def ground_like(
     """Ground or vegetation of a whole rectangle, (3, h, w), and its class."""
     roles = library.roles
     choices = [*roles.ground, *roles.vegetation]
-    for _ in range(6 if choices else 0):
+    if not choices:
+        return None
+    for _ in range(6):
         index = int(rng.choice(choices))
         found = library.around(rng, index, (PATCH, PATCH), pixel_size)
         if found is not None and (found.cover == index).mean() > 0.6 and found.seen.all():
@@ -116,7 +116,9 @@ def outline(rng: np.random.Generator, shape: tuple[int, int]) -> Mask:
     distance = (np.abs(along) ** power + np.abs(across) ** power) ** (1 / power)
     rough = float(rng.choice([0.0, 0.06, 0.2])) if power < 10 else 0.0
     if rough:
-        distance = distance + rough * fractal_noise(rng, shape, max(shape) / 4)
+        noise = fractal_noise(rng, shape, max(shape) / 4)
+        # Bounded: the middle stays inside, and something is left around it.
+        distance = distance + rough * 0.75 * np.tanh(noise / 0.75)
     inside: Mask = distance < rng.uniform(0.55, 0.85)
     return inside
 
@@ -125,11 +127,6 @@ def turned(piece: Piece, quarters: int) -> Piece:
     """The piece turned by quarters."""
     arrays: Any = (piece.image, piece.cover, piece.objects, piece.mask)
     return Piece(*(np.ascontiguousarray(np.rot90(array, quarters, (-2, -1))) for array in arrays))
-
-
-def chosen(rng: np.random.Generator, classes: tuple[int, ...]) -> int:
-    """One of some classes."""
-    return classes[0] if len(classes) == 1 else int(rng.choice(classes))
 
 
 def _cut_off(mask: Mask, seen: Mask) -> bool:

@@ -148,4 +148,4 @@ def numbered(cover: Classes, roles: Roles) -> Numbers:
     for index in roles.buildings:
         found, _ = label(cover == index)
         numbers = np.where(found, found + numbers.max(), numbers)
-    return numbers.astype(np.int32)
+    return numbers

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 import rasterio
+from conftest import write_png
 from labelledimages import labelled_images
 
 from scdcli.labelled.layouts import find_samples
+from scdcli.legend import URBAN
 
 MAPS = ("label1", "label2", "cover1", "cover2")
 
@@ -120,6 +122,21 @@ def test_images_smaller_than_a_pair_are_a_warning(scd, tmp_path, mosaic):
     assert "Warning" not in said["fit"]
     assert "(128 m square are usual, and pairs 512 to 819 m wide): much of" in said["empty"]
     assert "pixels of 0.5 m or more, and the pairs of 0.1 to 0.3 m" in said["blurred"]
+
+
+def test_far_less_change_than_was_asked_for_is_a_warning(scd, tmp_path):
+    """Nothing is built on water, and there is nothing else to put."""
+    town = tmp_path / "town"
+    cover = np.full((192, 192), 1, np.uint8)
+    cover[90:100, 90:100] = 4
+    write_png(town / "images" / "a.png", np.repeat(cover[None] * 40, 3, axis=0))
+    write_png(town / "labels" / "a.png", URBAN.encode(cover))
+    key = labelled_images(tmp_path / "other", count=1, size=128)
+    made = ("simulate", "--from-labels", town, "--source", key, "--size", 128)
+    made += ("--pixel-size", 0.5, 0.6, "--change", 0.6)
+    said = scd(*made, tmp_path / "set", "--pairs", 8).stderr
+    assert "of the pixels changed, and 48.0% was aimed at: hardly anything fitted" in said
+    assert "aimed" not in scd(*made, tmp_path / "few", "--pairs", 2).stderr
 
 
 def test_one_class_alone_cannot_change(scd, tmp_path, mosaic):
