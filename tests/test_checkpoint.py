@@ -117,6 +117,11 @@ def test_weights_that_are_not_numbers_are_refused(saved):
         load_model(str(saved))
 
 
+def test_a_model_knows_what_it_was_asked_for_by(saved):
+    assert load_model(str(saved)).expected.given == str(saved)
+    assert load_model("urban").expected.given == "urban"
+
+
 @pytest.mark.parametrize("wrong", [0.0, -2.0])
 def test_a_spread_that_is_none_is_refused(saved, wrong):
     rewrite(saved, lambda tensors: tensors | {"std": tensors["std"] * 0 + wrong})

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from labelledimages import TO_URBAN
 
@@ -281,6 +281,8 @@ def test_a_cleared_building_takes_the_color_around_it():
 
 
 @given(SEED)
+@example(2135)
+@example(82802449)
 @settings(max_examples=30, deadline=None)
 def test_outlines_are_in_the_middle_and_leave_room(seed):
     mask = outline(np.random.default_rng(seed), (64, 96))
