@@ -14,6 +14,7 @@ from scdcli.errors import ModelError, UnknownName
 from scdcli.networks.asn import ASN
 from scdcli.networks.atl import ASNWithThresholds
 from scdcli.networks.blocks import BLOCKS
+from scdcli.networks.encoders import ENCODERS, EfficientNetLite
 from scdcli.networks.fc import EarlyFusion, SiameseConcatenation, SiameseDifference
 from scdcli.networks.hrscd import Strategy1, Strategy2, Strategy3, Strategy4
 from scdcli.networks.outputs import Logits
@@ -21,6 +22,7 @@ from scdcli.networks.trunk import Encoder
 
 __all__ = [
     "BLOCKS",
+    "ENCODERS",
     "FREEZABLE",
     "NETWORKS",
     "Logits",
@@ -48,8 +50,11 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "asn-concat": partial(ASN, concatenate=True),  # not of the paper
 }
 
+# Networks that read both images at once, or have an encoder of their own: they take no other.
+OWN_ENCODER = frozenset({"fc-ef", "fc-siam-conc", "fc-siam-diff", "hrscd-str2"})
+
 # What of a network may be kept as it is, as the modules that do not learn.
-FREEZABLE: dict[str, tuple[type[nn.Module], ...]] = {"none": (), "encoder": (Encoder,)}
+FREEZABLE: dict[str, tuple[type[nn.Module], ...]] = {"none": (), "encoder": (Encoder, EfficientNetLite)}
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,15 @@ class NetworkSettings:
     width: float = 1.0
     bands: int = 3
     classes: int = 6
+    encoder: str = "paper"
 
 
 def build(settings: NetworkSettings) -> nn.Module:
     """The network, with PyTorch's default initialization.
 
     Raises:
-        UnknownName: No such network or blocks.
-        ModelError: The width is not positive.
+        UnknownName: No such network, blocks or encoder.
+        ModelError: The width is not positive, or the network cannot take the encoder.
     """
     if settings.name not in NETWORKS:
         raise UnknownName("network", settings.name, NETWORKS)
@@ -78,11 +84,20 @@ def build(settings: NetworkSettings) -> nn.Module:
         raise ModelError(
             f"the width multiplier is {settings.width}; give a positive number, 1 is the paper's."
         )
+    if settings.encoder not in ENCODERS:
+        raise UnknownName("encoder", settings.encoder, ENCODERS)
+    chosen = {} if settings.encoder == "paper" else {"encoder": settings.encoder}
+    if chosen and settings.name in OWN_ENCODER:
+        takers = ", ".join(name for name in NETWORKS if name not in OWN_ENCODER)
+        raise ModelError(
+            f"{settings.name} cannot take the encoder {settings.encoder}; these can: {takers}."
+        )
     return NETWORKS[settings.name](
         bands=settings.bands,
         classes=settings.classes,
         blocks=BLOCKS[settings.blocks],
         width=settings.width,
+        **chosen,
     )
 
 

@@ -7,7 +7,14 @@ from scdcli.networks.blocks import EncoderBlocks
 from scdcli.networks.hrscd import concatenated_skip
 from scdcli.networks.outputs import Logits
 from scdcli.networks.pyramids import CAPABILITIES, RepresentationPyramid, SpatialPyramid
-from scdcli.networks.trunk import PYRAMID_SCALE, WIDTHS, Decoder, Encoder, scaled
+from scdcli.networks.trunk import (
+    PYRAMID_LEVEL,
+    Decoder,
+    at_size,
+    encode_pair,
+    pair_encoder,
+    scaled,
+)
 
 
 class ASN(nn.Module):
@@ -35,6 +42,7 @@ class ASN(nn.Module):
         arp: bool = True,
         pairs: bool = True,
         concatenate: bool = False,
+        encoder: str = "paper",
     ) -> None:
         """Build for ``bands`` per date and ``classes`` K; ``width`` multiplies all channels.
 
@@ -44,11 +52,10 @@ class ASN(nn.Module):
         encoder's feature and the difference side by side, as in HRSCD.str4.
         """
         super().__init__()
-        widths = scaled(WIDTHS, width)
+        encoders = pair_encoder(bands, blocks, width, encoder)
+        widths, self.semantic_encoder, self.change_encoder = encoders
         capabilities = scaled(CAPABILITIES, width)
-        middle = widths[PYRAMID_SCALE]
-        self.semantic_encoder = Encoder(bands, widths, blocks)
-        self.change_encoder = Encoder(2 * bands, widths, blocks)
+        middle = widths[-PYRAMID_LEVEL]
         self.semantic_decoder = Decoder(widths, classes, skips=1)
         self.change_decoder = Decoder(widths, 2, skips=2 if concatenate else 0)
         self.join = concatenated_skip if concatenate else _sum_skip
@@ -58,16 +65,18 @@ class ASN(nn.Module):
 
     def forward(self, before: Tensor, after: Tensor) -> Logits:
         """Logits of a normalized pair, each date (B, bands, H, W) float."""
-        semantic = self.semantic_encoder(torch.cat((before, after)))  # (2B, ...): BEFORE first
-        change = self.change_encoder(torch.cat((before, after), dim=1))
+        encoders = self.semantic_encoder, self.change_encoder
+        semantic, change = encode_pair(*encoders, before, after)
         skips = [self.join(c, s) for c, s in zip(change, semantic, strict=True)]
 
         f = self.semantic_decoder.deep(semantic)  # (2B, C, H/8, W/8)
         f_c = self.change_decoder.deep(skips)  # (B, C, H/8, W/8)
-        f, f_c = self._through_pyramids(f, f_c, semantic[PYRAMID_SCALE], change[PYRAMID_SCALE])
+        shallow = semantic[-PYRAMID_LEVEL], change[-PYRAMID_LEVEL]
+        f, f_c = self._through_pyramids(f, f_c, *shallow)
 
         from_class, to_class = self.semantic_decoder.shallow(f, semantic).chunk(2)
-        return Logits(from_class, to_class, self.change_decoder.shallow(f_c, skips))
+        maps = (from_class, to_class, self.change_decoder.shallow(f_c, skips))
+        return Logits(*(at_size(x, before.shape[-2:]) for x in maps))
 
     def _through_pyramids(
         self, f: Tensor, f_c: Tensor, f_s: Tensor, f_cs: Tensor

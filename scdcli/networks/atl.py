@@ -21,11 +21,19 @@ class ASNWithThresholds(nn.Module):
     output = "branches"
 
     def __init__(
-        self, *, bands: int, classes: int, blocks: EncoderBlocks, width: float = 1.0
+        self,
+        *,
+        bands: int,
+        classes: int,
+        blocks: EncoderBlocks,
+        width: float = 1.0,
+        encoder: str = "paper",
     ) -> None:
         """Build the ASN and ψ1, ψ2; γ comes with the blocks."""
         super().__init__()
-        self.asn = ASN(bands=bands, classes=classes, blocks=blocks, width=width)
+        self.asn = ASN(
+            bands=bands, classes=classes, blocks=blocks, width=width, encoder=encoder
+        )
         self.asn.requires_grad_(False)
         self.psi1 = _series(classes, classes)
         self.psi2 = _series(2 * classes, 2)

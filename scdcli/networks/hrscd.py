@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from scdcli.networks.blocks import EncoderBlocks
 from scdcli.networks.fc import EarlyFusion
 from scdcli.networks.outputs import CoverLogits, Logits
-from scdcli.networks.trunk import WIDTHS, Decoder, Encoder, scaled
+from scdcli.networks.trunk import WIDTHS, Decoder, at_size, encode_pair, pair_encoder
 
 
 class Strategy1(nn.Module):
@@ -15,18 +15,24 @@ class Strategy1(nn.Module):
     output = "covers"
 
     def __init__(
-        self, *, bands: int, classes: int, blocks: EncoderBlocks, width: float = 1.0
+        self,
+        *,
+        bands: int,
+        classes: int,
+        blocks: EncoderBlocks,
+        width: float = 1.0,
+        encoder: str = "paper",
     ) -> None:
         """Build for ``bands`` per date and ``classes`` K; ``width`` multiplies all channels."""
         super().__init__()
-        widths = scaled(WIDTHS, width)
-        self.semantic_encoder = Encoder(bands, widths, blocks)
+        widths, self.semantic_encoder, _ = pair_encoder(bands, blocks, width, encoder)
         self.semantic_decoder = Decoder(widths, classes, skips=1)
 
     def forward(self, before: Tensor, after: Tensor) -> CoverLogits:
         """Logits of a normalized pair, each date (B, bands, H, W) float."""
         semantic = self.semantic_encoder(torch.cat((before, after)))
-        return CoverLogits(*self.semantic_decoder(semantic).chunk(2))
+        covers = at_size(self.semantic_decoder(semantic), before.shape[-2:])
+        return CoverLogits(*covers.chunk(2))
 
 
 class Strategy2(EarlyFusion):
@@ -42,23 +48,29 @@ class Strategy3(nn.Module):
     change_skips = 1
 
     def __init__(
-        self, *, bands: int, classes: int, blocks: EncoderBlocks, width: float = 1.0
+        self,
+        *,
+        bands: int,
+        classes: int,
+        blocks: EncoderBlocks,
+        width: float = 1.0,
+        encoder: str = "paper",
     ) -> None:
         """Build for ``bands`` per date and ``classes`` K; ``width`` multiplies all channels."""
         super().__init__()
-        widths = scaled(WIDTHS, width)
-        self.semantic_encoder = Encoder(bands, widths, blocks)
-        self.change_encoder = Encoder(2 * bands, widths, blocks)
+        encoders = pair_encoder(bands, blocks, width, encoder)
+        widths, self.semantic_encoder, self.change_encoder = encoders
         self.semantic_decoder = Decoder(widths, classes, skips=1)
         self.change_decoder = Decoder(widths, 2, skips=self.change_skips)
 
     def forward(self, before: Tensor, after: Tensor) -> Logits:
         """Logits of a normalized pair, each date (B, bands, H, W) float."""
-        semantic = self.semantic_encoder(torch.cat((before, after)))  # (2B, ...): BEFORE first
-        change = self.change_encoder(torch.cat((before, after), dim=1))
+        encoders = self.semantic_encoder, self.change_encoder
+        semantic, change = encode_pair(*encoders, before, after)
         from_class, to_class = self.semantic_decoder(semantic).chunk(2)
         skips = [self.join(c, s) for c, s in zip(change, semantic, strict=True)]
-        return Logits(from_class, to_class, self.change_decoder(skips))
+        maps = (from_class, to_class, self.change_decoder(skips))
+        return Logits(*(at_size(x, before.shape[-2:]) for x in maps))
 
     def join(self, change: Tensor, semantic: Tensor) -> Tensor:
         """What the change decoder gets at one scale: the change encoder's feature alone."""

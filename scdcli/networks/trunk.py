@@ -6,15 +6,19 @@ subsampling blocks, the decoder 13 plain and 5 upsampling blocks.
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scdcli.networks.blocks import EncoderBlocks, PlainBlock, UpBlock
+from scdcli.networks.encoders import DateEncoder, DateFusion
 
 WIDTHS = (8, 16, 32, 64, 128, 256)
-# Between the 6th and 7th plain block of the decoder: third level from the bottom, scale 1/8.
-PYRAMID_SCALE = 3
+# The pyramids stand between the 6th and 7th plain block of the decoder, at 1/8: its third level,
+# and the third feature, from the bottom.
+PYRAMID_LEVEL = 3
 
 
 def scaled(channels: Sequence[int], width: float) -> tuple[int, ...]:
@@ -58,6 +62,42 @@ def _first(scale: int, bands: int, width: int, blocks: EncoderBlocks) -> nn.Modu
     return blocks.plain(width, width) if scale else blocks.entry(bands, width)
 
 
+class PairEncoder(NamedTuple):
+    """What reads the images of a pair: one encoder for each date, and one for the change branch."""
+
+    widths: tuple[int, ...]  # of the features, finest first
+    semantic: nn.Module
+    change: nn.Module
+
+
+def pair_encoder(bands: int, blocks: EncoderBlocks, width: float, encoder: str) -> PairEncoder:
+    """The encoders of a siamese network, by a name in `scdcli.networks.encoders.ENCODERS`."""
+    widths = scaled(WIDTHS, width)
+    if encoder == "paper":
+        return PairEncoder(
+            widths, Encoder(bands, widths, blocks), Encoder(2 * bands, widths, blocks)
+        )
+    widths = widths[1:]  # no feature at 1/1
+    return PairEncoder(widths, DateEncoder(bands, widths, encoder), DateFusion(widths))
+
+
+def encode_pair(
+    semantic_encoder: nn.Module, change_encoder: nn.Module, before: Tensor, after: Tensor
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Features of both dates in one batch, BEFORE first, (2B, w, h, w), and of the pair (B, ...)."""
+    semantic = semantic_encoder(torch.cat((before, after)))
+    if isinstance(change_encoder, DateFusion):
+        return semantic, change_encoder(semantic)
+    return semantic, change_encoder(torch.cat((before, after), dim=1))
+
+
+def at_size(logits: Tensor, size: Sequence[int]) -> Tensor:
+    """Logits enlarged to (H, W) where the decoder ends below full resolution."""
+    if tuple(logits.shape[-2:]) == tuple(size):
+        return logits
+    return F.interpolate(logits, size=list(size), mode="bilinear", align_corners=False)
+
+
 class Decoder(nn.Module):
     """All features back to one map of logits, in two halves with the pyramids' place between.
 
@@ -85,15 +125,15 @@ class Decoder(nn.Module):
         self.head = nn.Conv2d(widths[0], out_channels, 1)
 
     def deep(self, features: list[Tensor]) -> Tensor:
-        """Blocks 1 to 6: the feature the pyramids read, (B, widths[3], H/8, W/8)."""
+        """Blocks 1 to 6: the feature the pyramids read, (B, widths[-3], H/8, W/8)."""
         x: Tensor = self.levels[0](features[-1])
-        for step in range(1, len(features) - PYRAMID_SCALE):
+        for step in range(1, PYRAMID_LEVEL):
             x = self._climb(x, features, step)
         return x
 
     def shallow(self, x: Tensor, features: list[Tensor]) -> Tensor:
         """Blocks 7 to 13 and the head: logits (B, out_channels, H, W)."""
-        for step in range(len(features) - PYRAMID_SCALE, len(features)):
+        for step in range(PYRAMID_LEVEL, len(features)):
             x = self._climb(x, features, step)
         return self.head(x)  # type: ignore[no-any-return]
 

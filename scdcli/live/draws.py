@@ -1,0 +1,52 @@
+"""Random numbers of one generator, and small fields of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Draws:
+    """All that is drawn comes from one generator on one device: a seed gives the same pairs."""
+
+    generator: torch.Generator
+
+    @classmethod
+    def seeded(cls, seed: int, device: torch.device) -> "Draws":
+        """Draws that begin with ``seed``."""
+        return cls(torch.Generator(device).manual_seed(seed))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the numbers lie."""
+        return self.generator.device
+
+    def uniform(self, shape: Sequence[int], low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Float32 of ``shape`` in [low, high)."""
+        drawn = torch.rand(*shape, generator=self.generator, device=self.device)
+        return drawn * (high - low) + low
+
+    def normal(self, shape: Sequence[int], spread: float = 1.0) -> Tensor:
+        """Float32 of ``shape``, mean 0."""
+        return torch.randn(*shape, generator=self.generator, device=self.device) * spread
+
+    def below(self, limit: int, shape: Sequence[int]) -> Tensor:
+        """Int64 of ``shape``, 0 to limit - 1."""
+        return torch.randint(limit, tuple(shape), generator=self.generator, device=self.device)
+
+    def chance(self, shape: Sequence[int], share: float) -> Tensor:
+        """Bool of ``shape``, true in ``share`` of the cases."""
+        return self.uniform(shape) < share
+
+    def choice(self, weights: Tensor, count: int) -> Tensor:
+        """``count`` int64 indices, each as likely as its weight says."""
+        return torch.multinomial(weights, count, replacement=True, generator=self.generator)
+
+    def smooth(self, count: int, size: int, cells: int) -> Tensor:
+        """Fields that vary over a ``cells``-th of the side: (count, 1, size, size), spread 1."""
+        coarse = self.normal((count, 1, cells + 3, cells + 3))
+        field = F.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=False)
+        return field / field.std(dim=(2, 3), keepdim=True).clamp(min=1e-3)
