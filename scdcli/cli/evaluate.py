@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scdcli.cli.options import (
+from scdcli.cli.options.pair import normalize_option
+from scdcli.cli.options.shared import (
     Command,
     bands_option,
     batch_option,
@@ -23,18 +24,17 @@ from scdcli.cli.options import (
     threshold_option,
     verbose_option,
 )
-from scdcli.cli.pairoptions import normalize_option
-from scdcli.cli.scorereport import show_scores
 from scdcli.cli.scoring import Scoring
 from scdcli.cli.sweeping import find_sweeping, sweep_options
 from scdcli.cli.systems import find_systems, shared_legend
+from scdcli.cli.tables.scorereport import show_scores
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from scdcli.labelled.labelsets import LabelSet
     from scdcli.legend import Legend
     from scdcli.scoring.comparison import Bootstrap, Run
-    from scdcli.scoring.panels import Panels
+    from scdcli.scoring.figures.panels import Panels
+    from scdcli.scoring.mapsets import LabelSet
 
 
 TABLES = ("matrix", "per_pair")
@@ -130,9 +130,9 @@ def evaluate(
     scd evaluate SECOND --model runs/asn/best.safetensors --json
     scd evaluate SECOND -m runs/fc/best.safetensors -m runs/asn/best.safetensors --tta none,ms
     """
-    from scdcli.labelled.labelsets import find_truth
-    from scdcli.labelled.legendfile import find_legend
+    from scdcli.datasets.legendfile import find_legend
     from scdcli.scoring.comparison import bootstrap
+    from scdcli.scoring.mapsets import find_truth
 
     _require_usable(options)
     terminal = Terminal(options["quiet"])
@@ -176,7 +176,7 @@ def _require_usable(options: dict[str, Any]) -> None:
 def _choose_panels(
     truth: "LabelSet", legend: "Legend | None", systems: int, options: dict[str, Any]
 ) -> "Panels | None":
-    from scdcli.scoring.panels import Panels, choose_pairs, panel_files, picture_side
+    from scdcli.scoring.figures.panels import Panels, choose_pairs, panel_files, picture_side
 
     if not options["panels"]:
         return None
@@ -212,7 +212,7 @@ def _report(
 
 
 def _draw(panels: "Panels", options: dict[str, Any], terminal: Terminal) -> None:
-    from scdcli.scoring.panels import panel_files
+    from scdcli.scoring.figures.panels import panel_files
     from scdcli.scoring.scorefiles import write_bytes
 
     files = panel_files(options["panels"], panels.truth, overwrite=True)

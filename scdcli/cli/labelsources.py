@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scdcli.cli.options import Command, fine_first
+from scdcli.cli.options.shared import Command, fine_first
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from scdcli.composition import Composer
+    from scdcli.simulation.composed import Composer
 
 OPTIONS = (
     click.option(
@@ -95,11 +95,11 @@ def label_sources(
             f"{len(folders)} folders with --from-labels and {len(keys)} --source; give one for "
             "all, or one for each in the same order."
         )
-    from scdcli.composition import open_composer
-    from scdcli.labelled.legendfile import find_legend
-    from scdcli.labelled.sourcekeys import SourceKey, find_source
-    from scdcli.labelled.sources import Source
-    from scdcli.synthesis.compose import Composition
+    from scdcli.datasets.legendfile import find_legend
+    from scdcli.simulation.compose.compose import Composition
+    from scdcli.simulation.composed import open_composer
+    from scdcli.simulation.sourcekeys import SourceKey, find_source
+    from scdcli.simulation.sources import Source
 
     legend = find_legend(options["legend"] or "urban")
     meanings: list[SourceKey | None] = [find_source(key, legend) for key in keys] or [None]

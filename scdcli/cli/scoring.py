@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rasterio.windows import Window
 
-    from scdcli.decode import Decoded
-    from scdcli.inference import Predictor
-    from scdcli.labelled.labelsets import LabelSet
     from scdcli.legend import Legend
-    from scdcli.rasters.pair import Pair
+    from scdcli.prediction.chain import Predictor
+    from scdcli.prediction.decode import Decoded
+    from scdcli.rasters.pair.open import Pair
     from scdcli.scoring.comparison import Run
     from scdcli.scoring.evaluation import PairCounts
+    from scdcli.scoring.figures.panels import Panels
     from scdcli.scoring.fitting import Tally
     from scdcli.scoring.landcover import LandCover
     from scdcli.scoring.landcovermaps import CoverTally, CoverTruth
     from scdcli.scoring.mappairs import PairOfMaps, PredictedWindow, PredictPair
-    from scdcli.scoring.panels import Panels
+    from scdcli.scoring.mapsets import LabelSet
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ class Scoring:
     def _pairs(
         self, title: str, system: System, tally: "CoverTally | None"
     ) -> "Iterator[PairOfMaps]":
-        from scdcli.labelled.labelsets import match
         from scdcli.scoring.mappairs import pairs_of_files, pairs_of_predictor
+        from scdcli.scoring.mapsets import match
 
         if system.maps:
             if self.panels:
@@ -156,9 +156,9 @@ def predict_with(
     normalize: str = "none",
 ) -> "PredictPair":
     """What predicts a pair, for `pairs_of_predictor`; tallies see land cover and probabilities."""
-    from scdcli.inference import predict_windows
-    from scdcli.rasters.pair import open_pair
-    from scdcli.rasters.pairing import PairSettings
+    from scdcli.prediction.chain import predict_windows
+    from scdcli.rasters.pair.open import open_pair
+    from scdcli.rasters.pair.settings import PairSettings
 
     count = predictor.loaded.header.network.bands
     settings = PairSettings(
@@ -182,7 +182,7 @@ def _watched(
     pair: "Pair", predictor: "Predictor", said: "Tally"
 ) -> "Iterator[tuple[Window, Decoded, NDArray[np.bool_]]]":
     """As `predict_windows`; the tally sees every window once its labels have been read."""
-    from scdcli.inference import read_windows
+    from scdcli.prediction.chain import read_windows
 
     for window, reading, valid in read_windows(pair, predictor):
         yield window, reading.at(predictor.threshold).masked(valid), valid

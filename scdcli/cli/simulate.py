@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scdcli.cli.labelsources import label_options, label_sources
-from scdcli.cli.options import overwrite_option, quiet_option, verbose_option
+from scdcli.cli.options.shared import overwrite_option, quiet_option, verbose_option
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -77,9 +77,9 @@ def simulate(
     scd simulate world --pairs 200 --split test
     scd simulate town --from-labels labelled --legend urban --source key.toml --pairs 1000
     """
-    from scdcli.composition import shortfall, write_composed
     from scdcli.legend import SECOND, URBAN
-    from scdcli.simulation import DEMO_SEED, DEMO_SIZE, PAIR_SIZE, write_demo, write_pairs
+    from scdcli.simulation.composed import shortfall, write_composed
+    from scdcli.simulation.drawn import DEMO_SEED, DEMO_SIZE, PAIR_SIZE, write_demo, write_pairs
 
     terminal = Terminal(quiet)
     composed = label_sources(labels, pairs, size or PAIR_SIZE, terminal)
@@ -113,7 +113,7 @@ def _world_legend(name: str) -> "Legend":
     """The legend that the world is drawn in."""
     from scdcli.errors import UnknownName
     from scdcli.legend import LEGENDS
-    from scdcli.simulation import WORLD_LEGENDS
+    from scdcli.simulation.drawn import WORLD_LEGENDS
 
     if name not in WORLD_LEGENDS:
         raise UnknownName("legend of the drawn world", name, WORLD_LEGENDS)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from scdcli.cli.options import Command
+from scdcli.cli.options.shared import Command
 
 if TYPE_CHECKING:
-    from scdcli.checkpoint import LoadedModel
     from scdcli.legend import Legend
-    from scdcli.networks import NetworkSettings
+    from scdcli.models.checkpoint import LoadedModel
+    from scdcli.models.networks import NetworkSettings
 
 # What a model brings, unless the user gives it.
 BROUGHT = ("network", "blocks", "width")
@@ -48,8 +48,8 @@ def load_start(options: dict[str, Any]) -> "LoadedModel | None":
         ModelError: The user gives something else than the model is built with.
         UnknownName: No such model.
     """
-    from scdcli.checkpoint import load_model
-    from scdcli.networks import NetworkSettings
+    from scdcli.models.checkpoint import load_model
+    from scdcli.models.networks import NetworkSettings
     from scdcli.training.startweights import require_fitting
 
     if not options["init"]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scdcli.cli.options import Command
+from scdcli.cli.options.shared import Command
 from scdcli.cli.systems import System
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from scdcli.scoring.figures.sweepfiles import Swept
     from scdcli.scoring.fitting import Fit, Tally
-    from scdcli.scoring.sweepfiles import Swept
 
 MODEL_SUFFIX = ".safetensors"
 SCORES = {"sek_from_to": "SeK (from-to)", "f1": "F1 of change"}
@@ -72,7 +72,7 @@ class Sweeping:
 
     def describe(self, title: str, system: System) -> dict[str, Any]:
         """What was found under a title, JSON-ready; all its pairs have been seen."""
-        from scdcli.scoring.sweepfiles import Swept
+        from scdcli.scoring.figures.sweepfiles import Swept
 
         predictor = system.predictor
         assert predictor is not None
@@ -88,7 +88,7 @@ class Sweeping:
 
     def write(self, terminal: Terminal) -> None:
         """The files that were asked for, with a sentence on each run."""
-        from scdcli.scoring.sweepfiles import write_sweeps
+        from scdcli.scoring.figures.sweepfiles import write_sweeps
 
         for swept in self.found.values():
             terminal.note(_sentence(swept))
@@ -110,9 +110,9 @@ def find_sweeping(
     sweep, calibrate = options["sweep"], options["calibrate"]
     if not sweep and not calibrate:
         return None
-    from scdcli.checkpoint import DEFAULT_MODEL  # loads torch, which maps do without
+    from scdcli.models.checkpoint import DEFAULT_MODEL  # loads torch, which maps do without
+    from scdcli.scoring.figures.sweepfiles import sweep_files
     from scdcli.scoring.scorefiles import require_writable
-    from scdcli.scoring.sweepfiles import sweep_files
 
     if any(system.folder for system in systems):
         raise click.UsageError(
@@ -133,7 +133,7 @@ def find_sweeping(
 
 
 def _write_model(source: str, out: Path, fitted: "Fit") -> None:
-    from scdcli.checkpoint import calibrate_model, find_model
+    from scdcli.models.checkpoint import calibrate_model, find_model
 
     calibrate_model(
         find_model(source),

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scdcli.cli.predictor import make_predictor
+from scdcli.cli.options.model import make_predictor
 from scdcli.cli.terminal import Terminal
-from scdcli.rasters.methods import DEFAULT_METHOD
+from scdcli.rasters.pair.methods import DEFAULT_METHOD
 
 if TYPE_CHECKING:
-    from scdcli.inference import Predictor
-    from scdcli.labelled.labelsets import LabelSet
     from scdcli.legend import Legend
+    from scdcli.prediction.chain import Predictor
+    from scdcli.scoring.mapsets import LabelSet
 
 
 # Options that say how a model runs; maps that exist do without.
@@ -64,7 +64,7 @@ class System:
         if self.predictor is None:
             return {"predictions": str(self.folder), "model": None, "settings": None}
         # Imports torch, which scoring maps that exist does without.
-        from scdcli.provenance import describe_model, describe_run
+        from scdcli.prediction.provenance import describe_model, describe_run
 
         settings = describe_run(self.predictor) | {"bands": self.bands, "normalize": self.normalize}
         model = describe_model(self.predictor.loaded)
@@ -78,13 +78,13 @@ def find_systems(
 
     Everything that can be wrong with them is found here, before any of them runs.
     """
-    from scdcli.labelled.labelsets import find_images, find_predictions, match
     from scdcli.scoring.comparison import folder_forms, model_forms, short_names
+    from scdcli.scoring.mapsets import find_images, find_predictions, match
 
     if folders and not models:
         _refuse_running_options()
     if not folders and not models:
-        from scdcli.checkpoint import DEFAULT_MODEL  # imports torch
+        from scdcli.models.checkpoint import DEFAULT_MODEL  # imports torch
 
         models = (DEFAULT_MODEL,)
     if models:
@@ -115,7 +115,7 @@ def _refuse_running_options() -> None:
 
 def _predictors(model: str, options: dict[str, Any]) -> list["Predictor"]:
     """One per test-time augmentation; the model is loaded once."""
-    from scdcli.symmetry import find_tta
+    from scdcli.prediction.tta import find_tta
 
     names = [name.strip() for name in options["tta"].split(",")]
     first = make_predictor(options | {"model": model, "tta": names[0]}, Terminal(quiet=True))

@@ -117,7 +117,7 @@ def discreet(text: str) -> str:
     """A text in which addresses have lost their secrets."""
     if "://" not in text:
         return text  # and rasterio, which names need, is not loaded
-    from scdcli.naming import without_secrets
+    from scdcli.files.naming import without_secrets
 
     return without_secrets(text)
 
@@ -128,7 +128,7 @@ def show_origin(error: BaseException) -> None:
 
     context = click.get_current_context(silent=True)
     if context and context.meta.get(_VERBOSE):
-        from scdcli.naming import without_secrets
+        from scdcli.files.naming import without_secrets
 
         lines = without_secrets("".join(traceback.format_exception(error)))
         with ending_unread():

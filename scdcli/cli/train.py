@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scdcli.cli.options import (
+from scdcli.cli.options.shared import (
     device_option,
     output_option,
     quiet_option,
@@ -22,7 +22,7 @@ from scdcli.cli.trainingset import data_options, describe, training_set
 if TYPE_CHECKING:
     import torch
 
-    from scdcli.distributed import Ranks
+    from scdcli.training.distributed import Ranks
     from scdcli.training.runfolder import EpochLog
     from scdcli.training.stages import Stage
 
@@ -70,9 +70,9 @@ def train(datasets: tuple[Path, ...], output: Path, quiet: bool, **options: Any)
     """
     import torch
 
-    from scdcli.device import deterministic, pick_shared_device
-    from scdcli.distributed import connected, launched
     from scdcli.errors import ScdError
+    from scdcli.models.device import deterministic, pick_shared_device
+    from scdcli.training.distributed import connected, launched
 
     if options["threads"]:
         torch.set_num_threads(options["threads"])
@@ -132,8 +132,8 @@ def _arguments(
     """What `scdcli.training.stages.train_in_stages` takes, from the options of the command."""
     from dataclasses import replace
 
-    from scdcli.device import pick_precision
-    from scdcli.networks import NetworkSettings
+    from scdcli.models.device import pick_precision
+    from scdcli.models.networks import NetworkSettings
     from scdcli.training.runfolder import refuse_run
     from scdcli.training.stages import require_names
     from scdcli.training.trainer import Hardware

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from scdcli.cli.options import Command, bands_option, fine_first, legend_option
+from scdcli.cli.options.shared import Command, bands_option, fine_first, legend_option
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from scdcli.labelled.samples import Sample
-    from scdcli.labelled.union import Member
+    from scdcli.datasets.samples import Sample
+    from scdcli.datasets.union import Member
     from scdcli.legend import Legend
 
 
@@ -123,10 +123,10 @@ def training_set(
     Raises:
         DatasetError: A folder holds no set, or one with problems, or sets do not go together.
     """
-    from scdcli.labelled import union
-    from scdcli.labelled.division import lattice, share_out
-    from scdcli.labelled.pixelsizes import pixel_sizes
-    from scdcli.labelled.samples import require_none
+    from scdcli.datasets import union
+    from scdcli.datasets.division import lattice, share_out
+    from scdcli.datasets.pixelsizes import pixel_sizes
+    from scdcli.datasets.samples import require_none
 
     often = _repeats(options["repeat"], len(datasets))
     by_file = options["split_file"]
@@ -201,7 +201,7 @@ def _repeats(asked: tuple[int, ...] | None, sets: int) -> tuple[int, ...]:
 
 def _divided(members: "list[Member]", split_file: Path, terminal: Terminal) -> "list[Member]":
     """What trains and validates, as a file says."""
-    from scdcli.labelled.union import divided_by
+    from scdcli.datasets.union import divided_by
 
     found, not_named = divided_by(members, split_file)
     if not_named:
@@ -233,7 +233,7 @@ def _recorded(members: "Sequence[Member]", often: Sequence[int]) -> dict[str, di
 
 def _look_through(members: "Sequence[Member]", legend: "Legend", terminal: Terminal) -> list[str]:
     """What would stop the training, perhaps after hours."""
-    from scdcli.labelled.scan import scan
+    from scdcli.datasets.scan import scan
 
     samples = [each for member in members for each in (*member.train, *member.validation)]
     with terminal.progress("looking through the labels", len(samples)) as bar:

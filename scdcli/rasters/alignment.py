@@ -14,8 +14,8 @@ from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from scdcli.errors import PairError
-from scdcli.grid import Grid
-from scdcli.naming import crs_name
+from scdcli.files.naming import crs_name
+from scdcli.rasters.grid import Grid
 
 Points = NDArray[np.float64]
 """x and y, or col and row, of N points, (2, N)."""

@@ -18,10 +18,10 @@ from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 from scdcli import __version__
-from scdcli.clock import timestamp
 from scdcli.errors import OutputError
-from scdcli.grid import Grid
-from scdcli.interruption import mortal
+from scdcli.files.clock import timestamp
+from scdcli.files.interruption import mortal
+from scdcli.rasters.grid import Grid
 from scdcli.rasters.maps import RasterKind
 
 BLOCK = 512  # pixels

@@ -9,7 +9,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from scdcli.errors import InputError
-from scdcli.naming import shown, without_secrets
+from scdcli.files.naming import shown, without_secrets
 
 FOREIGN_ERRORS = (RasterioError, CPLE_BaseError)  # the second is private, and raised all the same
 

@@ -8,8 +8,8 @@ from affine import Affine
 from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
 
-from scdcli.grid import Grid
 from scdcli.rasters.alignment import edge_points
+from scdcli.rasters.grid import Grid
 
 TURN = 360.0  # degrees
 PRIME_MERIDIAN = re.compile(r'PRIMEM\["[^"]*",([^,\]]+)(,AUTHORITY\["[^"]*","[^"]*"\])?\]')

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from rasterio.windows import Window
 
+from scdcli.datasets.classmap import LabelMap, label_windows, unknown_class
+from scdcli.datasets.layouts import COVERS
+from scdcli.datasets.stems import by_stem
 from scdcli.errors import DatasetError
-from scdcli.labelled.classmap import LabelMap, label_windows, unknown_class
-from scdcli.labelled.labelsets import NAMES_SHOWN, Files, LabelSet, find_images, match
-from scdcli.labelled.layouts import COVERS
-from scdcli.labelled.stems import by_stem
 from scdcli.legend import NODATA, UNCHANGED, Legend
 from scdcli.scoring.counting import ClassMap
 from scdcli.scoring.landcover import CoverMatrices, DateMaps, LandCover, count_cover
 from scdcli.scoring.mappairs import open_maps
+from scdcli.scoring.mapsets import NAMES_SHOWN, Files, LabelSet, find_images, match
 from scdcli.scoring.metrics import Undefined
 
 COVER_STEMS = ("before_cover", "after_cover")  # as `scd predict --land-cover` writes them

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from scdcli.checkpoint import LoadedModel
-from scdcli.distributed import ALONE, Ranks
+from scdcli.datasets.augment import Augmentation
+from scdcli.datasets.samples import Sample
 from scdcli.errors import UnknownName
-from scdcli.labelled.augment import Augmentation
-from scdcli.labelled.samples import Sample
-from scdcli.networks import NetworkSettings, freeze
-from scdcli.networks.losses import ClassWeights
-from scdcli.networks.model import ChangeModel
+from scdcli.models.checkpoint import LoadedModel
+from scdcli.models.networks import NetworkSettings, freeze
+from scdcli.models.networks.losses import ClassWeights
+from scdcli.models.networks.model import ChangeModel
 from scdcli.training.averaging import WeightAverage
+from scdcli.training.distributed import ALONE, Ranks
 from scdcli.training.runfolder import EpochLog, load_state, save_state
 from scdcli.training.startweights import start_model
 
@@ -36,7 +36,7 @@ class TrainingSettings:
     ema: float = 0.0  # decay of the weight average, 0 for none
     cover: bool = False  # semantic terms on every pixel of known land cover
     class_weights: str = "none"  # a scheme of `scdcli.training.classweights.SCHEMES`
-    freeze: str = "none"  # what stays as it is, of `scdcli.networks.FREEZABLE`
+    freeze: str = "none"  # what stays as it is, of `scdcli.models.networks.FREEZABLE`
     seed: int = 0
     normalization: str = "none"  # "per-date": every image is brought to one mean and spread
     preset: str | None = None  # where the values come from; for the record

@@ -1,0 +1,91 @@
+"""Where to compute and in which precision."""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+
+from scdcli.errors import InputError, UnknownName
+from scdcli.training.distributed import Ranks
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        InputError: A GPU is asked for and there is none (or no such number).
+        UnknownName: Anything else.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return torch.device("cuda" if count else "cpu")
+    kind, colon, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (colon and not number.isdigit()):
+        raise UnknownName("device", name, ("auto", "cpu", "cuda", "cuda:N"))
+    if kind == "cuda" and int(number or 0) >= count:
+        raise InputError(
+            f"the device {name} is asked for, but PyTorch sees {count} CUDA GPUs here; "
+            "use --device cpu, or install a CUDA build of PyTorch."
+        )
+    return torch.device(name)
+
+
+def pick_shared_device(name: str, ranks: Ranks) -> torch.device:
+    """The device of one of several processes: each its own GPU for ``auto`` and ``cuda``.
+
+    Raises:
+        InputError: There are fewer GPUs than processes on this machine, or one is named for all.
+        UnknownName: No such device.
+    """
+    device = pick_device(name)
+    if ranks.alone or device.type == "cpu":
+        return device
+    if device.index is not None:
+        raise InputError(
+            f"the device {name} is one GPU for {ranks.count} processes; give --device cuda, with "
+            "which each takes its own."
+        )
+    count = torch.cuda.device_count()
+    if ranks.local_count > count:
+        raise InputError(
+            f"{ranks.local_count} processes are started on this machine, but PyTorch sees {count} "
+            f"CUDA GPUs; start {count}, or give --device cpu."
+        )
+    return torch.device("cuda", ranks.local)
+
+
+@contextmanager
+def deterministic(wanted: bool = True) -> Iterator[None]:
+    """Use only algorithms that give the same bits on the same device every time."""
+    if not wanted:
+        yield
+        return
+    # Read when the first GPU is used; without it cuBLAS may add up in any order.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """The dtype for ``auto``, ``fp32``, ``bf16`` or ``fp16``; auto is fp32 on a CPU."""
+    if name != "auto":
+        if name not in PRECISIONS:
+            raise UnknownName("precision", name, ("auto", *PRECISIONS))
+        return PRECISIONS[name]
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextManager[None]:
+    """Mixed precision where it is not plain float32."""
+    if precision == torch.float32:
+        return nullcontext()
+    return torch.autocast(device.type, precision)
