@@ -4,8 +4,8 @@ import torch
 
 from scdcli.datasets.augment import Augmentation
 from scdcli.legend import SECOND
+from scdcli.models.checkpoint import read_tensors
 from scdcli.models.networks import NetworkSettings
-from scdcli.models.tensorfile import read_tensors
 from scdcli.training import loop
 from scdcli.training.runfolder import EpochLog
 from scdcli.training.trainer import Hardware, TrainingSettings

@@ -27,7 +27,7 @@ from scdcli.cli.options.shared import (
 from scdcli.cli.scoring import Scoring
 from scdcli.cli.sweeping import find_sweeping, sweep_options
 from scdcli.cli.systems import find_systems, shared_legend
-from scdcli.cli.tables.scorereport import show_scores
+from scdcli.cli.tables.scores import show_scores
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:

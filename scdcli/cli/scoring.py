@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from scdcli.scoring.evaluation import PairCounts
     from scdcli.scoring.figures.panels import Panels
     from scdcli.scoring.fitting import Tally
-    from scdcli.scoring.landcover import LandCover
-    from scdcli.scoring.landcovermaps import CoverTally, CoverTruth
+    from scdcli.scoring.landcover import CoverTally, CoverTruth, LandCover
     from scdcli.scoring.mappairs import PairOfMaps, PredictedWindow, PredictPair
     from scdcli.scoring.mapsets import LabelSet
 
@@ -52,7 +51,7 @@ class Scoring:
         """The scores of every system, in order; all with one K."""
         from scdcli.scoring.comparison import Run, run_titles
         from scdcli.scoring.evaluation import evaluate, largest_class
-        from scdcli.scoring.landcovermaps import find_known
+        from scdcli.scoring.landcover import find_known
 
         # Without a legend nobody knows how many classes the land cover has.
         known = None
@@ -86,7 +85,7 @@ class Scoring:
         self, title: str, system: System, known: "CoverTruth | None"
     ) -> "tuple[tuple[PairCounts, ...], LandCover | None]":
         from scdcli.scoring.evaluation import count_set
-        from scdcli.scoring.landcovermaps import CoverTally
+        from scdcli.scoring.landcover import CoverTally
 
         tally = CoverTally.of(known) if known and system.maps_land_cover else None
         if system.predictor:
@@ -191,7 +190,7 @@ def _watched(
 
 def _land_cover(known: "CoverTruth", tally: "CoverTally | None", system: System) -> "LandCover":
     """What a system that has been run scores of the land cover."""
-    from scdcli.scoring.landcovermaps import NOT_LEARNT
+    from scdcli.scoring.landcover import NOT_LEARNT
 
     if tally:
         return tally.score()

@@ -13,8 +13,8 @@ from rasterio.io import MemoryFile
 
 from scdcli.errors import OutputError
 from scdcli.legend import NODATA, Legend
+from scdcli.rasters.cog import class_map
 from scdcli.rasters.limits import FOREIGN_ERRORS
-from scdcli.rasters.maps import class_map
 
 
 def write_index_png(path: Path, index: NDArray[np.uint8], legend: Legend) -> None:

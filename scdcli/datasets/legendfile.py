@@ -14,9 +14,18 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from scdcli.coding import NODATA, UNCHANGED, UNCHANGED_COLOR, Coding, Color
 from scdcli.errors import DatasetError, InputError, UnknownName
-from scdcli.legend import LEGENDS, MAX_CLASSES, LandCover, Legend
+from scdcli.legend import (
+    LEGENDS,
+    MAX_CLASSES,
+    NODATA,
+    UNCHANGED,
+    UNCHANGED_COLOR,
+    Coding,
+    Color,
+    LandCover,
+    Legend,
+)
 
 SUFFIXES = (".toml", ".json")
 KEYS = {"name", "classes", "unchanged", "nodata", "unchanged_color", "nodata_color"}

@@ -1,6 +1,6 @@
 """What a labelled set consists of: samples, each the files that belong together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from typing import NamedTuple
 from scdcli.errors import DatasetError
 
 SHOWN = 10
+SUFFIXES = (".png", ".tif", ".tiff")
 
 
 class Part(NamedTuple):
@@ -69,3 +70,32 @@ def require_none(problems: Sequence[str], what: str) -> None:
         listed = [*shown, f"and {more} more: scd check counts them"] if more > 0 else shown
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise DatasetError(f"{what}, {count}:" + ";".join(f"\n- {text}" for text in listed) + ".")
+
+
+def by_stem(folder: Path) -> dict[str, Path]:
+    """The images or maps of a folder by name without suffix; nothing where there is no folder.
+
+    Raises:
+        DatasetError: Two files have one name.
+    """
+    if not folder.is_dir():
+        return {}
+    files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]
+    found = {file.stem: file for file in files if file.name[0] != "."}
+    for file in files:
+        if found.get(file.stem, file) != file:
+            raise DatasetError(f"{file} and {found[file.stem]} have the same name; keep one.")
+    return found
+
+
+def find_file(folder: Path, stem: str, suffixes: Iterable[str]) -> Path | None:
+    """The file of a folder with this name and one of the suffixes; None without one.
+
+    Raises:
+        DatasetError: There are two.
+    """
+    files = [folder / f"{stem}{suffix}" for suffix in suffixes]
+    found = [file for file in files if file.is_file()]
+    if len(found) > 1:
+        raise DatasetError(f"{found[0]} and {found[1]} have the same name; keep one.")
+    return found[0] if found else None

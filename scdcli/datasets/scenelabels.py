@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from scdcli.datasets.burning import Burner, burn_area, burn_changes
 from scdcli.datasets.classmap import LabelMap, open_label, unknown_class
-from scdcli.datasets.drawn import AOI, has_layer
+from scdcli.datasets.drawn import AOI, Burner, burn_area, burn_changes, has_layer
+from scdcli.datasets.layouts import is_drawn
 from scdcli.datasets.samples import Sample
-from scdcli.datasets.scenes import is_drawn
 from scdcli.errors import DatasetError, PairError
 from scdcli.files.naming import crs_name
 from scdcli.legend import NODATA, Legend

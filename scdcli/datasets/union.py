@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scdcli.datasets.division import split_validation
+from scdcli.datasets.division import divide, split_validation
 from scdcli.datasets.layouts import find_split, list_samples, no_set
 from scdcli.datasets.samples import Sample
-from scdcli.datasets.splitfile import divide
 from scdcli.datasets.whole import set_legend, shared_bands
 from scdcli.errors import DatasetError
 from scdcli.legend import Legend

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from scdcli.datasets.classmap import open_label
-from scdcli.datasets.counts import CoverCounts
 from scdcli.datasets.division import split_validation
-from scdcli.datasets.layouts import layout_of, list_samples, no_set
+from scdcli.datasets.layouts import is_drawn, layout_of, list_samples, no_set
 from scdcli.datasets.legendfile import find_legend
 from scdcli.datasets.samples import Sample
-from scdcli.datasets.scan import DatasetScan, Progress, scan
-from scdcli.datasets.scenes import is_drawn
+from scdcli.datasets.scan import CoverCounts, DatasetScan, Progress, scan
 from scdcli.errors import DatasetError, ScdError
 from scdcli.legend import MAX_CLASSES, TRANSITION_BASE, LandCover, Legend
 from scdcli.rasters.pair.bands import same_bands

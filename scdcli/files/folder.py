@@ -1,8 +1,10 @@
 """Output folders that appear whole or not at all, and never take the place of foreign files."""
 
+import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -185,3 +187,19 @@ def _remove_empty(folders: list[Path]) -> None:
     for folder in folders:  # innermost first
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def timestamp() -> datetime:
+    """The time written into outputs: ``SOURCE_DATE_EPOCH`` if set, for equal bytes, else now.
+
+    Raises:
+        OutputError: ``SOURCE_DATE_EPOCH`` is not a number of seconds.
+    """
+    seconds = os.environ.get("SOURCE_DATE_EPOCH")
+    if seconds is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    if not seconds.isdecimal():
+        raise OutputError(
+            f"SOURCE_DATE_EPOCH is {seconds!r}; set it to whole seconds since 1970, or unset it."
+        )
+    return datetime.fromtimestamp(int(seconds), UTC)

@@ -13,9 +13,9 @@ from scdcli.polygons.area import PIXELS, central_pixel, measure_ground
 from scdcli.prediction.fit import Expected, Fit, band_advice, judge_fit, wrong_bands
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.coregister import Registration, open_and_register
-from scdcli.rasters.pair.doubts import DATES
 from scdcli.rasters.pair.open import Pair, open_pair
 from scdcli.rasters.pair.radiometry import PairValues, findings, sample_values
+from scdcli.rasters.pair.report import DATES
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.rasters.scene import open_scene
 

@@ -12,12 +12,11 @@ import numpy as np
 from rasterio.windows import Window
 
 from scdcli.errors import OutputError
-from scdcli.files.clock import timestamp
-from scdcli.files.folder import folder_at_once
+from scdcli.files.folder import folder_at_once, timestamp
 from scdcli.legend import TRANSITION_NODATA, UNCHANGED, Legend, split_transition, transition_code
 from scdcli.polygons.area import measure_ground
+from scdcli.polygons.files.geopackage import polygon_qml
 from scdcli.polygons.files.shapefile import changed_names
-from scdcli.polygons.files.style import polygon_qml
 from scdcli.polygons.files.vector import require_formats, write_polygons
 from scdcli.polygons.strips import find_runs, read_strips
 from scdcli.polygons.table import Tally, write_transitions
@@ -28,8 +27,14 @@ from scdcli.prediction.fit import judge_fit
 from scdcli.prediction.journal import JOURNAL, Journal, Layers, differences, open_journal
 from scdcli.prediction.provenance import describe_prediction, tags
 from scdcli.prediction.tiling import supertiles
-from scdcli.rasters.cog import Write, cog_writer
-from scdcli.rasters.maps import PROBABILITY_MAP, TRANSITION_MAP, RasterKind, class_map
+from scdcli.rasters.cog import (
+    PROBABILITY_MAP,
+    TRANSITION_MAP,
+    RasterKind,
+    Write,
+    class_map,
+    cog_writer,
+)
 from scdcli.rasters.pair.open import Pair
 from scdcli.rasters.sidecar import (
     class_entries,

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from scdcli.datasets.classmap import LabelMap, label_windows, open_label
+from scdcli.datasets.layouts import is_drawn
 from scdcli.datasets.samples import Sample
 from scdcli.datasets.scenelabels import open_scene_labels, read_drawn
-from scdcli.datasets.scenes import is_drawn
 from scdcli.errors import DatasetError
 from scdcli.legend import Legend
 from scdcli.rasters.alignment import align

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from scdcli.datasets.samples import Listing, Sample, require_none
-from scdcli.datasets.scenes import TABLE, is_drawn, scenes_layout, table_layout
-from scdcli.datasets.stems import SUFFIXES, by_stem
+from scdcli.datasets.layouts import TABLE, is_drawn, scenes_layout, table_layout
+from scdcli.datasets.samples import SUFFIXES, Listing, Sample, by_stem, require_none
 from scdcli.errors import DatasetError
 
 SPLITS = ("train", "val", "test")

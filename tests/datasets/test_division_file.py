@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from scdcli.datasets.division import divide
 from scdcli.datasets.samples import Sample
-from scdcli.datasets.splitfile import divide
 from scdcli.errors import DatasetError, InputError
 
 SAMPLES = [Sample(f"{number:05d}", *[Path("x.png")] * 4) for number in range(20)]

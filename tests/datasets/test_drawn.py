@@ -9,8 +9,7 @@ from rasterio.crs import CRS
 from rasterio.windows import Window
 from scenes import NORTH_UP, ROTATED, SOUTH_UP, UTM
 
-from scdcli.datasets.burning import burn_area, burn_changes
-from scdcli.datasets.drawn import has_layer
+from scdcli.datasets.drawn import burn_area, burn_changes, has_layer
 from scdcli.datasets.legendfile import read_legend
 from scdcli.errors import DatasetError, InputError
 from scdcli.legend import SECOND, transition_code
@@ -73,7 +72,7 @@ def test_a_polygon_of_many_corners_is_cut_and_burns_alike(tmp_path, monkeypatch)
     circle = shapely.Point(500_015, 3_999_990).buffer(8)
     path = write(tmp_path / "a.gpkg", [circle])
     whole, _ = burnt(path)
-    monkeypatch.setattr("scdcli.datasets.burning.MANY_CORNERS", 4)
+    monkeypatch.setattr("scdcli.datasets.drawn.MANY_CORNERS", 4)
     burner = burn_changes(path, grid_of(), "before.tif", SECOND)
     part, _ = burner.read_classes(Window(6, 2, 9, 9))
     np.testing.assert_array_equal(part, whole[2:11, 6:15])

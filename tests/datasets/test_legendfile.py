@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from maps import tag, write_png
 from scenes import write_scene
 
-from scdcli.coding import Coding
 from scdcli.datasets.classmap import open_label, read_label
 from scdcli.datasets.legendfile import find_legend
 from scdcli.errors import DatasetError, InputError, UnknownName
-from scdcli.legend import NODATA, SECOND, Legend
+from scdcli.legend import NODATA, SECOND, Coding, Legend
 
 CLASSES = [
     {"name": "water", "color": "#0000FF", "value": 111},

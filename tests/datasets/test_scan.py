@@ -10,9 +10,8 @@ from pictures import write_png
 from scenes import NORTH_UP, UTM, noise, write_scene
 
 from scdcli.datasets.classmap import read_label
-from scdcli.datasets.counts import DatasetCounts, count_classes
 from scdcli.datasets.layouts import second_samples
-from scdcli.datasets.scan import scan
+from scdcli.datasets.scan import DatasetCounts, count_classes, scan
 from scdcli.legend import NODATA, SECOND
 
 maps = arrays(np.uint8, (4, 5), elements=st.sampled_from([0, 1, 2, 3, NODATA]))

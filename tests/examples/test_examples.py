@@ -19,7 +19,7 @@ from scdcli.legend import LEGENDS, NODATA, SECOND
 from scdcli.models.checkpoint import ModelHeader, save_model
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
-from scdcli.simulation.sourcekeys import UNSEEN, find_source
+from scdcli.simulation.sources import UNSEEN, find_source
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

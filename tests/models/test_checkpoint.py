@@ -11,15 +11,16 @@ from scdcli import __version__
 from scdcli.errors import ModelError, OutputError, UnknownName
 from scdcli.legend import SECOND
 from scdcli.models.checkpoint import (
+    HEADER_KEY,
     ModelHeader,
     bundled_models,
     calibrate_model,
     load_model,
+    read_tensors,
     save_model,
 )
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
-from scdcli.models.tensorfile import HEADER_KEY, read_tensors
 
 SETTINGS = NetworkSettings(width=0.125)
 HEADER = ModelHeader(SETTINGS, SECOND, threshold=0.4, training={"seed": 3}, scores={"miou": 0.5})

@@ -7,8 +7,8 @@ from rasterio.windows import Window
 from scenes import NORTH_UP, UTM, write_scene
 from scipy.ndimage import binary_erosion
 
+from scdcli.rasters.alignment import on_one_turn
 from scdcli.rasters.grid import Grid
-from scdcli.rasters.meridian import on_one_turn
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 

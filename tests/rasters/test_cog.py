@@ -16,11 +16,10 @@ from rio_cogeo import cog_validate
 from scenes import NORTH_UP, ROTATED, noise
 
 from scdcli.errors import OutputError
-from scdcli.files.clock import timestamp
+from scdcli.files.folder import timestamp
 from scdcli.legend import SECOND, Legend
-from scdcli.rasters.cog import cog_writer
+from scdcli.rasters.cog import PROBABILITY_MAP, TRANSITION_MAP, class_map, cog_writer
 from scdcli.rasters.grid import Grid
-from scdcli.rasters.maps import PROBABILITY_MAP, TRANSITION_MAP, class_map
 
 GRID = Grid(1100, 1300, NORTH_UP, CRS.from_epsg(32650))
 FROM_MAP = class_map(SECOND, "from class")
@@ -181,7 +180,7 @@ FULL_DISK = """
     from scdcli.rasters.cog import cog_writer
     from scdcli.errors import OutputError
     from scdcli.rasters.grid import Grid
-    from scdcli.rasters.maps import PROBABILITY_MAP
+    from scdcli.rasters.cog import PROBABILITY_MAP
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     grid = Grid(1024, 1024, Affine(1, 0, 5, 0, -1, 5), None)

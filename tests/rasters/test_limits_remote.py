@@ -17,8 +17,8 @@ from scdcli.errors import InputError
 from scdcli.prediction.chain import Predictor
 from scdcli.prediction.tiling import Tiling
 from scdcli.prediction.write import OutputSettings, write_prediction
+from scdcli.rasters.limits import waiting
 from scdcli.rasters.pair.open import open_pair
-from scdcli.rasters.remote import waiting
 from scdcli.rasters.scene import open_scene
 
 SECRET = "kEeP-tHiS-sEcReT"

@@ -8,7 +8,7 @@ from scenes import noise, write_scene
 
 from scdcli.errors import OutputError
 from scdcli.legend import SECOND, LandCover, Legend
-from scdcli.polygons.files.style import polygon_qml
+from scdcli.polygons.files.geopackage import polygon_qml
 from scdcli.rasters.sidecar import (
     class_entries,
     transition_color,

@@ -18,12 +18,14 @@ from scdcli.legend import NODATA, SECOND
 from scdcli.scoring.bootstrap import draw_weights
 from scdcli.scoring.landcover import (
     CoverMatrices,
+    CoverTally,
     LandCover,
     count_cover,
     cover_scores,
+    find_covers,
+    find_known,
     resampled_cover,
 )
-from scdcli.scoring.landcovermaps import CoverTally, find_covers, find_known
 from scdcli.scoring.mapsets import find_images, find_predictions, find_truth
 from scdcli.scoring.metrics import ABSENT, Undefined
 

@@ -13,8 +13,15 @@ from pictures import write_png
 from scdcli.errors import DatasetError, InputError, UnknownName
 from scdcli.legend import SECOND, URBAN
 from scdcli.simulation import sources
-from scdcli.simulation.sourcekeys import SOURCES, UNSEEN, find_source
-from scdcli.simulation.sources import Blocks, Source, find_blocks, read_block
+from scdcli.simulation.sources import (
+    SOURCES,
+    UNSEEN,
+    Blocks,
+    Source,
+    find_blocks,
+    find_source,
+    read_block,
+)
 
 
 def key_file(tmp_path, text):

@@ -16,9 +16,8 @@ from scdcli.legend import SECOND
 from scdcli.models.checkpoint import load_model
 from scdcli.models.networks import NetworkSettings
 from scdcli.training import loop, optimization
-from scdcli.training.averaging import WeightAverage
 from scdcli.training.runfolder import EpochLog
-from scdcli.training.trainer import OPTIMIZERS, TrainingSettings
+from scdcli.training.trainer import OPTIMIZERS, TrainingSettings, WeightAverage
 
 
 @pytest.fixture

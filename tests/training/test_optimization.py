@@ -180,7 +180,7 @@ def test_deterministic_algorithms_are_used_inside_only():
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
 def test_two_deterministic_runs_give_equal_bits(second_tree, tmp_path, precision):
     from scdcli.datasets.layouts import second_samples
-    from scdcli.models.tensorfile import read_tensors
+    from scdcli.models.checkpoint import read_tensors
     from scdcli.training.loop import train
 
     samples = second_samples(second_tree(pairs=4, size=64) / "train")

@@ -10,8 +10,7 @@ import numpy as np
 
 from scdcli.polygons.simplify.borders import Borders
 from scdcli.polygons.simplify.ragged import Counts, batches, ranges, starts
-from scdcli.polygons.trace.outlines import Bools, Ints
-from scdcli.polygons.trace.rings import Rings
+from scdcli.polygons.trace.outlines import Bools, Ints, Rings
 
 MOST = 2_000_000  # lattice points looked at together
 

@@ -15,8 +15,7 @@ from scdcli.polygons.simplify.arcs import Points, cut_arcs, joined, ring_points
 from scdcli.polygons.simplify.borders import Borders
 from scdcli.polygons.simplify.ragged import Counts, batches, ranges, starts
 from scdcli.polygons.simplify.shortcuts import Sections, are_free
-from scdcli.polygons.trace.outlines import Bools
-from scdcli.polygons.trace.rings import Rings
+from scdcli.polygons.trace.outlines import Bools, Rings
 
 MOST = 1_000_000  # vertices simplified together
 

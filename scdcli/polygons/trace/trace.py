@@ -19,8 +19,14 @@ from scdcli.polygons.simplify.borders import Borders, between, find_borders, sin
 from scdcli.polygons.simplify.simplify import simplify
 from scdcli.polygons.strips import Runs
 from scdcli.polygons.trace.components import Components, merge, no_components, with_runs
-from scdcli.polygons.trace.outlines import Corners, add_corners, no_corners, release
-from scdcli.polygons.trace.rings import Rings, link_rings
+from scdcli.polygons.trace.outlines import (
+    Corners,
+    Rings,
+    add_corners,
+    link_rings,
+    no_corners,
+    release,
+)
 from scdcli.rasters.grid import Grid
 
 

@@ -13,21 +13,17 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from scdcli.errors import PairError
-from scdcli.rasters.alignment import Alignment, align, offset_in
+from scdcli.rasters.alignment import Alignment, align, offset_in, on_one_turn
 from scdcli.rasters.georeference import place_scene, read_crs
 from scdcli.rasters.grid import Grid
-from scdcli.rasters.meridian import on_one_turn
 from scdcli.rasters.pair.bands import choose_bands
-from scdcli.rasters.pair.crop import crop_to_bounds
-from scdcli.rasters.pair.doubts import doubts
-from scdcli.rasters.pair.extent import Interest, area_of_interest
+from scdcli.rasters.pair.extent import Interest, area_of_interest, crop_to_bounds
 from scdcli.rasters.pair.mappings import Levels
 from scdcli.rasters.pair.normalization import Normalization, find_normalization
-from scdcli.rasters.pair.pairstretch import choose_stretch
-from scdcli.rasters.pair.report import Matched, notes, provenance
+from scdcli.rasters.pair.report import Matched, doubts, notes, provenance
 from scdcli.rasters.pair.sample import sample_pair
 from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
-from scdcli.rasters.pair.stretch import Stretch
+from scdcli.rasters.pair.stretch import Stretch, fixed_stretch, joint_stretch, sample
 from scdcli.rasters.scene import Reader, Scene, open_scene, scene_reader
 from scdcli.rasters.warp import warped_reader
 
@@ -227,3 +223,42 @@ def _align(first: Scene, second: Scene, part: Grid, settings: PairSettings) -> A
 def _cache_limit() -> dict[str, int]:
     """GDAL keeps 5 % of the machine's memory in blocks unless told otherwise before the first."""
     return {} if "GDAL_CACHEMAX" in os.environ else {"GDAL_CACHEMAX": GDAL_CACHE}
+
+
+def choose_stretch(pair: Matched) -> Stretch | None:
+    """What maps the values of both dates to 0..255; None where uint8 is used as it is.
+
+    Raises:
+        InputError: A file cannot be read.
+        PairError: The types hardly hold one quantity, or nothing is measured.
+    """
+    first, second, bands = pair.first, pair.second, pair.bands
+    if pair.settings.scale is not None:
+        return fixed_stretch(pair.settings.scale, len(bands.before))
+    types = [
+        scene.dataset.dtypes[chosen[0] - 1]
+        for scene, chosen in ((first, bands.before), (second, bands.after))
+    ]
+    if types == ["uint8", "uint8"]:
+        return None
+    if _family(types[0]) != _family(types[1]):
+        raise PairError(
+            f"{first.name} is {types[0]} and {second.name} is {types[1]}: no stretch fits both. "
+            "Convert one to the units of the other, or give their common range with --scale LO,HI."
+        )
+    window = Window(0, 0, first.dataset.width, first.dataset.height)
+    if first.points is None:
+        row, col = offset_in(first.grid, pair.grid)
+        window = Window(col, row, pair.grid.width, pair.grid.height)
+    samples = [
+        sample(first.dataset, window, bands.before, first.path),
+        sample(second.dataset, pair.alignment.window, bands.after, second.path),
+    ]
+    return joint_stretch(samples, (first.name, second.name))
+
+
+def _family(dtype: str) -> str:
+    """Types within a family may well hold the same quantity; across families they hardly do."""
+    if dtype == "uint8":
+        return dtype
+    return "float" if dtype.startswith("float") else "integer"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from scdcli.rasters.pair.bands import BandNames
-from scdcli.rasters.pair.crop import Bounds
+from scdcli.rasters.pair.extent import Bounds
 from scdcli.rasters.pair.mappings import Levels
 from scdcli.rasters.pair.normalization import Normalization
 from scdcli.rasters.pair.stretch import Stretch

@@ -12,7 +12,7 @@ from rasterio.crs import CRS
 from vectors import read, write
 
 from scdcli.legend import SECOND
-from scdcli.polygons.files.style import polygon_qml
+from scdcli.polygons.files.geopackage import polygon_qml
 from scdcli.polygons.files.vector import DRIVERS
 
 needs_ogrinfo = pytest.mark.skipif(not shutil.which("ogrinfo"), reason="ogrinfo is not installed")

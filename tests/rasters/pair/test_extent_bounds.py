@@ -11,7 +11,7 @@ from scenes import NORTH_UP, ROTATED, SOUTH_UP, UTM, noise, write_scene
 from scdcli.errors import PairError
 from scdcli.rasters.alignment import offset_in
 from scdcli.rasters.grid import Grid
-from scdcli.rasters.pair.crop import crop_to_bounds
+from scdcli.rasters.pair.extent import crop_to_bounds
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 

@@ -11,9 +11,8 @@ from scenes import write_scene
 from shifts import MARGIN, ground, off, seen
 
 from scdcli.rasters.grid import Grid
-from scdcli.rasters.pair.correlation import displacement
 from scdcli.rasters.pair.open import open_pair
-from scdcli.rasters.pair.shift import Shift, estimate_shift
+from scdcli.rasters.pair.shift import Shift, displacement, estimate_shift
 
 PIXELS = st.floats(-12, 12)
 

@@ -5,7 +5,7 @@ import pytest
 from grounds import ground
 from rasterio.io import MemoryFile
 
-from scdcli.simulation.camera.jpeg import compressed
+from scdcli.simulation.camera.optics import compressed
 
 
 def through_a_file(pixels, quality):
