@@ -8,7 +8,10 @@ from click.core import ParameterSource
 
 from scdcli.cli.options.shared import (
     Command,
+    bands_option,
     device_option,
+    fine_first,
+    legend_option,
     output_option,
     quiet_option,
     seed_option,
@@ -18,7 +21,6 @@ from scdcli.cli.options.shared import (
 from scdcli.cli.protocol import preset_table, protocol, protocol_options
 from scdcli.cli.sweeping import fitted_line
 from scdcli.cli.terminal import Terminal
-from scdcli.cli.trainingset import data_options, describe, training_set
 
 if TYPE_CHECKING:
     import torch
@@ -53,8 +55,72 @@ START = (
 
 
 def start_options(command: Command) -> Command:
-    """All options that say what a training starts from; `start_model` takes them."""
+    """All options that say what a training starts from; `load_start` takes them."""
     for option in reversed(START):
+        command = option(command)
+    return command
+
+
+def _whole_numbers(
+    ctx: click.Context, param: click.Parameter, text: str | None
+) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    counts = [each.strip() for each in text.split(",")]
+    if not all(each.isdecimal() and int(each) > 0 for each in counts):
+        raise click.BadParameter(f"{text!r}: give whole numbers from 1, for example 3,1")
+    return tuple(int(each) for each in counts)
+
+
+DATA = (
+    bands_option,
+    legend_option,
+    click.option(
+        "--val-share",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.05,
+        help="Share of each set's training pairs held out to choose the best epoch, unless a set "
+        "has a val folder or there is a split file; 0 for none. The test split is never touched.",
+    ),
+    click.option(
+        "--split-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        default=None,
+        show_default=False,
+        help="Which pairs of the training folder train and which validate: a table with the "
+        "columns name,split (train, val or test), or a name per line (these train, the others "
+        "validate). Of several sets a name is SET/NAME.",
+    ),
+    click.option(
+        "--repeat",
+        metavar="N[,N...]",
+        default=None,
+        show_default="1 each",
+        callback=_whole_numbers,
+        help="How often the pairs of each DATASET come in an epoch, each time drawn differently.",
+    ),
+    click.option(
+        "--chips-per-epoch",
+        type=click.IntRange(min=1),
+        default=None,
+        show_default="area / chip²",
+        help="Windows drawn from large scenes in an epoch, of all sets together.",
+    ),
+    click.option(
+        "--pixel-size",
+        type=(click.FloatRange(0, min_open=True), click.FloatRange(0, min_open=True)),
+        default=None,
+        show_default="as the images say",
+        callback=fine_first,
+        help="Finest and coarsest pixels in meters, of images without a georeference. The model "
+        "then warns where it is given others.",
+    ),
+)
+
+
+def data_options(command: Command) -> Command:
+    """All options that say what is trained on."""
+    for option in reversed(DATA):
         command = option(command)
     return command
 
@@ -163,8 +229,8 @@ def train(datasets: tuple[Path, ...], output: Path, quiet: bool, **options: Any)
     import torch
 
     from scdcli.errors import ScdError
-    from scdcli.models.device import deterministic, pick_shared_device
-    from scdcli.training.distributed import connected, launched
+    from scdcli.models.device import deterministic
+    from scdcli.training.distributed import connected, launched, pick_shared_device
 
     if options["threads"]:
         torch.set_num_threads(options["threads"])
@@ -226,6 +292,7 @@ def _arguments(
 
     from scdcli.models.device import pick_precision
     from scdcli.models.networks import NetworkSettings
+    from scdcli.training.data import describe, training_set
     from scdcli.training.runfolder import refuse_run
     from scdcli.training.stages import require_names
     from scdcli.training.trainer import Hardware
@@ -239,7 +306,10 @@ def _arguments(
     if not options["resume"]:
         refuse_run(output)
     count = start.header.network.bands if start else None
-    data = training_set(datasets, options, terminal, look=ranks.first, count=count)
+    repeat = _repeats(options["repeat"], len(datasets))
+    data = training_set(
+        datasets, options, repeat, terminal.note, terminal.watch, look=ranks.first, count=count
+    )
     where = f"on {device}{'' if ranks.alone else f' in {ranks.count} processes'}"
     for line in describe(data, where):
         terminal.note(line)
@@ -260,6 +330,16 @@ def _arguments(
         "pixel_size": data.pixel_size,
         "sets": data.sets,
     }
+
+
+def _repeats(asked: tuple[int, ...] | None, sets: int) -> tuple[int, ...]:
+    often = asked or (1,) * sets
+    if len(often) != sets:
+        raise click.UsageError(
+            f"--repeat has {len(often)} {'number' if len(often) == 1 else 'numbers'} for {sets} "
+            f"{'set' if sets == 1 else 'sets'}; give one for each, in the order of the sets."
+        )
+    return often
 
 
 def _epoch_line(log: "EpochLog", stage: "Stage") -> str:

@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,6 +33,9 @@ from scdcli.rasters.scene import Scene, open_scene, scene_grid
 
 VALUES = NODATA + 1
 Progress = Callable[[int, int], None]
+"""Is told how many are done, of how many."""
+Watch = Callable[[str, int], AbstractContextManager[Progress]]
+"""Opens a progress by its title and how many there are."""
 
 MOST_THREADS = 8
 SCENE_WINDOW = 2048  # pixels

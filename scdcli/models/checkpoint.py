@@ -20,9 +20,9 @@ from torch import Tensor
 from scdcli import __version__
 from scdcli.errors import ModelError, OutputError, UnknownName
 from scdcli.legend import Legend
+from scdcli.models.expected import Expected
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
-from scdcli.prediction.fit import Expected
 from scdcli.rasters.pair.mappings import Levels
 
 FORMAT = 2

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 
 from scdcli.errors import InputError, ModelError, UnknownName
-from scdcli.training.distributed import Ranks
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -39,30 +38,6 @@ def pick_device(name: str = "auto") -> torch.device:
             "use --device cpu, or install a CUDA build of PyTorch."
         )
     return torch.device(name)
-
-
-def pick_shared_device(name: str, ranks: Ranks) -> torch.device:
-    """The device of one of several processes: each its own GPU for ``auto`` and ``cuda``.
-
-    Raises:
-        InputError: There are fewer GPUs than processes on this machine, or one is named for all.
-        UnknownName: No such device.
-    """
-    device = pick_device(name)
-    if ranks.alone or device.type == "cpu":
-        return device
-    if device.index is not None:
-        raise InputError(
-            f"the device {name} is one GPU for {ranks.count} processes; give --device cuda, with "
-            "which each takes its own."
-        )
-    count = torch.cuda.device_count()
-    if ranks.local_count > count:
-        raise InputError(
-            f"{ranks.local_count} processes are started on this machine, but PyTorch sees {count} "
-            f"CUDA GPUs; start {count}, or give --device cpu."
-        )
-    return torch.device("cuda", ranks.local)
 
 
 @contextmanager

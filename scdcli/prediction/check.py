@@ -9,8 +9,9 @@ from rasterio.io import DatasetReader
 
 from scdcli.errors import ModelError, ScdError
 from scdcli.files.naming import crs_name, file_name, shown
+from scdcli.models.expected import Expected
 from scdcli.polygons.area import PIXELS, central_pixel, measure_ground
-from scdcli.prediction.fit import Expected, Fit, band_advice, judge_fit, wrong_bands
+from scdcli.prediction.fit import Fit, band_advice, judge_fit, wrong_bands
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.coregister import Registration, open_and_register
 from scdcli.rasters.pair.open import Pair, open_pair

@@ -4,6 +4,7 @@ import shlex
 from math import sqrt
 from typing import NamedTuple
 
+from scdcli.models.expected import Expected
 from scdcli.polygons.area import central_pixel
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import Pair
@@ -11,23 +12,6 @@ from scdcli.rasters.pair.open import Pair
 SLACK = 1.25  # by which pixels may be finer or coarser than those trained on
 MOST_ENLARGED = 4.0  # beyond it nothing that the model knows is left in the pixels
 SQUARE = 1.1  # the longer by the shorter side up to which one number says it
-
-
-class Expected(NamedTuple):
-    """What a model expects of a pair.
-
-    Attributes:
-        name: Name of the model.
-        bands: Number of bands.
-        pixel_size: Finest and coarsest ground resolution it was trained for, in meters; None where
-            that is not known.
-        given: What names it to ``--model`` and ``--init``; empty where its name does.
-    """
-
-    name: str
-    bands: int
-    pixel_size: tuple[float, float] | None = None
-    given: str = ""
 
 
 class Fit(NamedTuple):

@@ -16,7 +16,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from scdcli.errors import ScdError
+from scdcli.errors import InputError, ScdError
+from scdcli.models.device import pick_device
 
 Item = TypeVar("Item")
 
@@ -108,6 +109,30 @@ class Ranks:
 
 
 ALONE = Ranks()
+
+
+def pick_shared_device(name: str, ranks: Ranks) -> torch.device:
+    """The device of one of several processes: each its own GPU for ``auto`` and ``cuda``.
+
+    Raises:
+        InputError: There are fewer GPUs than processes on this machine, or one is named for all.
+        UnknownName: No such device.
+    """
+    device = pick_device(name)
+    if ranks.alone or device.type == "cpu":
+        return device
+    if device.index is not None:
+        raise InputError(
+            f"the device {name} is one GPU for {ranks.count} processes; give --device cuda, with "
+            "which each takes its own."
+        )
+    count = torch.cuda.device_count()
+    if ranks.local_count > count:
+        raise InputError(
+            f"{ranks.local_count} processes are started on this machine, but PyTorch sees {count} "
+            f"CUDA GPUs; start {count}, or give --device cpu."
+        )
+    return torch.device("cuda", ranks.local)
 
 
 def launched() -> Ranks:

@@ -10,8 +10,8 @@ from scenes import NORTH_UP, noise, write_scene
 from shifts import ground, seen
 
 from scdcli.errors import ScdError
+from scdcli.models.expected import Expected
 from scdcli.prediction.check import check_pair
-from scdcli.prediction.fit import Expected
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.radiometry import sample_values
 from scdcli.rasters.pair.settings import PairSettings

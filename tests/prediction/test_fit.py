@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from scenes import noise, write_scene
 
-from scdcli.prediction.fit import Expected, judge_fit, size_range, wrong_bands
+from scdcli.models.expected import Expected
+from scdcli.prediction.fit import judge_fit, size_range, wrong_bands
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings

@@ -13,8 +13,7 @@ from ranks import SETTINGS, scores_of_validation, second_stage
 from standins import tiny_model
 
 from scdcli.errors import InputError
-from scdcli.models.device import pick_shared_device
-from scdcli.training.distributed import ALONE, Ranks, launched
+from scdcli.training.distributed import ALONE, Ranks, launched, pick_shared_device
 from scdcli.training.trainer import Hardware
 
 HERE = Path(__file__).parents[1]

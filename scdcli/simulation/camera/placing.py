@@ -82,3 +82,18 @@ def moved(picture: Field, down: Field, right: Field) -> Field:
         lower += (flat.take(corner + stride + 1) - lower) * part_right
         band[:] = upper + (lower - upper) * part_down
     return out.reshape(count, height, width)
+
+
+def shifted(field: Field, rows: int, cols: int) -> Field:
+    """The field moved by whole pixels along its last two axes; zeros come in from outside."""
+    height, width = field.shape[-2:]
+    moved = np.zeros_like(field)
+    if abs(rows) < height and abs(cols) < width:
+        target = (..., _span(rows, height), _span(cols, width))
+        moved[target] = field[..., _span(-rows, height), _span(-cols, width)]
+    return moved
+
+
+def _span(shift: int, size: int) -> slice:
+    """Where an axis of this size still holds data after a shift."""
+    return slice(max(shift, 0), size + min(shift, 0))

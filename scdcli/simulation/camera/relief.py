@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
 from scdcli.simulation.camera.noise import Field
-from scdcli.simulation.camera.placing import moved
+from scdcli.simulation.camera.placing import moved, shifted
 from scdcli.simulation.camera.radiometry import luminance
-from scdcli.simulation.world.light import shifted
 
 LOWEST, HIGHEST = 2.0, 45.0  # heights of buildings in pixels
 FARTHEST = 4.0  # pixels that a roof is displaced

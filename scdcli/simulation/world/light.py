@@ -3,6 +3,7 @@
 import numpy as np
 
 from scdcli.simulation.camera.noise import Field
+from scdcli.simulation.camera.placing import shifted
 from scdcli.simulation.world.conditions import Conditions
 
 PIXEL_SIZE = 0.5
@@ -69,18 +70,3 @@ def lean(image: Field, height: Field, wall: Field, conditions: Conditions) -> Fi
         np.copyto(seen, shifted(wall, rows, cols), where=facade)
         np.copyto(seen, shifted(image, rows, cols), where=roof)
     return seen
-
-
-def shifted(field: Field, rows: int, cols: int) -> Field:
-    """The field moved by whole pixels along its last two axes; zeros come in from outside."""
-    height, width = field.shape[-2:]
-    moved = np.zeros_like(field)
-    if abs(rows) < height and abs(cols) < width:
-        target = (..., _span(rows, height), _span(cols, width))
-        moved[target] = field[..., _span(-rows, height), _span(-cols, width)]
-    return moved
-
-
-def _span(shift: int, size: int) -> slice:
-    """Where an axis of this size still holds data after a shift."""
-    return slice(max(shift, 0), size + min(shift, 0))

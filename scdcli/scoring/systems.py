@@ -1,27 +1,19 @@
-"""The systems that ``scd evaluate`` compares: models and folders of maps, each with its name."""
+"""The systems that are compared: models and folders of maps, each with its name."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from scdcli.cli.options.model import make_predictor
-from scdcli.cli.terminal import Terminal
+from scdcli.errors import DatasetError
+from scdcli.legend import Legend
 from scdcli.rasters.pair.methods import DEFAULT_METHOD
+from scdcli.scoring.comparison import folder_forms, model_forms, short_names
+from scdcli.scoring.mappairs import files_legend
+from scdcli.scoring.mapsets import LabelSet, find_images, find_predictions, match
 
 if TYPE_CHECKING:
-    from scdcli.legend import Legend
     from scdcli.prediction.chain import Predictor
-    from scdcli.scoring.mapsets import LabelSet
-
-
-# Options that say how a model runs; maps that exist do without.
-RUNNING = (
-    *("tta", "threshold", "chip", "overlap", "batch", "precision", "device", "bands"),
-    "normalize",
-)
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,7 @@ class System:
     bands: tuple[int, ...] | None = None
     normalize: str = DEFAULT_METHOD
     folder: Path | None = None
-    maps: "LabelSet | None" = None
+    maps: LabelSet | None = None
 
     @property
     def tta(self) -> str | None:
@@ -50,7 +42,7 @@ class System:
         return self.predictor.tta if self.predictor else None
 
     @property
-    def legend(self) -> "Legend | None":
+    def legend(self) -> Legend | None:
         """The model's."""
         return self.predictor.loaded.header.legend if self.predictor else None
 
@@ -72,21 +64,26 @@ class System:
 
 
 def find_systems(
-    models: Sequence[str], folders: Sequence[Path], options: dict[str, Any], truth: "LabelSet"
+    models: Sequence[str],
+    folders: Sequence[Path],
+    truth: LabelSet,
+    predictors: "Callable[[str], Sequence[Predictor]]",
+    *,
+    bands: tuple[int, ...] | None = None,
+    normalize: str = DEFAULT_METHOD,
 ) -> list[System]:
-    """Models, once per test-time augmentation, then folders; the default model if there are none.
+    """Models, once per test-time augmentation, then folders.
 
     Everything that can be wrong with them is found here, before any of them runs.
+
+    Args:
+        models: Bundled models by name, or model files.
+        folders: Maps that exist.
+        truth: The labels.
+        predictors: Loads a model and says how it runs, once per test-time augmentation.
+        bands: Band numbers the models read of the images, from 1; None for all but alpha.
+        normalize: How AFTER is brought to the values of BEFORE for them.
     """
-    from scdcli.scoring.comparison import folder_forms, model_forms, short_names
-    from scdcli.scoring.mapsets import find_images, find_predictions, match
-
-    if folders and not models:
-        _refuse_running_options()
-    if not folders and not models:
-        from scdcli.models.checkpoint import DEFAULT_MODEL  # imports torch
-
-        models = (DEFAULT_MODEL,)
     if models:
         find_images(truth)
     maps = [find_predictions(folder) for folder in folders]
@@ -94,46 +91,22 @@ def find_systems(
         match(truth, each)
     names = iter(short_names([*map(model_forms, models), *map(folder_forms, folders)]))
     systems = [
-        System(name, predictor, options["bands"] or None, options["normalize"])
+        System(name, predictor, bands, normalize)
         for name, model in zip([next(names) for _ in models], models, strict=True)
-        for predictor in _predictors(model, options)
+        for predictor in predictors(model)
     ]
     found = zip(names, folders, maps, strict=True)
     return systems + [System(name, folder=folder, maps=each) for name, folder, each in found]
 
 
-def _refuse_running_options() -> None:
-    """Without a model they are a mistake; in a configuration they may serve other runs."""
-    source = click.get_current_context().get_parameter_source
-    for name in RUNNING:
-        if source(name) == click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(
-                f"--{name} says how a model runs, but only maps that exist are scored; "
-                f"name a model with --model, or leave --{name} out."
-            )
-
-
-def _predictors(model: str, options: dict[str, Any]) -> list["Predictor"]:
-    """One per test-time augmentation; the model is loaded once."""
-    from scdcli.prediction.tta import find_tta
-
-    names = [name.strip() for name in options["tta"].split(",")]
-    first = make_predictor(options | {"model": model, "tta": names[0]}, Terminal(quiet=True))
-    gpu = first.device.type == "cuda"
-    chosen = dict.fromkeys(find_tta(name, gpu=gpu) for name in names)
-    return [replace(first, tta=tta) for tta in chosen]
-
-
 def shared_legend(
-    systems: Sequence[System], truth: "LabelSet", given: "Legend | None"
-) -> "Legend | None":
+    systems: Sequence[System], truth: LabelSet, given: Legend | None
+) -> Legend | None:
     """What the maps of all systems and the labels mean; None for indices that nobody declared.
 
     Raises:
         DatasetError: The models predict other classes than each other, or than the given legend.
     """
-    from scdcli.scoring.mappairs import files_legend
-
     models = [system for system in systems if system.legend]
     for system in models:
         _require_same_classes(models[0], system, given)
@@ -143,9 +116,7 @@ def shared_legend(
     return next((legend for legend in legends if legend), None)
 
 
-def _require_same_classes(first: System, system: System, given: "Legend | None") -> None:
-    from scdcli.errors import DatasetError
-
+def _require_same_classes(first: System, system: System, given: Legend | None) -> None:
     legend, other = system.legend, first.legend
     assert legend is not None
     assert other is not None
@@ -161,5 +132,5 @@ def _require_same_classes(first: System, system: System, given: "Legend | None")
         )
 
 
-def _names(legend: "Legend") -> str:
+def _names(legend: Legend) -> str:
     return ", ".join(cover.name for cover in legend.classes)

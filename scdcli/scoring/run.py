@@ -1,30 +1,70 @@
-"""Running the systems of ``scd evaluate`` over the labelled pairs, with notes and progress."""
+"""Running the systems that are compared over the labelled pairs."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scdcli.cli.sweeping import Sweeping
-from scdcli.cli.systems import System
-from scdcli.cli.terminal import Bar, Terminal
+from scdcli.datasets.scan import Progress, Watch
+from scdcli.legend import Legend
+from scdcli.rasters.pair.open import Pair, open_pair
+from scdcli.rasters.pair.settings import PairSettings
+from scdcli.scoring.comparison import Run, run_titles
+from scdcli.scoring.evaluation import PairCounts, count_set, evaluate, largest_class
+from scdcli.scoring.fitting import Confidence, Tally
+from scdcli.scoring.landcover import NOT_LEARNT, CoverTally, CoverTruth, LandCover, find_known
+from scdcli.scoring.mappairs import (
+    PairOfMaps,
+    PredictedWindow,
+    PredictPair,
+    pairs_of_files,
+    pairs_of_predictor,
+)
+from scdcli.scoring.mapsets import LabelSet, match
+from scdcli.scoring.systems import System
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from rasterio.windows import Window
 
-    from scdcli.legend import Legend
     from scdcli.prediction.chain import Predictor
     from scdcli.prediction.decode import Decoded
-    from scdcli.rasters.pair.open import Pair
-    from scdcli.scoring.comparison import Run
-    from scdcli.scoring.evaluation import PairCounts
     from scdcli.scoring.figures.panels import Panels
-    from scdcli.scoring.fitting import Tally
-    from scdcli.scoring.landcover import CoverTally, CoverTruth, LandCover
-    from scdcli.scoring.mappairs import PairOfMaps, PredictedWindow, PredictPair
-    from scdcli.scoring.mapsets import LabelSet
+    from scdcli.scoring.figures.sweepfiles import Swept
+
+
+@dataclass(frozen=True)
+class Sweeps:
+    """What the models say of the labels at every threshold, gathered while they are scored.
+
+    Attributes:
+        tallies: Per title of a run.
+        found: Per title of a run that is through.
+    """
+
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    found: "dict[str, Swept]" = field(default_factory=dict)
+
+    def tally(self, title: str, classes: int) -> Tally:
+        """What gathers under a title, of a model of K classes."""
+        return self.tallies.setdefault(title, Tally(Confidence.empty(classes)))
+
+    def describe(self, title: str, system: System) -> dict[str, Any]:
+        """What was found under a title, JSON-ready; all its pairs have been seen."""
+        from scdcli.scoring.figures.sweepfiles import Swept
+
+        predictor = system.predictor
+        assert predictor is not None
+        self.found[title] = Swept(
+            title,
+            system.name,
+            system.tta,
+            predictor.threshold,
+            predictor.temperature,
+            self.tallies[title].confidence,
+        )
+        return {"sweep": self.found[title].to_dict()}
 
 
 @dataclass(frozen=True)
@@ -36,23 +76,21 @@ class Scoring:
         legend: What all maps mean.
         overrule: Whether it also holds for files that carry another one of its length.
         panels: Keeps what it draws of the maps as they pass by.
-        terminal: Notes and progress.
-        sweeping: Gathers what models say at all thresholds; None if nobody asks for it.
+        note: Gets a sentence on what was chosen or what to know of the maps.
+        watch: Opens what is told how many pairs of a system are done.
+        sweeps: Gathers what models say at all thresholds; None if nobody asks for it.
     """
 
-    truth: "LabelSet"
-    legend: "Legend | None"
+    truth: LabelSet
+    legend: Legend | None
     overrule: bool
     panels: "Panels | None"
-    terminal: Terminal
-    sweeping: Sweeping | None = None
+    note: Callable[[str], None]
+    watch: Watch
+    sweeps: "Sweeps | None" = None
 
-    def score(self, systems: Sequence[System]) -> list["Run"]:
+    def score(self, systems: Sequence[System]) -> list[Run]:
         """The scores of every system, in order; all with one K."""
-        from scdcli.scoring.comparison import Run, run_titles
-        from scdcli.scoring.evaluation import evaluate, largest_class
-        from scdcli.scoring.landcover import find_known
-
         # Without a legend nobody knows how many classes the land cover has.
         known = None
         if self.legend:
@@ -82,28 +120,20 @@ class Scoring:
         return runs
 
     def _count(
-        self, title: str, system: System, known: "CoverTruth | None"
+        self, title: str, system: System, known: CoverTruth | None
     ) -> "tuple[tuple[PairCounts, ...], LandCover | None]":
-        from scdcli.scoring.evaluation import count_set
-        from scdcli.scoring.landcover import CoverTally
-
         tally = CoverTally.of(known) if known and system.maps_land_cover else None
         if system.predictor:
-            self.terminal.note(
+            self.note(
                 f"Model {system.name}, test-time augmentation {system.tta}, "
                 f"on {system.predictor.device}."
             )
-        with self.terminal.progress(title, len(self.truth.maps)) as bar:
+        with self.watch(title, len(self.truth.maps)) as progress:
             pairs = self._pairs(title, system, tally)
-            counts = count_set(_shown(pairs, len(self.truth.maps), bar), self.legend)
+            counts = count_set(_shown(pairs, len(self.truth.maps), progress), self.legend)
         return counts, _land_cover(known, tally, system) if known else None
 
-    def _pairs(
-        self, title: str, system: System, tally: "CoverTally | None"
-    ) -> "Iterator[PairOfMaps]":
-        from scdcli.scoring.mappairs import pairs_of_files, pairs_of_predictor
-        from scdcli.scoring.mapsets import match
-
+    def _pairs(self, title: str, system: System, tally: CoverTally | None) -> Iterator[PairOfMaps]:
         if system.maps:
             if self.panels:
                 found = match(self.truth, system.maps).items()
@@ -112,7 +142,7 @@ class Scoring:
         assert system.predictor is not None
         assert self.legend is not None
         classes = system.predictor.classes
-        said = self.sweeping.tally(title, classes) if self.sweeping else None
+        said = self.sweeps.tally(title, classes) if self.sweeps else None
         predict = predict_with(
             system.predictor, system.bands, tally, said, normalize=system.normalize
         )
@@ -122,12 +152,12 @@ class Scoring:
         return map(said.watch, pairs) if said else pairs
 
     def _swept(self, title: str, system: System) -> dict[str, Any]:
-        return self.sweeping.describe(title, system) if self.sweeping else {}
+        return self.sweeps.describe(title, system) if self.sweeps else {}
 
-    def _note_choices(self, runs: Sequence["Run"], titles: Sequence[str]) -> None:
+    def _note_choices(self, runs: Sequence[Run], titles: Sequence[str]) -> None:
         found = runs[0].found
         if found.legend is None:
-            self.terminal.note(
+            self.note(
                 f"The maps carry no legend: K = {found.classes}, the largest index present. "
                 "Name their classes with --legend."
             )
@@ -135,36 +165,32 @@ class Scoring:
         for title, each in titled:
             if each.incomplete_pixels:
                 whose = f" by {title}" if len(runs) > 1 else ""
-                self.terminal.note(
+                self.note(
                     f"{each.incomplete_pixels} pixels are predicted{whose} as changed at one "
                     "date only: unchanged in the from-to scores, as given in the stacked scores."
                 )
         if len({each.pixels for _, each in titled}) > 1:
             listed = ", ".join(f"{title} {each.pixels:,}" for title, each in titled)
-            self.terminal.note(
-                f"Nodata differs, so the systems are scored on different pixels: {listed}."
-            )
+            self.note(f"Nodata differs, so the systems are scored on different pixels: {listed}.")
 
 
 def predict_with(
     predictor: "Predictor",
     bands: tuple[int, ...] | None,
-    tally: "CoverTally | None" = None,
-    said: "Tally | None" = None,
+    tally: CoverTally | None = None,
+    said: Tally | None = None,
     *,
     normalize: str = "none",
-) -> "PredictPair":
+) -> PredictPair:
     """What predicts a pair, for `pairs_of_predictor`; tallies see land cover and probabilities."""
     from scdcli.prediction.chain import predict_windows
-    from scdcli.rasters.pair.open import open_pair
-    from scdcli.rasters.pair.settings import PairSettings
 
     count = predictor.loaded.header.network.bands
     settings = PairSettings(
         bands=bands, count=count, normalize=normalize, levels=predictor.loaded.levels
     )
 
-    def predict(before: Path, after: Path) -> Iterator["PredictedWindow"]:
+    def predict(before: Path, after: Path) -> Iterator[PredictedWindow]:
         with open_pair(before, after, settings) as pair:
             found = _watched(pair, predictor, said) if said else predict_windows(pair, predictor)
             for window, decoded, _ in found:
@@ -178,7 +204,7 @@ def predict_with(
 
 
 def _watched(
-    pair: "Pair", predictor: "Predictor", said: "Tally"
+    pair: Pair, predictor: "Predictor", said: Tally
 ) -> "Iterator[tuple[Window, Decoded, NDArray[np.bool_]]]":
     """As `predict_windows`; the tally sees every window once its labels have been read."""
     from scdcli.prediction.chain import read_windows
@@ -188,17 +214,15 @@ def _watched(
         said.see(reading, valid)
 
 
-def _land_cover(known: "CoverTruth", tally: "CoverTally | None", system: System) -> "LandCover":
+def _land_cover(known: CoverTruth, tally: CoverTally | None, system: System) -> LandCover:
     """What a system that has been run scores of the land cover."""
-    from scdcli.scoring.landcover import NOT_LEARNT
-
     if tally:
         return tally.score()
     return known.score_files(system.maps) if system.maps else known.without(NOT_LEARNT)
 
 
-def _shown(pairs: Iterator["PairOfMaps"], total: int, bar: Bar) -> Iterator["PairOfMaps"]:
-    """The pairs as they come, with the bar moved on after each."""
+def _shown(pairs: Iterator[PairOfMaps], total: int, progress: Progress) -> Iterator[PairOfMaps]:
+    """The pairs as they come, with a word on each that is done."""
     for number, pair in enumerate(pairs, 1):
         yield pair
-        bar.update(number, total)
+        progress(number, total)
