@@ -63,7 +63,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class BaselineSystem:
-    """A change map of `baselines`."""
+    """A change map of `baselines.py`."""
 
     name: str
     legend = None

@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/urban_protocol.py DATA OUT [--models urban,second,FILE] [--synthetic SET]
            [--part unchanged,real] [--normalize none,match,pif] [--pictures] [--fresh]
-A row per baseline of `baselines` and per model, a bundled one or a file; models run without
+A row per baseline of `baselines.py` and per model, a bundled one or a file; models run without
 test-time augmentation and at their own threshold. DATA holds `wv_naip` (pairs NAME-old.tif and
 NAME-new.tif in which nothing changed), `real_pairs` (A, B and label, changes of any kind) and, for
 pictures only, `naip` and `landsat`; SET is a labelled set of held-out places, as `scd simulate

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scdcli.datasets.scan import Progress, Watch
 from scdcli.legend import Legend
+from scdcli.prediction.decode import Decoded
 from scdcli.rasters.pair.open import Pair, open_pair
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.scoring.comparison import Run, run_titles
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from rasterio.windows import Window
 
     from scdcli.prediction.chain import Predictor
-    from scdcli.prediction.decode import Decoded
     from scdcli.scoring.figures.panels import Panels
     from scdcli.scoring.figures.sweepfiles import Swept
 
