@@ -1,4 +1,4 @@
-"""Single-date labelled images of a folder, read a block at a time and kept while there is room."""
+"""Single-date labelled images: what their labels mean, and reading them block by block."""
 
 import re
 import tomllib
