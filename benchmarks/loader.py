@@ -19,11 +19,11 @@ import rasterio
 import torch
 from rasterio.errors import NotGeoreferencedWarning
 
-from scdcli.labelled.augment import Augmentation
-from scdcli.labelled.chips import Chips
-from scdcli.labelled.layouts import second_samples
+from scdcli.datasets.augment import Augmentation
+from scdcli.datasets.chips import Chips
+from scdcli.datasets.layouts import second_samples
 from scdcli.legend import SECOND
-from scdcli.simulation import write_pairs
+from scdcli.simulation.drawn import write_pairs
 
 # Name: what is augmented, and whether the land cover of every pixel is read too.
 PROTOCOLS = {

@@ -27,12 +27,12 @@ from affine import Affine
 from rasterio import features
 from rasterio.windows import Window
 
-from scdcli.changes.area import measure_ground
-from scdcli.changes.strips import find_runs, is_change, read_strips
-from scdcli.changes.trace import trace
-from scdcli.changes.vector import write_polygons
-from scdcli.grid import Grid
 from scdcli.legend import SECOND
+from scdcli.polygons.area import measure_ground
+from scdcli.polygons.files.vector import write_polygons
+from scdcli.polygons.strips import find_runs, is_change, read_strips
+from scdcli.polygons.trace.trace import trace
+from scdcli.rasters.grid import Grid
 
 BLOCK = 512
 DRAWN = 6000  # pixels a side that are drawn; larger maps are this one and its mirror images

@@ -9,10 +9,10 @@ import numpy as np
 from protocol_systems import Pairs, System, seconds
 from rasterio.windows import Window
 
-from scdcli.labelled.classmap import read_image, read_label
-from scdcli.labelled.labelsets import find_images, find_truth
+from scdcli.datasets.classmap import read_image, read_label
 from scdcli.scoring.counting import JointCounts, count_joint, from_to_margins
 from scdcli.scoring.mappairs import files_legend
+from scdcli.scoring.mapsets import find_images, find_truth
 from scdcli.scoring.metrics import change_scores, known
 
 RGB = (1, 2, 3)

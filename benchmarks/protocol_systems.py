@@ -13,23 +13,23 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+import baselines
 import numpy as np
 import rasterio
 import torch
 from rasterio.windows import Window
 
-from scdcli import baselines
-from scdcli.checkpoint import load_model
 from scdcli.cli import main
 from scdcli.cli.batch import SOME_FAILED
-from scdcli.inference import Predictor, default_chip, default_supertile, predict_windows
-from scdcli.labelled.classmap import read_image, read_label
-from scdcli.rasters.coregister import open_registered
-from scdcli.rasters.methods import DEFAULT_METHOD
-from scdcli.rasters.pair import open_pair
-from scdcli.rasters.pairing import PairSettings
+from scdcli.datasets.classmap import read_image, read_label
+from scdcli.models.checkpoint import load_model
+from scdcli.prediction.chain import Predictor, default_chip, default_supertile, predict_windows
+from scdcli.prediction.tiling import Tiling
+from scdcli.rasters.pair.coregister import open_registered
+from scdcli.rasters.pair.methods import DEFAULT_METHOD
+from scdcli.rasters.pair.open import open_pair
+from scdcli.rasters.pair.settings import PairSettings
 from scdcli.scoring.comparison import model_forms, short_names
-from scdcli.tiling import Tiling
 
 RUNNING = ("--tta", "none")  # how every model runs; the threshold is its own
 TIMED_SIDE, TIMED_RUNS = 512, 3
@@ -63,7 +63,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class BaselineSystem:
-    """A change map of `scdcli.baselines`."""
+    """A change map of `baselines.py`."""
 
     name: str
     legend = None

@@ -68,10 +68,10 @@ def stand_in():
     """A model that tells classes by the red band, and change by the difference of the dates."""
     import torch
 
-    from scdcli.checkpoint import LoadedModel, ModelHeader
     from scdcli.legend import SECOND
-    from scdcli.networks import Logits, NetworkSettings
-    from scdcli.networks.model import ChangeModel
+    from scdcli.models.checkpoint import LoadedModel, ModelHeader
+    from scdcli.models.networks import Logits, NetworkSettings
+    from scdcli.models.networks.model import ChangeModel
 
     class Thresholds(torch.nn.Module):
         output = "branches"
@@ -100,9 +100,9 @@ def predict(folder, side, land_cover):
     """The whole prediction, as `scd predict` makes it."""
     import torch
 
-    from scdcli.inference import Predictor
-    from scdcli.prediction import OutputSettings, write_prediction
-    from scdcli.rasters.pair import open_pair
+    from scdcli.prediction.chain import Predictor
+    from scdcli.prediction.write import OutputSettings, write_prediction
+    from scdcli.rasters.pair.open import open_pair
 
     predictor = Predictor(stand_in(), torch.device("cpu"), 0.5)
     settings = OutputSettings(land_cover=land_cover)
@@ -122,12 +122,12 @@ def predict(folder, side, land_cover):
 
 def trace(folder, side, land_cover):
     """The polygons alone, from the finished rasters."""
-    from scdcli.changes.area import measure_ground
-    from scdcli.changes.strips import find_runs, read_strips
-    from scdcli.changes.trace import trace
-    from scdcli.changes.vector import write_polygons
-    from scdcli.grid import Grid
     from scdcli.legend import SECOND
+    from scdcli.polygons.area import measure_ground
+    from scdcli.polygons.files.vector import write_polygons
+    from scdcli.polygons.strips import find_runs, read_strips
+    from scdcli.polygons.trace.trace import trace
+    from scdcli.rasters.grid import Grid
 
     transition, probability = (folder / f"out/{n}.tif" for n in ("transition", "probability"))
     with rasterio.open(transition) as dataset:

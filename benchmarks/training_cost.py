@@ -20,9 +20,9 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from scdcli.device import pick_device, pick_precision
-from scdcli.networks import NETWORKS, NetworkSettings, build, initialize
-from scdcli.networks.model import ChangeModel
+from scdcli.models.device import pick_device, pick_precision
+from scdcli.models.networks import NETWORKS, NetworkSettings, build, initialize
+from scdcli.models.networks.model import ChangeModel
 from scdcli.training.optimization import optimize
 from scdcli.training.trainer import OPTIMIZERS, Hardware, Trainer, TrainingSettings
 

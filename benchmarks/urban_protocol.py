@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/urban_protocol.py DATA OUT [--models urban,second,FILE] [--synthetic SET]
            [--part unchanged,real] [--normalize none,match,pif] [--pictures] [--fresh]
-A row per baseline of `scdcli.baselines` and per model, a bundled one or a file; models run without
+A row per baseline of `baselines.py` and per model, a bundled one or a file; models run without
 test-time augmentation and at their own threshold. DATA holds `wv_naip` (pairs NAME-old.tif and
 NAME-new.tif in which nothing changed), `real_pairs` (A, B and label, changes of any kind) and, for
 pictures only, `naip` and `landsat`; SET is a labelled set of held-out places, as `scd simulate
@@ -26,8 +26,8 @@ from protocol_pictures import draw_sheets
 from protocol_systems import System, find_systems
 from protocol_table import write_tables
 
-from scdcli.checkpoint import bundled_models
-from scdcli.rasters.methods import DEFAULT_METHOD
+from scdcli.models.checkpoint import bundled_models
+from scdcli.rasters.pair.methods import DEFAULT_METHOD
 
 VERSION = 1  # of what is measured: another one measures everything again
 PARTS = ("synthetic", "unchanged", "unchanged-as-is", "real", "time")

@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scdcli.networks import NETWORKS
+from scdcli.models.networks import NETWORKS
 
 SCORES = {
     "SeK": "sek_from_to",

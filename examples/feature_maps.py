@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pyramidmaps import PyramidMaps, pyramid_maps
 from rasterio.windows import Window
 
-from scdcli.checkpoint import load_model
-from scdcli.device import pick_device
 from scdcli.errors import ScdError
-from scdcli.inference import default_chip, require_bands
-from scdcli.networks.pyramids import CAPABILITIES, DILATIONS
-from scdcli.pyramidmaps import PyramidMaps, pyramid_maps
-from scdcli.rasters.pair import Pair, open_pair
-from scdcli.rasters.pairing import PairSettings
+from scdcli.models.checkpoint import load_model
+from scdcli.models.device import pick_device
+from scdcli.models.networks.pyramids import CAPABILITIES, DILATIONS
+from scdcli.prediction.chain import default_chip, require_bands
+from scdcli.rasters.pair.open import Pair, open_pair
+from scdcli.rasters.pair.settings import PairSettings
 
 PANEL = 2.2  # inches
 SHOWN = (1, 99)  # percentiles that become black and white

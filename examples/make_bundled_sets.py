@@ -24,10 +24,10 @@ from pathlib import Path
 
 import numpy as np
 
-from scdcli.labelled.indexpng import write_index_png
+from scdcli.datasets.indexpng import write_index_png
 from scdcli.legend import LEGENDS, Legend
-from scdcli.pairset import write_colors
 from scdcli.rasters.scene import open_scene
+from scdcli.simulation.pairset import write_colors
 
 # Tiles 1 and 3 show the same ground in part: they stay together.
 DUBAI = {"train": (4, 5, 6, 7), "val": (1, 3), "test": (8,)}

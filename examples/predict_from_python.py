@@ -6,12 +6,12 @@ Usage: python examples/predict_from_python.py BEFORE AFTER OUT
 import sys
 from pathlib import Path
 
-from scdcli.checkpoint import DEFAULT_MODEL, load_model
-from scdcli.device import pick_device
-from scdcli.inference import Predictor
-from scdcli.prediction import OutputSettings, write_prediction
-from scdcli.rasters.pair import open_pair
-from scdcli.rasters.pairing import PairSettings
+from scdcli.models.checkpoint import DEFAULT_MODEL, load_model
+from scdcli.models.device import pick_device
+from scdcli.prediction.chain import Predictor
+from scdcli.prediction.write import OutputSettings, write_prediction
+from scdcli.rasters.pair.open import open_pair
+from scdcli.rasters.pair.settings import PairSettings
 
 
 def main(before: str, after: str, out: str) -> None:

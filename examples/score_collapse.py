@@ -17,13 +17,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from scdcli.labelled.classmap import read_label
-from scdcli.labelled.labelsets import find_truth
+from scdcli.datasets.classmap import read_label
 from scdcli.legend import NODATA, SECOND, UNCHANGED, Legend, transition_code
 from scdcli.scoring.counting import JointCounts, count_joint
 from scdcli.scoring.mappairs import files_legend
+from scdcli.scoring.mapsets import find_truth
 from scdcli.scoring.metrics import ChangeScores, known, scores
-from scdcli.world import draw_pair
+from scdcli.simulation.world import draw_pair
 
 STEPS = 21
 SHOWN = (0.25, 0.5, 0.75, 1)  # shares of which a map is drawn

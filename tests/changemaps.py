@@ -7,10 +7,10 @@ from rasterio import features
 from rasterio.crs import CRS
 from scipy.ndimage import gaussian_filter
 
-from scdcli.changes.area import measure_ground
-from scdcli.changes.strips import Strip, find_runs
-from scdcli.changes.trace import Polygons, trace
-from scdcli.grid import Grid
+from scdcli.polygons.area import measure_ground
+from scdcli.polygons.strips import Strip, find_runs
+from scdcli.polygons.trace.trace import Polygons, trace
+from scdcli.rasters.grid import Grid
 
 NODATA = 65535
 PIXEL_GRID = Affine.identity()

@@ -1,9 +1,9 @@
 """Labelled sets of indices that carry their legend, with the land cover of some of the pairs."""
 
 import numpy as np
-from conftest import draw_labelled_pair, write_png
+from pictures import draw_labelled_pair, write_png
 
-from scdcli.labelled.indexpng import write_index_png
+from scdcli.datasets.indexpng import write_index_png
 from scdcli.legend import SECOND
 
 

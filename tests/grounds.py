@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scdcli.world.noise import fractal_noise
+from scdcli.simulation.camera.noise import fractal_noise
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 from standins import Thresholds, loaded
 
-from scdcli.inference import Predictor
-from scdcli.interruption import owning_the_process
-from scdcli.prediction import OutputSettings, write_prediction
-from scdcli.rasters.pair import open_pair
-from scdcli.tiling import Tiling
+from scdcli.files.interruption import owning_the_process
+from scdcli.prediction.chain import Predictor
+from scdcli.prediction.tiling import Tiling
+from scdcli.prediction.write import OutputSettings, write_prediction
+from scdcli.rasters.pair.open import open_pair
 
 MOST_ROUNDS = 100
 

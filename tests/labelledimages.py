@@ -1,10 +1,10 @@
 """Labelled images of one date, drawn: what pairs are composed from."""
 
 import numpy as np
-from conftest import write_png
+from pictures import write_png
 
 from scdcli.legend import URBAN
-from scdcli.world import draw_pair
+from scdcli.simulation.world import draw_pair
 
 # The classes of the drawn world in those of the legend `urban`.
 TO_URBAN = np.array([0, 1, 2, 5, 5, 4, 3], dtype=np.uint8)

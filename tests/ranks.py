@@ -13,15 +13,15 @@ from pathlib import Path
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from scdcli.checkpoint import load_model
-from scdcli.distributed import connected, launched
+from scdcli.datasets.augment import Augmentation
+from scdcli.datasets.chips import Chips
+from scdcli.datasets.layouts import second_samples
 from scdcli.errors import ScdError, TrainingError
-from scdcli.labelled.augment import Augmentation
-from scdcli.labelled.chips import Chips
-from scdcli.labelled.layouts import second_samples
 from scdcli.legend import SECOND
-from scdcli.networks import NetworkSettings
+from scdcli.models.checkpoint import load_model
+from scdcli.models.networks import NetworkSettings
 from scdcli.training import loop
+from scdcli.training.distributed import connected, launched
 from scdcli.training.loop import train
 from scdcli.training.runfolder import EpochLog
 from scdcli.training.trainer import Hardware, TrainingSettings

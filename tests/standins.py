@@ -2,10 +2,12 @@
 
 import torch
 
-from scdcli.checkpoint import LoadedModel, ModelHeader, save_model
 from scdcli.legend import SECOND
-from scdcli.networks import Logits, NetworkSettings, build
-from scdcli.networks.model import ChangeModel
+from scdcli.models.checkpoint import LoadedModel, ModelHeader, save_model
+from scdcli.models.networks import Logits, NetworkSettings, build
+from scdcli.models.networks.model import ChangeModel
+from scdcli.prediction.chain import Predictor
+from scdcli.prediction.tiling import Tiling
 
 
 class Thresholds(torch.nn.Module):
@@ -34,3 +36,8 @@ def tiny_model(path, bands=3):
     made = loaded(bands=bands)
     save_model(path, made.model, made.header)
     return path
+
+
+def predictor(network=None, **kwargs):
+    kwargs.setdefault("tiling", Tiling(64, 16, 2))
+    return Predictor(loaded(network), torch.device("cpu"), 0.5, **kwargs)

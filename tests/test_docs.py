@@ -9,13 +9,13 @@ import click
 import pytest
 
 from scdcli import errors
-from scdcli.changes.vector import DRIVERS
 from scdcli.cli import ALIASES, COMMANDS, main
-from scdcli.device import PRECISIONS
-from scdcli.labelled.layouts import LAYOUTS
+from scdcli.datasets.layouts import LAYOUTS
 from scdcli.legend import LEGENDS
-from scdcli.networks import BLOCKS, NETWORKS
-from scdcli.symmetry import TTA
+from scdcli.models.device import PRECISIONS
+from scdcli.models.networks import BLOCKS, NETWORKS
+from scdcli.polygons.files.vector import DRIVERS
+from scdcli.prediction.tta import TTA
 from scdcli.training.trainer import OPTIMIZERS
 
 ROOT = Path(__file__).parents[1]

@@ -9,13 +9,13 @@ from affine import Affine
 from pyarrow import parquet
 from rasterio.crs import CRS
 
-from scdcli.changes.area import measure_ground
-from scdcli.changes.shapefile import NAMES
-from scdcli.changes.strips import Strip, find_runs
-from scdcli.changes.trace import trace
-from scdcli.changes.vector import write_polygons
-from scdcli.grid import Grid
 from scdcli.legend import SECOND
+from scdcli.polygons.area import measure_ground
+from scdcli.polygons.files.shapefile import NAMES
+from scdcli.polygons.files.vector import write_polygons
+from scdcli.polygons.strips import Strip, find_runs
+from scdcli.polygons.trace.trace import trace
+from scdcli.rasters.grid import Grid
 
 UTM = CRS.from_epsg(32632)
 TRANSFORM = Affine(10, 0, 5e5, 0, -10, 5e6)

@@ -31,14 +31,14 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from scdcli.live.bank import IGNORED, UNKNOWN, Bank, regions
-from scdcli.live.camera import standardize
-from scdcli.live.draws import Draws
-from scdcli.live.pairs import Batch, make_batch
-from scdcli.networks import NetworkSettings, build, initialize
-from scdcli.networks.encoders import load_imagenet
-from scdcli.networks.losses import inverse_frequency
-from scdcli.networks.outputs import in_float
+from scdcli.simulation.live.bank import IGNORED, UNKNOWN, Bank, regions
+from scdcli.simulation.live.camera import standardize
+from scdcli.simulation.live.draws import Draws
+from scdcli.simulation.live.pairs import Batch, make_batch
+from scdcli.models.networks import NetworkSettings, build, initialize
+from scdcli.models.networks.encoders import load_imagenet
+from scdcli.models.networks.losses import inverse_frequency
+from scdcli.models.networks.outputs import in_float
 
 CLASSES = 5
 

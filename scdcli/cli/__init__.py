@@ -15,10 +15,10 @@ from typing import Any
 import click
 
 from scdcli import __version__
-from scdcli.cli.options import verbose_option
+from scdcli.cli.options.shared import verbose_option
 from scdcli.cli.terminal import discreet, ending_unread, keep_secrets, show_origin
 from scdcli.errors import ScdError
-from scdcli.interruption import owning_the_process
+from scdcli.files.interruption import owning_the_process
 
 # In the order of use; the module scdcli.cli.NAME holds the command NAME.
 COMMANDS = ("predict", "evaluate", "train", "check", "simulate", "models")

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from scdcli.cli.onepair import predict_pair, require_usable_output
-from scdcli.cli.options import Command
+from scdcli.cli.options.shared import Command
 from scdcli.cli.terminal import Terminal, show_origin
 from scdcli.errors import InputError, ScdError
 
 if TYPE_CHECKING:
-    from scdcli.inference import Predictor
-    from scdcli.pairlist import ListedPair
+    from scdcli.files.pairlist import ListedPair
+    from scdcli.prediction.chain import Predictor
 
 SOME_FAILED = 3  # exit status
 STDIN = "-"
@@ -80,7 +80,7 @@ def open_batch(table: Path, out: Path | None, shard: Shard, terminal: Terminal) 
     Raises:
         InputError: The table cannot be read, or lists pairs that cannot all be predicted.
     """
-    from scdcli.pairlist import read_pairs, read_table, take_shard, unused_columns
+    from scdcli.files.pairlist import read_pairs, read_table, take_shard, unused_columns
 
     from_stdin = str(table) == STDIN
     name = "stdin" if from_stdin else str(table)
@@ -99,8 +99,8 @@ def run_batch(
     batch: Batch, predictor: "Predictor", options: dict[str, Any], terminal: Terminal
 ) -> list[int]:
     """Predict every pair and tell on stdout what became of it; returns the lines that failed."""
-    from scdcli.naming import shown
-    from scdcli.pairlist import listed_lines
+    from scdcli.files.naming import shown
+    from scdcli.files.pairlist import listed_lines
 
     failed = []
     for number, pair in enumerate(batch.pairs, start=1):
@@ -129,7 +129,7 @@ def _attempt(
     pair: "ListedPair", predictor: "Predictor", options: dict[str, Any], terminal: Terminal
 ) -> dict[str, Any]:
     """What became of one pair, JSON-ready."""
-    from scdcli.prediction import SUMMARY
+    from scdcli.prediction.write import SUMMARY
 
     summary, error, status = None, None, "failed"
     finished = pair.output / SUMMARY
@@ -171,14 +171,14 @@ def _told(record: dict[str, Any]) -> str:
 
 def _given(path: str) -> str:
     """A path as the table has it; an address without its secrets."""
-    from scdcli.naming import is_remote, shown
+    from scdcli.files.naming import is_remote, shown
 
     return shown(path) if is_remote(path) else path
 
 
 def _sentence(error: str, pair: "ListedPair") -> str:
     """One line, in which addresses have lost their secrets."""
-    from scdcli.naming import without_secrets
+    from scdcli.files.naming import without_secrets
 
     for path in (pair.before, pair.after):
         error = error.replace(path, _given(path))

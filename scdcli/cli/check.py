@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from scdcli.cli.options import json_option, legend_option, quiet_option, verbose_option
-from scdcli.cli.pairoptions import given_settings, pairing_options
+from scdcli.cli.options.pair import given_settings, pairing_options
+from scdcli.cli.options.shared import json_option, legend_option, quiet_option, verbose_option
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from scdcli.checkpoint import LoadedModel
-    from scdcli.labelled.whole import SetReport
-    from scdcli.paircheck import PairReport
+    from scdcli.datasets.whole import SetReport
+    from scdcli.models.checkpoint import LoadedModel
+    from scdcli.prediction.check import PairReport
 
 FOR_BOTH = {"paths", "bands", "json", "quiet", "verbose"}
 FOR_SETS = {"legend"}
@@ -75,8 +75,8 @@ def _refuse_foreign_options(ctx: click.Context, *, of_a_pair: bool) -> None:
 
 
 def _check_pair(before: str, after: str, options: dict[str, Any]) -> "PairReport":
-    from scdcli.cli.pairtable import show_pair
-    from scdcli.paircheck import MODEL_BANDS, check_pair
+    from scdcli.cli.tables.pair import show_pair
+    from scdcli.prediction.check import MODEL_BANDS, check_pair
 
     model = _load(options["model"])
     settings = given_settings(options, model.expected.bands if model else MODEL_BANDS)
@@ -98,14 +98,14 @@ def _check_pair(before: str, after: str, options: dict[str, Any]) -> "PairReport
 def _load(model: str | None) -> "LoadedModel | None":
     if model is None:
         return None
-    from scdcli.checkpoint import load_model  # imports torch, which nothing else here needs
+    from scdcli.models.checkpoint import load_model  # imports torch, which nothing else here needs
 
     return load_model(model)
 
 
 def _check_set(dataset: Path, options: dict[str, Any], terminal: Terminal) -> "SetReport":
-    from scdcli.cli.settable import show_set
-    from scdcli.labelled.whole import check_set
+    from scdcli.cli.tables.dataset import show_set
+    from scdcli.datasets.whole import check_set
 
     with terminal.progress("looking through the labels", None) as bar:
         report = check_set(dataset, options["legend"], options["bands"] or None, bar.update)

@@ -1,12 +1,15 @@
 """``scd evaluate``: labels and predictions in, scores out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from scdcli.cli.options import (
+from scdcli.cli.options.model import make_predictor
+from scdcli.cli.options.pair import normalize_option
+from scdcli.cli.options.shared import (
     Command,
     bands_option,
     batch_option,
@@ -23,20 +26,23 @@ from scdcli.cli.options import (
     threshold_option,
     verbose_option,
 )
-from scdcli.cli.pairoptions import normalize_option
-from scdcli.cli.scorereport import show_scores
-from scdcli.cli.scoring import Scoring
 from scdcli.cli.sweeping import find_sweeping, sweep_options
-from scdcli.cli.systems import find_systems, shared_legend
+from scdcli.cli.tables.scores import show_scores
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from scdcli.labelled.labelsets import LabelSet
     from scdcli.legend import Legend
+    from scdcli.prediction.chain import Predictor
     from scdcli.scoring.comparison import Bootstrap, Run
-    from scdcli.scoring.panels import Panels
+    from scdcli.scoring.figures.panels import Panels
+    from scdcli.scoring.mapsets import LabelSet
+    from scdcli.scoring.systems import System
 
-
+# Options that say how a model runs; maps that exist do without.
+RUNNING = (
+    *("tta", "threshold", "chip", "overlap", "batch", "precision", "device", "bands"),
+    "normalize",
+)
 TABLES = ("matrix", "per_pair")
 
 
@@ -130,22 +136,27 @@ def evaluate(
     scd evaluate SECOND --model runs/asn/best.safetensors --json
     scd evaluate SECOND -m runs/fc/best.safetensors -m runs/asn/best.safetensors --tta none,ms
     """
-    from scdcli.labelled.labelsets import find_truth
-    from scdcli.labelled.legendfile import find_legend
+    from scdcli.datasets.legendfile import find_legend
     from scdcli.scoring.comparison import bootstrap
+    from scdcli.scoring.mapsets import find_truth
+    from scdcli.scoring.run import Scoring
+    from scdcli.scoring.systems import shared_legend
 
     _require_usable(options)
     terminal = Terminal(options["quiet"])
     given = find_legend(options["legend"]) if options["legend"] else None
     labels = find_truth(truth)
-    systems = find_systems(model, pred, options, labels)
+    systems = _find_systems(model, pred, options, labels)
     sweeping = find_sweeping(model, systems, options)
     for side in (labels, *(system.maps for system in systems)):
         if side and side.note:
             terminal.note(side.note)
     legend = shared_legend(systems, labels, given)
     panels = _choose_panels(labels, legend, len(systems), options)
-    scoring = Scoring(labels, legend, given is not None, panels, terminal, sweeping)
+    sweeps = sweeping.sweeps if sweeping else None
+    scoring = Scoring(
+        labels, legend, given is not None, panels, terminal.note, terminal.watch, sweeps
+    )
     runs = scoring.score(systems)
     resamples = options["bootstrap"]
     resampled = bootstrap(runs, resamples, options["seed"]) if resamples else None
@@ -154,6 +165,50 @@ def evaluate(
         sweeping.write(terminal)
     if panels:
         _draw(panels, options, terminal)
+
+
+def _find_systems(
+    models: Sequence[str], folders: Sequence[Path], options: dict[str, Any], truth: "LabelSet"
+) -> "list[System]":
+    """The systems that are named; the default model if there are none."""
+    from scdcli.scoring.systems import find_systems
+
+    if folders and not models:
+        _refuse_running_options()
+    if not folders and not models:
+        from scdcli.models.checkpoint import DEFAULT_MODEL  # imports torch
+
+        models = (DEFAULT_MODEL,)
+    return find_systems(
+        models,
+        folders,
+        truth,
+        lambda name: _predictors(name, options),
+        bands=options["bands"] or None,
+        normalize=options["normalize"],
+    )
+
+
+def _refuse_running_options() -> None:
+    """Without a model they are a mistake; in a configuration they may serve other runs."""
+    source = click.get_current_context().get_parameter_source
+    for name in RUNNING:
+        if source(name) == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"--{name} says how a model runs, but only maps that exist are scored; "
+                f"name a model with --model, or leave --{name} out."
+            )
+
+
+def _predictors(model: str, options: dict[str, Any]) -> list["Predictor"]:
+    """One per test-time augmentation; the model is loaded once."""
+    from scdcli.prediction.tta import find_tta
+
+    names = [name.strip() for name in options["tta"].split(",")]
+    first = make_predictor(options | {"model": model, "tta": names[0]}, Terminal(quiet=True))
+    gpu = first.device.type == "cuda"
+    chosen = dict.fromkeys(find_tta(name, gpu=gpu) for name in names)
+    return [replace(first, tta=tta) for tta in chosen]
 
 
 def _require_usable(options: dict[str, Any]) -> None:
@@ -176,7 +231,7 @@ def _require_usable(options: dict[str, Any]) -> None:
 def _choose_panels(
     truth: "LabelSet", legend: "Legend | None", systems: int, options: dict[str, Any]
 ) -> "Panels | None":
-    from scdcli.scoring.panels import Panels, choose_pairs, panel_files, picture_side
+    from scdcli.scoring.figures.panels import Panels, choose_pairs, panel_files, picture_side
 
     if not options["panels"]:
         return None
@@ -212,7 +267,7 @@ def _report(
 
 
 def _draw(panels: "Panels", options: dict[str, Any], terminal: Terminal) -> None:
-    from scdcli.scoring.panels import panel_files
+    from scdcli.scoring.figures.panels import panel_files
     from scdcli.scoring.scorefiles import write_bytes
 
     files = panel_files(options["panels"], panels.truth, overwrite=True)

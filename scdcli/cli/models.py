@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from scdcli.cli.options import json_option, verbose_option
+from scdcli.cli.options.shared import json_option, verbose_option
 
 
 @click.command()
@@ -23,9 +23,9 @@ def models(model: str | None, **options: Any) -> None:  # noqa: ANN401
     scd models second
     scd models runs/asn/best.safetensors --json
     """
-    from scdcli.checkpoint import DEFAULT_MODEL
-    from scdcli.cli.modeltable import show_card, show_models
-    from scdcli.modelcard import bundled_cards, read_card
+    from scdcli.cli.tables.models import show_card, show_models
+    from scdcli.models.card import bundled_cards, read_card
+    from scdcli.models.checkpoint import DEFAULT_MODEL
 
     if model is not None:
         card = read_card(model)

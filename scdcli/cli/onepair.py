@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scdcli.cli.outputoptions import output_settings
-from scdcli.cli.pairoptions import open_given_pair, recorded
+from scdcli.cli.options.output import output_settings
+from scdcli.cli.options.pair import open_given_pair, recorded
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from scdcli.inference import Predictor
+    from scdcli.prediction.chain import Predictor
 
 
 def output_folder(before: str, after: str) -> Path:
     """Where a prediction goes unless told otherwise: ``<before>__<after>`` in this folder."""
-    from scdcli.pairlist import pair_name
+    from scdcli.files.pairlist import pair_name
 
     return Path(pair_name(before, after))
 
@@ -24,9 +24,9 @@ def output_folder(before: str, after: str) -> Path:
 def require_usable_output(out: Path, before: str, after: str, options: dict[str, Any]) -> None:
     """Refuse, before any work, an output that is taken or that holds an input."""
     from scdcli.errors import OutputError
-    from scdcli.folder import require_free
-    from scdcli.naming import shown
-    from scdcli.prediction import SUMMARY
+    from scdcli.files.folder import require_free
+    from scdcli.files.naming import shown
+    from scdcli.prediction.write import SUMMARY
 
     try:
         if not (options["resume"] and (out / SUMMARY).exists()):
@@ -50,7 +50,7 @@ def predict_pair(
 
     With ``--resume`` a finished prediction is left alone, and its summary returned.
     """
-    from scdcli.prediction import write_prediction
+    from scdcli.prediction.write import write_prediction
 
     with (
         _telling_what_is_kept(out, terminal),
@@ -76,7 +76,7 @@ def predict_pair(
 @contextmanager
 def _telling_what_is_kept(out: Path, terminal: Terminal) -> Iterator[None]:
     """After an interruption, say how to go on."""
-    from scdcli.folder import partial_folder
+    from scdcli.files.folder import partial_folder
 
     try:
         yield

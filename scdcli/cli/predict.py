@@ -8,20 +8,20 @@ import click
 
 from scdcli.cli.batch import SOME_FAILED, Shard, batch_options, open_batch, run_batch
 from scdcli.cli.onepair import output_folder, predict_pair, require_usable_output
-from scdcli.cli.options import (
+from scdcli.cli.options.model import make_predictor
+from scdcli.cli.options.output import writing_options
+from scdcli.cli.options.pair import pairing_options
+from scdcli.cli.options.shared import (
     json_option,
     output_option,
     quiet_option,
     running_options,
     verbose_option,
 )
-from scdcli.cli.outputoptions import writing_options
-from scdcli.cli.pairoptions import pairing_options
-from scdcli.cli.predictor import make_predictor
 from scdcli.cli.terminal import Terminal, open_console
 
 if TYPE_CHECKING:
-    from scdcli.inference import Predictor
+    from scdcli.prediction.chain import Predictor
 
 
 @click.command()
@@ -89,7 +89,7 @@ def _predict_one(
 
 def _predictor(options: dict[str, Any], terminal: Terminal) -> "Predictor":
     """The model, once the options are such that it can be of use."""
-    from scdcli.changes.vector import require_formats
+    from scdcli.polygons.files.vector import require_formats
 
     require_formats(options["vector"])
     predictor = make_predictor(options, terminal)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scdcli.cli.options import Command
+from scdcli.cli.options.shared import Command
 from scdcli.training.presets import preset, preset_rows
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def protocol(options: dict[str, Any]) -> tuple["TrainingSettings", "TrainingSett
     """
     from dataclasses import replace
 
-    from scdcli.labelled.augment import Augmentation
+    from scdcli.datasets.augment import Augmentation
     from scdcli.training.trainer import TrainingSettings
 
     _refuse_options_of_the_first_stage(options)

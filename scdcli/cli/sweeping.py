@@ -1,19 +1,20 @@
 """All thresholds at once, and those of a model: --sweep and --calibrate of ``scd evaluate``."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from scdcli.cli.options import Command
-from scdcli.cli.systems import System
+from scdcli.cli.options.shared import Command
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from scdcli.scoring.fitting import Fit, Tally
-    from scdcli.scoring.sweepfiles import Swept
+    from scdcli.scoring.figures.sweepfiles import Swept
+    from scdcli.scoring.fitting import Fit
+    from scdcli.scoring.run import Sweeps
+    from scdcli.scoring.systems import System
 
 MODEL_SUFFIX = ".safetensors"
 SCORES = {"sek_from_to": "SeK (from-to)", "f1": "F1 of change"}
@@ -46,56 +47,32 @@ def sweep_options(command: Command) -> Command:
 
 @dataclass(frozen=True)
 class Sweeping:
-    """What the models say of the labels, gathered while they are scored.
+    """What is asked for of the thresholds.
 
     Attributes:
         sweep: Folder for tables and a picture; None if they are not asked for.
         calibrate: File for a model that is fitted to the labels; None if it is not asked for.
         source: The model to fit, by name or file.
         threshold: The threshold its copy gets; None for the one that fits best.
-        tallies: Per title of a run.
-        found: Per title of a run that is through.
+        sweeps: What the models say, gathered while they are scored.
     """
 
     sweep: Path | None
     calibrate: Path | None
     source: str | None
-    threshold: float | None = None
-    tallies: dict[str, "Tally"] = field(default_factory=dict)
-    found: dict[str, "Swept"] = field(default_factory=dict)
-
-    def tally(self, title: str, classes: int) -> "Tally":
-        """What gathers under a title, of a model of K classes."""
-        from scdcli.scoring.fitting import Confidence, Tally
-
-        return self.tallies.setdefault(title, Tally(Confidence.empty(classes)))
-
-    def describe(self, title: str, system: System) -> dict[str, Any]:
-        """What was found under a title, JSON-ready; all its pairs have been seen."""
-        from scdcli.scoring.sweepfiles import Swept
-
-        predictor = system.predictor
-        assert predictor is not None
-        self.found[title] = Swept(
-            title,
-            system.name,
-            system.tta,
-            predictor.threshold,
-            predictor.temperature,
-            self.tallies[title].confidence,
-        )
-        return {"sweep": self.found[title].to_dict()}
+    threshold: float | None
+    sweeps: "Sweeps"
 
     def write(self, terminal: Terminal) -> None:
         """The files that were asked for, with a sentence on each run."""
-        from scdcli.scoring.sweepfiles import write_sweeps
+        from scdcli.scoring.figures.sweepfiles import write_sweeps
 
-        for swept in self.found.values():
+        for swept in self.sweeps.found.values():
             terminal.note(_sentence(swept))
         if self.sweep:
-            write_sweeps(self.sweep, list(self.found.values()))
+            write_sweeps(self.sweep, list(self.sweeps.found.values()))
         if self.calibrate and self.source:
-            (swept,) = self.found.values()
+            (swept,) = self.sweeps.found.values()
             fitted = swept.fitted
             if self.threshold is not None:
                 fitted = fitted.at(self.threshold)
@@ -104,15 +81,16 @@ class Sweeping:
 
 
 def find_sweeping(
-    models: Sequence[str], systems: Sequence[System], options: dict[str, Any]
+    models: Sequence[str], systems: Sequence["System"], options: dict[str, Any]
 ) -> Sweeping | None:
     """What is asked for, refused where it cannot be had; None where nothing is."""
     sweep, calibrate = options["sweep"], options["calibrate"]
     if not sweep and not calibrate:
         return None
-    from scdcli.checkpoint import DEFAULT_MODEL  # loads torch, which maps do without
+    from scdcli.models.checkpoint import DEFAULT_MODEL  # loads torch, which maps do without
+    from scdcli.scoring.figures.sweepfiles import sweep_files
+    from scdcli.scoring.run import Sweeps
     from scdcli.scoring.scorefiles import require_writable
-    from scdcli.scoring.sweepfiles import sweep_files
 
     if any(system.folder for system in systems):
         raise click.UsageError(
@@ -129,11 +107,11 @@ def find_sweeping(
     if sweep:
         sweep_files(sweep, overwrite=options["overwrite"])
     source = models[0] if models else DEFAULT_MODEL
-    return Sweeping(sweep, calibrate, source, options["threshold"])
+    return Sweeping(sweep, calibrate, source, options["threshold"], Sweeps())
 
 
 def _write_model(source: str, out: Path, fitted: "Fit") -> None:
-    from scdcli.checkpoint import calibrate_model, find_model
+    from scdcli.models.checkpoint import calibrate_model, find_model
 
     calibrate_model(
         find_model(source),

@@ -3,7 +3,7 @@
 import os
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
@@ -59,6 +59,12 @@ class Terminal:
         with Progress(*columns, console=console, disable=not live, transient=True) as progress:
             task = progress.add_task(label, total=total)
             yield Bar(self, progress, task, label, plain=not live and not self.quiet)
+
+    @contextmanager
+    def watch(self, label: str, total: int) -> Iterator[Callable[[int, int], None]]:
+        """The same for what knows no terminal: it tells how many are done, of how many."""
+        with self.progress(label, total) as bar:
+            yield bar.update
 
 
 def open_console(*, stderr: bool = False) -> "Console":
@@ -117,7 +123,7 @@ def discreet(text: str) -> str:
     """A text in which addresses have lost their secrets."""
     if "://" not in text:
         return text  # and rasterio, which names need, is not loaded
-    from scdcli.naming import without_secrets
+    from scdcli.files.naming import without_secrets
 
     return without_secrets(text)
 
@@ -128,7 +134,7 @@ def show_origin(error: BaseException) -> None:
 
     context = click.get_current_context(silent=True)
     if context and context.meta.get(_VERBOSE):
-        from scdcli.naming import without_secrets
+        from scdcli.files.naming import without_secrets
 
         lines = without_secrets("".join(traceback.format_exception(error)))
         with ending_unread():

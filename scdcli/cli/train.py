@@ -4,9 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from scdcli.cli.options import (
+from scdcli.cli.options.shared import (
+    Command,
+    bands_option,
     device_option,
+    fine_first,
+    legend_option,
     output_option,
     quiet_option,
     seed_option,
@@ -14,17 +19,170 @@ from scdcli.cli.options import (
     workers_option,
 )
 from scdcli.cli.protocol import preset_table, protocol, protocol_options
-from scdcli.cli.startmodel import describe_start, load_start, start_options
 from scdcli.cli.sweeping import fitted_line
 from scdcli.cli.terminal import Terminal
-from scdcli.cli.trainingset import data_options, describe, training_set
 
 if TYPE_CHECKING:
     import torch
 
-    from scdcli.distributed import Ranks
+    from scdcli.legend import Legend
+    from scdcli.models.checkpoint import LoadedModel
+    from scdcli.models.networks import NetworkSettings
+    from scdcli.training.distributed import Ranks
     from scdcli.training.runfolder import EpochLog
     from scdcli.training.stages import Stage
+
+# What a model brings, unless the user gives it.
+BROUGHT = ("network", "blocks", "width")
+
+START = (
+    click.option(
+        "--init",
+        metavar="NAME|FILE",
+        default=None,
+        help="Start from the weights of a model, which brings its network, blocks, width and "
+        "normalization. Classes may be others: those of the same name are taken over, others start "
+        "afresh. For asn-atl the asn to revise, or an asn-atl.",
+    ),
+    click.option(
+        "--freeze",
+        metavar="none|encoder",
+        default="none",
+        help="With --init: what stays as it is. With the encoder frozen fewer numbers are learnt "
+        "from the labels, and a step takes less time.",
+    ),
+)
+
+
+def start_options(command: Command) -> Command:
+    """All options that say what a training starts from; `load_start` takes them."""
+    for option in reversed(START):
+        command = option(command)
+    return command
+
+
+def _whole_numbers(
+    ctx: click.Context, param: click.Parameter, text: str | None
+) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    counts = [each.strip() for each in text.split(",")]
+    if not all(each.isdecimal() and int(each) > 0 for each in counts):
+        raise click.BadParameter(f"{text!r}: give whole numbers from 1, for example 3,1")
+    return tuple(int(each) for each in counts)
+
+
+DATA = (
+    bands_option,
+    legend_option,
+    click.option(
+        "--val-share",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.05,
+        help="Share of each set's training pairs held out to choose the best epoch, unless a set "
+        "has a val folder or there is a split file; 0 for none. The test split is never touched.",
+    ),
+    click.option(
+        "--split-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        default=None,
+        show_default=False,
+        help="Which pairs of the training folder train and which validate: a table with the "
+        "columns name,split (train, val or test), or a name per line (these train, the others "
+        "validate). Of several sets a name is SET/NAME.",
+    ),
+    click.option(
+        "--repeat",
+        metavar="N[,N...]",
+        default=None,
+        show_default="1 each",
+        callback=_whole_numbers,
+        help="How often the pairs of each DATASET come in an epoch, each time drawn differently.",
+    ),
+    click.option(
+        "--chips-per-epoch",
+        type=click.IntRange(min=1),
+        default=None,
+        show_default="area / chip²",
+        help="Windows drawn from large scenes in an epoch, of all sets together.",
+    ),
+    click.option(
+        "--pixel-size",
+        type=(click.FloatRange(0, min_open=True), click.FloatRange(0, min_open=True)),
+        default=None,
+        show_default="as the images say",
+        callback=fine_first,
+        help="Finest and coarsest pixels in meters, of images without a georeference. The model "
+        "then warns where it is given others.",
+    ),
+)
+
+
+def data_options(command: Command) -> Command:
+    """All options that say what is trained on."""
+    for option in reversed(DATA):
+        command = option(command)
+    return command
+
+
+def load_start(options: dict[str, Any]) -> "LoadedModel | None":
+    """The model of ``--init``; what it brings goes into the options where the user gives nothing.
+
+    Raises:
+        ModelError: The user gives something else than the model is built with.
+        UnknownName: No such model.
+    """
+    from scdcli.models.checkpoint import load_model
+    from scdcli.models.networks import NetworkSettings
+    from scdcli.training.startweights import require_fitting
+
+    if not options["init"]:
+        if options["freeze"] != "none":
+            raise click.UsageError(
+                f"--freeze {options['freeze']} keeps what is trained already; give a model with "
+                "--init, or leave --freeze out."
+            )
+        return None
+    start = load_model(options["init"])
+    own = start.header.network
+    # Weights go on with images as they know them.
+    options["normalization"] = options["normalization"] or start.header.normalization
+    source = click.get_current_context().get_parameter_source
+    for option, value in zip(BROUGHT, (own.name, own.blocks, own.width), strict=True):
+        if source(option) == ParameterSource.DEFAULT:
+            options[option] = value
+    name, blocks, width = (options[option] for option in BROUGHT)
+    require_fitting(start, NetworkSettings(name, blocks, width, own.bands, own.classes))
+    return start
+
+
+def describe_start(
+    start: "LoadedModel", network: "NetworkSettings", legend: "Legend", options: dict[str, Any]
+) -> list[str]:
+    """Lines that say what of a model is taken over, and what of it is trained.
+
+    Raises:
+        ModelError: The set has another number of bands than the model.
+    """
+    from dataclasses import replace
+
+    from scdcli.training.finetuning import describe_classes, trained_parameters
+    from scdcli.training.startweights import require_fitting
+
+    require_fitting(start, replace(network, classes=start.header.network.classes))
+    lines = [describe_classes(start, legend) or ""]
+    known, wanted = start.header.normalization, options["normalization"]
+    if wanted != known:
+        lines.append(
+            f"{start.name} was trained with --normalization {known} and goes on with {wanted}."
+        )
+    if options["freeze"] != "none":
+        trained, every = trained_parameters(network, options["freeze"])
+        lines.append(
+            f"{trained / 1e6:.2f} M of {every / 1e6:.2f} M parameters are trained; the "
+            f"{options['freeze']} stays as it is."
+        )
+    return [line for line in lines if line]
 
 
 @click.command(epilog=preset_table())
@@ -70,9 +228,9 @@ def train(datasets: tuple[Path, ...], output: Path, quiet: bool, **options: Any)
     """
     import torch
 
-    from scdcli.device import deterministic, pick_shared_device
-    from scdcli.distributed import connected, launched
     from scdcli.errors import ScdError
+    from scdcli.models.device import deterministic
+    from scdcli.training.distributed import connected, launched, pick_shared_device
 
     if options["threads"]:
         torch.set_num_threads(options["threads"])
@@ -132,8 +290,9 @@ def _arguments(
     """What `scdcli.training.stages.train_in_stages` takes, from the options of the command."""
     from dataclasses import replace
 
-    from scdcli.device import pick_precision
-    from scdcli.networks import NetworkSettings
+    from scdcli.models.device import pick_precision
+    from scdcli.models.networks import NetworkSettings
+    from scdcli.training.data import describe, training_set
     from scdcli.training.runfolder import refuse_run
     from scdcli.training.stages import require_names
     from scdcli.training.trainer import Hardware
@@ -147,7 +306,10 @@ def _arguments(
     if not options["resume"]:
         refuse_run(output)
     count = start.header.network.bands if start else None
-    data = training_set(datasets, options, terminal, look=ranks.first, count=count)
+    repeat = _repeats(options["repeat"], len(datasets))
+    data = training_set(
+        datasets, options, repeat, terminal.note, terminal.watch, look=ranks.first, count=count
+    )
     where = f"on {device}{'' if ranks.alone else f' in {ranks.count} processes'}"
     for line in describe(data, where):
         terminal.note(line)
@@ -168,6 +330,16 @@ def _arguments(
         "pixel_size": data.pixel_size,
         "sets": data.sets,
     }
+
+
+def _repeats(asked: tuple[int, ...] | None, sets: int) -> tuple[int, ...]:
+    often = asked or (1,) * sets
+    if len(often) != sets:
+        raise click.UsageError(
+            f"--repeat has {len(often)} {'number' if len(often) == 1 else 'numbers'} for {sets} "
+            f"{'set' if sets == 1 else 'sets'}; give one for each, in the order of the sets."
+        )
+    return often
 
 
 def _epoch_line(log: "EpochLog", stage: "Stage") -> str:

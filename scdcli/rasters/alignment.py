@@ -1,5 +1,6 @@
 """How AFTER lies on the BEFORE grid: pixel on pixel, shifted by whole pixels, or to be warped."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -14,14 +15,17 @@ from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from scdcli.errors import PairError
-from scdcli.grid import Grid
-from scdcli.naming import crs_name
+from scdcli.files.naming import crs_name
+from scdcli.rasters.grid import Grid
 
 Points = NDArray[np.float64]
 """x and y, or col and row, of N points, (2, N)."""
 
 TOLERANCE = 1e-3  # pixels; two grids that agree this well anywhere in AFTER are one grid
 EDGE_POINTS = 33  # per side, so that a side that bends in the other CRS is followed
+TURN = 360.0  # degrees
+PRIME_MERIDIAN = re.compile(r'PRIMEM\["[^"]*",([^,\]]+)(,AUTHORITY\["[^"]*","[^"]*"\])?\]')
+NUMBER = re.compile(r',AUTHORITY\["[^"]*","[^"]*"\]\]$')  # of the whole, which it no longer is
 
 
 @dataclass(frozen=True)
@@ -231,3 +235,40 @@ def _pixel(grid: Grid) -> str:
 
 def _size(grid: Grid) -> str:
     return f"{grid.width} x {grid.height}"
+
+
+def on_one_turn(before: Grid, after: Grid) -> Grid:
+    """AFTER's grid, with longitudes that meet those of BEFORE where both mean the same place.
+
+    Most pairs are left as they are. Where BEFORE is geographic too, AFTER is turned by multiples of
+    360 degrees. Elsewhere its longitudes count from its own middle, so that no place it shows is
+    beyond the 180 degrees at which a transformation starts anew.
+    """
+    if before.crs is None or after.crs is None or not after.crs.is_geographic:
+        return after
+    middles = [(grid.bounds[0] + grid.bounds[2]) / 2 for grid in (before, after)]
+    if before.crs == after.crs:
+        return _turned(after, TURN * round((middles[0] - middles[1]) / TURN))
+    try:
+        longitudes = edge_points(before, after.crs)[0]
+    except ProjError:  # which `align` refuses with both names
+        return after
+    reaches = after.bounds[0] < -TURN / 2 or after.bounds[2] > TURN / 2
+    if not reaches and not (np.isfinite(longitudes).all() and np.ptp(longitudes) > TURN / 2):
+        return after
+    return replace(_turned(after, -middles[1]), crs=_counted_from(after.crs, middles[1]))
+
+
+def _turned(grid: Grid, degrees: float) -> Grid:
+    transform = Affine.translation(degrees, 0) @ grid.transform if degrees else grid.transform
+    return replace(grid, transform=transform)
+
+
+def _counted_from(crs: CRS, degrees: float) -> CRS:
+    """The CRS with another prime meridian."""
+
+    def other(found: re.Match[str]) -> str:
+        return f'PRIMEM["middle of the image",{float(found[1]) + degrees!r}]'
+
+    wkt = PRIME_MERIDIAN.sub(other, crs.to_wkt())
+    return CRS.from_wkt(NUMBER.sub("]", wkt))

@@ -1,4 +1,7 @@
-"""Writing Cloud-Optimized GeoTIFFs window by window, in bounded memory, whole or not at all."""
+"""The rasters of a prediction as Cloud-Optimized GeoTIFFs: what they hold, and writing them.
+
+They are written window by window, in bounded memory, whole or not at all.
+"""
 
 import os
 import shutil
@@ -6,6 +9,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +22,11 @@ from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 from scdcli import __version__
-from scdcli.clock import timestamp
 from scdcli.errors import OutputError
-from scdcli.grid import Grid
-from scdcli.interruption import mortal
-from scdcli.rasters.maps import RasterKind
+from scdcli.files.folder import timestamp
+from scdcli.files.interruption import mortal
+from scdcli.legend import NODATA, TRANSITION_NODATA, UNCHANGED, UNCHANGED_COLOR, Color, Legend
+from scdcli.rasters.grid import Grid
 
 BLOCK = 512  # pixels
 TAGS = "SCD"
@@ -30,6 +34,36 @@ TAGS = "SCD"
 
 Place = tuple[int, int, int, int]
 Write = Callable[[NDArray[Any], Window], None]
+
+
+@dataclass(frozen=True)
+class RasterKind:
+    """What the numbers of a one-band raster are, which decides how it is stored.
+
+    Attributes:
+        dtype: ``uint8`` or ``uint16``.
+        nodata: The value of pixels without a measurement.
+        description: Name of the band, as GIS programs show it.
+        overviews: How overviews are made: ``MODE`` for classes, ``AVERAGE`` for quantities.
+        colors: Color of each value; None for no color table.
+    """
+
+    dtype: str
+    nodata: int
+    description: str
+    overviews: str = "MODE"
+    colors: Mapping[int, Color] | None = None
+
+
+def class_map(legend: Legend, description: str) -> RasterKind:
+    """Class indices, 0 unchanged and 255 nodata, in the colors of the legend."""
+    colors = {UNCHANGED: UNCHANGED_COLOR} | {i: legend[i].color for i in legend.indices()}
+    return RasterKind("uint8", NODATA, description, colors=colors)
+
+
+# No color table: one for uint16 is stored whole, 393 kB in the file and again in each overview.
+TRANSITION_MAP = RasterKind("uint16", TRANSITION_NODATA, "transition, from * 100 + to")
+PROBABILITY_MAP = RasterKind("uint8", NODATA, "change probability (%)", overviews="AVERAGE")
 
 
 @contextmanager

@@ -16,10 +16,17 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from scdcli.errors import InputError
-from scdcli.grid import Grid
-from scdcli.naming import is_remote, shown
-from scdcli.rasters.limits import FOREIGN_ERRORS, cause, require_image_file, require_modest
-from scdcli.rasters.remote import opening, remedy, waiting
+from scdcli.files.naming import is_remote, shown
+from scdcli.rasters.grid import Grid
+from scdcli.rasters.limits import (
+    FOREIGN_ERRORS,
+    cause,
+    opening,
+    remedy,
+    require_image_file,
+    require_modest,
+    waiting,
+)
 
 # Tried one by one: a VRT, also one renamed .tif, can make GDAL read any other file.
 # rasterio 1.4 takes no list of drivers.

@@ -21,7 +21,7 @@ from rasterio.warp import reproject
 from rasterio.windows import Window
 
 from scdcli.errors import InputError
-from scdcli.grid import Grid
+from scdcli.rasters.grid import Grid
 from scdcli.rasters.limits import FOREIGN_ERRORS, cause
 from scdcli.rasters.scene import Reader, Scene, alpha_bands, reading
 

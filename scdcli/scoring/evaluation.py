@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from scdcli.datasets.classmap import unknown_class
 from scdcli.errors import DatasetError
-from scdcli.labelled.classmap import unknown_class
 from scdcli.legend import MAX_CLASSES, NODATA, TRANSITION_BASE, Legend
 from scdcli.scoring.counting import JointCounts, count_joint, from_to_margins, stacked_matrix
 from scdcli.scoring.mappairs import PairOfMaps

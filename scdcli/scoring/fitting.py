@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scdcli.decode import Reading, calibrated
 from scdcli.legend import NODATA, UNCHANGED
+from scdcli.prediction.decode import Reading, calibrated
 from scdcli.scoring.calibration import (
     Histogram,
     count_confidence,

@@ -11,16 +11,16 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from scdcli.datasets.classmap import LabelMap, label_windows, open_label
+from scdcli.datasets.layouts import is_drawn
+from scdcli.datasets.samples import Sample
+from scdcli.datasets.scenelabels import open_scene_labels, read_drawn
 from scdcli.errors import DatasetError
-from scdcli.labelled.classmap import LabelMap, label_windows, open_label
-from scdcli.labelled.labelsets import Files, LabelSet, find_images, match
-from scdcli.labelled.samples import Sample
-from scdcli.labelled.scenelabels import open_scene_labels, read_drawn
-from scdcli.labelled.scenes import is_drawn
 from scdcli.legend import Legend
 from scdcli.rasters.alignment import align
 from scdcli.rasters.scene import open_scene, scene_grid
 from scdcli.scoring.counting import FourMaps
+from scdcli.scoring.mapsets import Files, LabelSet, find_images, match
 
 PredictedWindow = tuple[Window, NDArray[np.uint8], NDArray[np.uint8]]
 """A window of the before image, and its from and to classes, (h, w) each."""

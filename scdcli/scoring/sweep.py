@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scdcli.decode import Reading
 from scdcli.legend import UNCHANGED
+from scdcli.prediction.decode import Reading
 from scdcli.scoring.counting import ClassMap, Counts, Margins
 from scdcli.scoring.metrics import (
     NO_CHANGE,

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from scdcli.datasets.samples import Sample
+from scdcli.datasets.scan import scan
 from scdcli.errors import DatasetError, UnknownName
-from scdcli.labelled.samples import Sample
-from scdcli.labelled.scan import scan
 from scdcli.legend import Legend
-from scdcli.networks.losses import ClassWeights, inverse_frequency
+from scdcli.models.networks.losses import ClassWeights, inverse_frequency
 
 # A scheme's weights go with (1 / share of the pixels) to this power.
 SCHEMES = {"none": 0.0, "inverse": 1.0, "sqrt": 0.5}

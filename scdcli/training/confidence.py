@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from scdcli.checkpoint import LoadedModel, calibrate_model, load_model
-from scdcli.decode import read
-from scdcli.labelled.chips import Chips
-from scdcli.labelled.samples import Sample
+from scdcli.datasets.chips import Chips
+from scdcli.datasets.samples import Sample
 from scdcli.legend import Legend
-from scdcli.networks.outputs import probabilities
+from scdcli.models.checkpoint import LoadedModel, calibrate_model, load_model
+from scdcli.models.networks.outputs import probabilities
+from scdcli.prediction.decode import read
 from scdcli.scoring.fitting import Confidence, Fit, count_both, fit
 from scdcli.training.runfolder import BEST, LAST
 from scdcli.training.trainer import Hardware

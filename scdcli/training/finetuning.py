@@ -7,10 +7,10 @@ from itertools import product
 import torch
 from torch import nn
 
-from scdcli.checkpoint import LoadedModel
 from scdcli.legend import Legend
-from scdcli.networks import NetworkSettings, build, class_head, freeze
-from scdcli.networks.model import ChangeModel
+from scdcli.models.checkpoint import LoadedModel
+from scdcli.models.networks import NetworkSettings, build, class_head, freeze
+from scdcli.models.networks.model import ChangeModel
 from scdcli.training.startweights import inner_model
 
 

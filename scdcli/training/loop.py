@@ -1,7 +1,8 @@
 """Training: labelled pairs in, a model file out; the paper's protocol is the default.
 
 Everything random depends only on (seed, epoch, sample), so a run continued after a kill goes on as
-if nothing had happened. Several processes train as one: `scdcli.distributed` says how they agree.
+if nothing had happened. Several processes train as one: `scdcli.training.distributed` says how they
+agree.
 """
 
 import time
@@ -14,13 +15,13 @@ from typing import Any
 
 import torch
 
-from scdcli.checkpoint import LoadedModel, ModelHeader, date_levels, save_model
+from scdcli.datasets.chips import Chips, batches
+from scdcli.datasets.pixelsizes import widened
+from scdcli.datasets.samples import Sample
 from scdcli.errors import TrainingError
-from scdcli.labelled.chips import Chips, batches
-from scdcli.labelled.pixelsizes import widened
-from scdcli.labelled.samples import Sample
 from scdcli.legend import Legend
-from scdcli.networks import NetworkSettings
+from scdcli.models.checkpoint import LoadedModel, ModelHeader, date_levels, save_model
+from scdcli.models.networks import NetworkSettings
 from scdcli.training.classweights import class_weights, require_scheme
 from scdcli.training.confidence import ModelFitted, fit_models
 from scdcli.training.finetuning import with_classes

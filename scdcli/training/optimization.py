@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from scdcli.device import autocast
-from scdcli.networks.losses import change_loss, loss_totals
-from scdcli.networks.outputs import in_float
+from scdcli.models.device import autocast
+from scdcli.models.networks.losses import change_loss, loss_totals
+from scdcli.models.networks.outputs import in_float
 from scdcli.training.trainer import Hardware, Trainer
 
 Batch = dict[str, Tensor]
@@ -23,7 +23,7 @@ def optimize(trainer: Trainer, parts: Sequence[Batch], hardware: Hardware) -> fl
 
     Args:
         trainer: What is trained.
-        parts: The batches of this process, as `scdcli.labelled.chips.batches` gives them.
+        parts: The batches of this process, as `scdcli.datasets.chips.batches` gives them.
         hardware: Where to compute, and with whom.
 
     Returns:

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from scdcli.errors import OutputError, TrainingError
-from scdcli.tensorfile import FORMAT, read_tensors, write_tensors
+from scdcli.models.checkpoint import FORMAT, read_tensors, write_tensors
 
 BEST = "best.safetensors"
 LAST = "last.safetensors"

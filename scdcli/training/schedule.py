@@ -2,8 +2,8 @@
 
 import torch
 
-from scdcli.distributed import Ranks
 from scdcli.errors import TrainingError
+from scdcli.training.distributed import Ranks
 from scdcli.training.trainer import TrainingSettings
 
 # Batches of a step, each a list of indices of samples.

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from scdcli.checkpoint import LoadedModel, load_model, require_normalization
 from scdcli.errors import TrainingError
-from scdcli.networks import NetworkSettings, build, freeze
+from scdcli.models.checkpoint import LoadedModel, load_model, require_normalization
+from scdcli.models.networks import NetworkSettings, build, freeze
 from scdcli.training.classweights import require_scheme
 from scdcli.training.confidence import ModelFitted
 from scdcli.training.loop import StepDone, train

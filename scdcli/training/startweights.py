@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
-from scdcli.checkpoint import LoadedModel
+from scdcli.datasets.samples import Sample
 from scdcli.errors import ModelError, TrainingError
-from scdcli.labelled.bandstatistics import band_statistics
-from scdcli.labelled.samples import Sample
 from scdcli.legend import Legend
-from scdcli.networks import NetworkSettings, build, initialize
-from scdcli.networks.model import ChangeModel
+from scdcli.models.checkpoint import LoadedModel
+from scdcli.models.networks import NetworkSettings, build, initialize
+from scdcli.models.networks.model import ChangeModel
+from scdcli.training.bandstatistics import band_statistics
 
 # A network that revises a trained and from then on frozen one: that network's name, and its
 # attribute inside.

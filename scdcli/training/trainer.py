@@ -1,5 +1,6 @@
 """The moving parts of a training run: settings, model, optimizer, average, and their state."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,17 +9,39 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from scdcli.checkpoint import LoadedModel
-from scdcli.distributed import ALONE, Ranks
+from scdcli.datasets.augment import Augmentation
+from scdcli.datasets.samples import Sample
 from scdcli.errors import UnknownName
-from scdcli.labelled.augment import Augmentation
-from scdcli.labelled.samples import Sample
-from scdcli.networks import NetworkSettings, freeze
-from scdcli.networks.losses import ClassWeights
-from scdcli.networks.model import ChangeModel
-from scdcli.training.averaging import WeightAverage
+from scdcli.models.checkpoint import LoadedModel
+from scdcli.models.networks import NetworkSettings, freeze
+from scdcli.models.networks.losses import ClassWeights
+from scdcli.models.networks.model import ChangeModel
+from scdcli.training.distributed import ALONE, Ranks
 from scdcli.training.runfolder import EpochLog, load_state, save_state
 from scdcli.training.startweights import start_model
+
+
+class WeightAverage:
+    """Average of all weights and batch statistics; ``model`` is ready for validation."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        """Start from a copy of ``model``; ``decay`` is reached after a short warm-up."""
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.decay = decay
+        self.updates = 0
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Move the average toward ``model``."""
+        self.updates += 1
+        # Early on the average follows quickly, or the random start would linger in it.
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        averaged = self.model.state_dict()
+        for name, tensor in model.state_dict().items():
+            if tensor.is_floating_point():
+                averaged[name].lerp_(tensor, 1 - decay)
+            else:
+                averaged[name].copy_(tensor)
 
 
 @dataclass(frozen=True)
@@ -36,7 +59,7 @@ class TrainingSettings:
     ema: float = 0.0  # decay of the weight average, 0 for none
     cover: bool = False  # semantic terms on every pixel of known land cover
     class_weights: str = "none"  # a scheme of `scdcli.training.classweights.SCHEMES`
-    freeze: str = "none"  # what stays as it is, of `scdcli.networks.FREEZABLE`
+    freeze: str = "none"  # what stays as it is, of `scdcli.models.networks.FREEZABLE`
     seed: int = 0
     normalization: str = "none"  # "per-date": every image is brought to one mean and spread
     preset: str | None = None  # where the values come from; for the record

@@ -8,19 +8,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scdcli.decode import Decoded, decode
-from scdcli.device import autocast
-from scdcli.labelled.chips import Chips, batches
-from scdcli.labelled.classmap import read_label
-from scdcli.labelled.labelsets import Files
-from scdcli.labelled.samples import Sample
+from scdcli.datasets.chips import Chips, batches
+from scdcli.datasets.classmap import read_label
+from scdcli.datasets.samples import Sample
 from scdcli.legend import NODATA, Legend
-from scdcli.networks.losses import ClassWeights, change_loss
-from scdcli.networks.model import ChangeModel
-from scdcli.networks.outputs import Output, in_float, probabilities
-from scdcli.rasters.normalize import Levels
+from scdcli.models.device import autocast
+from scdcli.models.networks.losses import ClassWeights, change_loss
+from scdcli.models.networks.model import ChangeModel
+from scdcli.models.networks.outputs import Output, in_float, probabilities
+from scdcli.prediction.decode import Decoded, decode
+from scdcli.rasters.pair.mappings import Levels
 from scdcli.scoring.counting import JointCounts, count_joint
 from scdcli.scoring.landcover import CoverMatrices, LandCover, count_cover
+from scdcli.scoring.mapsets import Files
 from scdcli.scoring.metrics import ChangeScores, Value, known, scores
 from scdcli.training.trainer import Hardware
 

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import shapely
-from conftest import write_png
 from covers import write_covered
+from layers import write as write_layer
+from pictures import write_png
 from scenes import noise, write_scene
-from test_changelayer import write as write_layer
 
 LEGEND = """
 name = "parcels"

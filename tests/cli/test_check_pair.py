@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import rasterio
 from scenes import noise, write_scene
+from shifts import ground, off, seen
 from standins import loaded, tiny_model
-from test_shift import ground, off, seen
 
-from scdcli.checkpoint import save_model
+from scdcli.models.checkpoint import save_model
 
 UNLIKE = ("before.tif has 3 bands and", "four.tif has 4")
 

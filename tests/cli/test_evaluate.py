@@ -133,9 +133,9 @@ def model(tmp_path):
     """An untrained model of 1/8 width."""
     import torch
 
-    from scdcli.checkpoint import ModelHeader, save_model
-    from scdcli.networks import NetworkSettings, build
-    from scdcli.networks.model import ChangeModel
+    from scdcli.models.checkpoint import ModelHeader, save_model
+    from scdcli.models.networks import NetworkSettings, build
+    from scdcli.models.networks.model import ChangeModel
 
     torch.manual_seed(0)
     settings = NetworkSettings("asn", "residual", 0.125, 3, 6)

@@ -10,10 +10,10 @@ import torch
 from covers import write_covered
 from standins import loaded
 
-from scdcli.checkpoint import ModelHeader, save_model
 from scdcli.legend import SECOND
-from scdcli.networks import Logits, NetworkSettings, build
-from scdcli.networks.model import ChangeModel
+from scdcli.models.checkpoint import ModelHeader, save_model
+from scdcli.models.networks import Logits, NetworkSettings, build
+from scdcli.models.networks.model import ChangeModel
 
 RUN = ("--device", "cpu", "--chip", 64, "--overlap", 0)
 NAMES = ("landcover_oa", "landcover_miou")
@@ -78,7 +78,7 @@ def test_a_perfect_land_cover_scores_one_in_the_table(scd, truth, monkeypatch):
     folder, drawn = truth
     exact = loaded(ByClass(drawn))
     exact = replace(exact, header=replace(exact.header, land_cover=True))
-    monkeypatch.setattr("scdcli.checkpoint.load_model", lambda name, device: exact)
+    monkeypatch.setattr("scdcli.models.checkpoint.load_model", lambda name, device: exact)
     result = scd("evaluate", folder, *RUN, "--bootstrap", 100, "-q")
     assert result.exit_code == 0, result.output
     _, table = result.stdout.split("Land cover of every pixel, both dates\n")

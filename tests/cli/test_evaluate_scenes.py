@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 import shapely
+from layers import write as write_layer
 from maps import draw, write_prediction
 from scenes import noise, write_scene
-from test_changelayer import write as write_layer
 
 from scdcli.legend import SECOND
 
@@ -96,9 +96,9 @@ def test_an_incomplete_scene_is_named(scd, scenes, tmp_path):
 def test_a_model_is_scored_against_polygons_and_drawn(scd, scenes, tmp_path):
     import torch
 
-    from scdcli.checkpoint import ModelHeader, save_model
-    from scdcli.networks import NetworkSettings, build
-    from scdcli.networks.model import ChangeModel
+    from scdcli.models.checkpoint import ModelHeader, save_model
+    from scdcli.models.networks import NetworkSettings, build
+    from scdcli.models.networks.model import ChangeModel
 
     torch.manual_seed(0)
     settings = NetworkSettings("asn", "residual", 0.125, 3, 6)

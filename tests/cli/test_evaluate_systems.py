@@ -11,10 +11,10 @@ import torch
 from maps import draw, write_second, write_tif
 from scenes import noise, write_scene
 
-from scdcli.checkpoint import ModelHeader, save_model
 from scdcli.legend import SECOND, LandCover, Legend
-from scdcli.networks import NetworkSettings, build
-from scdcli.networks.model import ChangeModel
+from scdcli.models.checkpoint import ModelHeader, save_model
+from scdcli.models.networks import NetworkSettings, build
+from scdcli.models.networks.model import ChangeModel
 
 SHAPE = (64, 64)
 NAMES = ("a", "b", "c")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from standins import loaded
 
-from scdcli.checkpoint import DEFAULT_MODEL, bundled_models, save_model
+from scdcli.models.checkpoint import DEFAULT_MODEL, bundled_models, save_model
 
 TRAINING = {
     "data": "valley",

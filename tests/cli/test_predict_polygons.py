@@ -62,7 +62,7 @@ def test_every_format_in_one_run_and_what_a_shapefile_calls_its_columns(predict)
 
 
 def test_parquet_without_its_library_is_refused_before_any_work(scd, predict, monkeypatch):
-    monkeypatch.setattr("scdcli.changes.geoparquet.find_spec", lambda name: None)
+    monkeypatch.setattr("scdcli.polygons.files.geoparquet.find_spec", lambda name: None)
     pair = ("predict", "before.tif", "after.tif", "-m", "model.safetensors", "-o", "out")
     result = scd(*pair, "--vector", "parquet")
     assert result.exit_code == 1

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import rasterio
-from conftest import write_png
 from labelledimages import labelled_images
+from pictures import write_png
 
-from scdcli.labelled.layouts import find_samples
+from scdcli.datasets.layouts import find_samples
 from scdcli.legend import URBAN
 
 MAPS = ("label1", "label2", "cover1", "cover2")

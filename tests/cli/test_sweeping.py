@@ -9,12 +9,12 @@ import torch
 from maps import draw, write_second
 from scenes import noise, write_scene
 
-from scdcli.checkpoint import ModelHeader, load_model, save_model
-from scdcli.decode import read
 from scdcli.legend import SECOND
-from scdcli.networks import NetworkSettings, build
-from scdcli.networks.model import ChangeModel
-from scdcli.networks.outputs import probabilities
+from scdcli.models.checkpoint import ModelHeader, load_model, save_model
+from scdcli.models.networks import NetworkSettings, build
+from scdcli.models.networks.model import ChangeModel
+from scdcli.models.networks.outputs import probabilities
+from scdcli.prediction.decode import read
 
 SHAPE = (64, 64)
 TRUTH = {name: draw(seed, shape=SHAPE) for seed, name in enumerate("abc")}

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import write_png
+from pictures import write_png
 from rich.table import Table
 
 from scdcli.cli.terminal import Terminal, ending_unread, open_console

@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 import rasterio
-from conftest import write_png
 from covers import write_covered
+from pictures import write_png
 
 QUICK = ["--width", "0.125", "--chip", "64", "--epochs", "1", "--batch", "2", "-q"]
 
@@ -158,7 +158,7 @@ def test_a_split_file_says_what_trains(scd, second_tree, tmp_path):
 
 
 def test_models_lists_and_describes(scd):
-    from scdcli.checkpoint import DEFAULT_MODEL
+    from scdcli.models.checkpoint import DEFAULT_MODEL
 
     assert f"{DEFAULT_MODEL}  (default)" in scd("models").stdout
     card = scd("models", DEFAULT_MODEL).stdout

@@ -1,0 +1,178 @@
+"""Options that several commands share, each defined once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from scdcli.cli.terminal import be_verbose
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+json_option = click.option("--json", is_flag=True, help="Print the result as JSON on stdout.")
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace the output if it exists."
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no notes.")
+verbose_option = click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    callback=be_verbose,
+    help="With an error, also where it comes from and the versions of the libraries.",
+)
+device_option = click.option(
+    "--device",
+    default="auto",
+    metavar="auto|cpu|cuda|cuda:N",
+    help="Where to compute; auto takes a GPU when there is one.",
+)
+tta_option = click.option(
+    "--tta",
+    default="auto",
+    metavar="auto|none|flip|ms|ms+flip",
+    help="Test-time augmentation: average over mirrored copies (flip) and six scales (ms); "
+    "auto is none on a CPU and ms+flip on a GPU.",
+)
+model_option = click.option(
+    "-m",
+    "--model",
+    "model",
+    metavar="NAME|FILE",
+    default=None,
+    help="A bundled model (see scd models) or a file written by scd train; "
+    "the bundled default if not given.",
+)
+legend_option = click.option(
+    "--legend",
+    "legend",
+    metavar="NAME|FILE",
+    default=None,
+    help="Legend of the labels: a built-in one or a TOML or JSON file.",
+)
+
+
+def _whole_numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in (text or "").split(",") if part)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not numbers with commas between.") from error
+
+
+bands_option = click.option(
+    "--bands",
+    callback=_whole_numbers,
+    metavar="1,2,3",
+    default=None,
+    help="Bands to use of both images, in the order of the model; all but alpha if not given.",
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Processes that prepare data; 0 does it in this one.",
+)
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, help="Random seed.")
+
+
+def _threshold(ctx: click.Context, param: click.Parameter, text: str) -> float | None:
+    """A number, None for auto."""
+    if text == "auto":
+        return None
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 1:
+        raise click.BadParameter(f"{text!r} is neither auto nor a number from 0 to 1.")
+    return found
+
+
+threshold_option = click.option(
+    "--threshold",
+    callback=_threshold,
+    metavar="auto|FLOAT",
+    default="auto",
+    help="Change probability from which a pixel counts as changed, 0 to 1; auto is the threshold "
+    "in the model file.",
+)
+chip_option = click.option(
+    "--chip",
+    type=click.IntRange(min=64),
+    default=None,
+    show_default="512, or the model's if larger",
+    help="Side in pixels of what the network sees at a time.",
+)
+overlap_option = click.option(
+    "--overlap",
+    type=click.IntRange(min=0),
+    default=None,
+    show_default="128, or a quarter of a smaller chip than 512",
+    help="Of neighboring chips, pixels.",
+)
+batch_option = click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    default=None,
+    show_default="1, on a GPU 8",
+    help="Chips per forward pass.",
+)
+precision_option = click.option("--precision", default="auto", metavar="auto|fp32|bf16|fp16")
+
+
+def running_options(command: Command) -> Command:
+    """All options that say how a model runs; `scdcli.cli.options.model` takes them."""
+    for option in (
+        device_option,
+        precision_option,
+        batch_option,
+        overlap_option,
+        chip_option,
+        threshold_option,
+        tta_option,
+        model_option,
+    ):
+        command = option(command)
+    return command
+
+
+def _local(ctx: click.Context, param: click.Parameter, text: str | None) -> Path | None:
+    """The path, unless it is an address, of which a local folder s3: would be made."""
+    if text is None:
+        return None
+    from scdcli.files.naming import is_remote, shown
+
+    if is_remote(text):
+        raise click.BadParameter(
+            f"{shown(text)} is an address; write to this machine first, then copy the result."
+        )
+    return Path(text)
+
+
+def output_option(
+    metavar: str, help: str, *, required: bool = False
+) -> Callable[[Command], Command]:
+    """``-o/--output`` with what it means for this command."""
+    return click.option(
+        "-o",
+        "--output",
+        "output",
+        type=click.Path(),
+        callback=_local,
+        metavar=metavar,
+        required=required,
+        default=None,
+        show_default=False,
+        help=help,
+    )
+
+
+def fine_first(
+    ctx: click.Context, param: click.Parameter, sizes: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """The callback of an option that takes the finest and the coarsest pixels."""
+    if sizes and sizes[0] > sizes[1]:
+        raise click.BadParameter(f"{sizes[0]:g} {sizes[1]:g}: give the finer pixels first.")
+    return sizes

@@ -1,0 +1,161 @@
+"""Models as tables for a person to read: all of them, and the card of one."""
+
+from collections.abc import Iterator, Sequence
+from math import log10
+from typing import TYPE_CHECKING
+
+from scdcli.cli.terminal import open_console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from scdcli.models.card import Card
+
+SWATCH = "\N{FULL BLOCK}" * 3
+MEBIBYTE = 1 << 20
+CARD_WIDTH = 100  # columns: longer lines of prose are hard to read
+
+
+def show_models(cards: "Sequence[Card]", default: str) -> None:
+    """One block for each model: what it is, then what it knows."""
+    console = open_console()
+    for card in cards:
+        console.print(f"{card.name}{'  (default)' if card.name == default else ''}", style="bold")
+        if card.summary:
+            console.print(f"  {card.summary}", soft_wrap=True)
+        classes = ", ".join(each.name for each in card.header.legend.classes)
+        for label, text in (
+            ("classes", classes),
+            ("pixels", _pixels(card)),
+            ("file", f"{card.file.stat().st_size / MEBIBYTE:.1f} MiB"),
+            ("scores", _listed_scores(card)),
+        ):
+            console.print(f"  {label:<8}{text}", soft_wrap=True)
+
+
+def show_card(card: "Card") -> None:
+    """What the file says of itself, then what is written beside it."""
+    console = open_console()
+    console.print(card.name, style="bold")
+    console.print(_facts(card))
+    console.print("\nLegend", style="bold")
+    console.print(_legend(card, console))
+    scores = dict(_scores(card))
+    if scores:
+        console.print("\nScores in the file", style="bold")
+        console.print(_table(list(scores.items())))
+    if card.prose is None:
+        console.print(
+            f"\nNobody has written {card.file.with_suffix('.md').name} beside the file: what it "
+            "was trained on, who may use it, and where it fails.",
+            soft_wrap=True,
+        )
+    elif console.is_terminal:
+        _render(card.prose, console)
+    else:
+        console.print(f"\n{card.prose}", soft_wrap=True)
+
+
+def _render(prose: str, console: "Console") -> None:
+    from rich.markdown import Markdown
+
+    console.print()
+    console.print(Markdown(prose, hyperlinks=False), width=min(CARD_WIDTH, console.width))
+
+
+def _table(rows: "Sequence[tuple[str, str]]") -> "Table":
+    from rich.table import Table
+
+    from scdcli.files.naming import shown
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*map(shown, row))  # a file of others may hold anything
+    return table
+
+
+def _facts(card: "Card") -> "Table":
+    header = card.header
+    network = header.network
+    learnt = "the land cover of every pixel" if header.land_cover else "changed pixels only"
+    return _table(
+        [
+            ("network", f"{network.name}, {network.blocks} blocks, width {network.width:g}"),
+            ("parameters", f"{card.parameters:,}"),
+            ("file", f"{card.file.stat().st_size / MEBIBYTE:.1f} MiB"),
+            ("SHA-256", card.sha256),
+            ("bands", str(network.bands)),
+            ("pixels", _pixels(card)),
+            ("normalization", header.normalization),
+            ("threshold", f"{header.threshold:.4g}"),
+            ("temperature", f"{header.temperature:.4g}"),
+            ("learnt on", learnt),
+            *_training(card),
+            ("written by", f"scd {header.version}"),
+        ]
+    )
+
+
+def _training(card: "Card") -> Iterator[tuple[str, str]]:
+    said = card.header.training
+    if "pairs" in said:
+        held_out = (
+            f", {said['validation_pairs']:,} to validate" if "validation_pairs" in said else ""
+        )
+        yield "trained on", f"{said.get('data') or 'a set'}: {said['pairs']:,} pairs{held_out}"
+    if said.get("init"):
+        yield "started from", f"{said['init']['name']}, SHA-256 {said['init']['sha256'][:12]}…"
+    if card.steps is not None:
+        chip = f", chips of {card.header.chip}" if card.header.chip else ""
+        yield (
+            "training",
+            f"{card.steps:,} steps of {said['batch']}{chip}: epoch {said['epoch']} of "
+            f"{said.get('epochs', said['epoch'])}, seed {said.get('seed', 'not said')}",
+        )
+
+
+def _legend(card: "Card", console: "Console") -> "Table":
+    """Numbers, colors and names; the color itself only where one can see it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from scdcli.files.naming import shown
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for _ in range(4 if console.is_terminal else 3):
+        table.add_column(no_wrap=True)
+    legend = card.header.legend
+    for index in legend.indices():
+        red, green, blue = legend[index].color
+        code = f"#{red:02X}{green:02X}{blue:02X}"
+        swatch = [Text(SWATCH, style=code)] if console.is_terminal else []
+        table.add_row(str(index), *swatch, code, shown(legend[index].name))
+    return table
+
+
+def _pixels(card: "Card") -> str:
+    from scdcli.prediction.fit import size_range
+
+    return size_range(card.header.pixel_size) if card.header.pixel_size else "size not known"
+
+
+def _scores(card: "Card") -> Iterator[tuple[str, str]]:
+    from scdcli.models.card import flat_scores
+
+    for name, value in flat_scores(card.header).items():
+        # Of `scd`'s numbers all but likelihoods are shares; what else is none is shown as it is.
+        if name.rpartition(".")[2].startswith("nll_"):
+            yield name, f"{value:.3f}"
+        elif abs(value) > 1:
+            yield name, f"{value:.{max(0, 3 - int(log10(abs(value))))}f}"
+        else:
+            yield name, f"{100 * value:.1f} %"
+
+
+def _listed_scores(card: "Card") -> str:
+    """In one line, so without what the probabilities were fitted to."""
+    scores = [f"{name} {text}" for name, text in _scores(card) if "." not in name]
+    return ", ".join(scores) or "not scored"

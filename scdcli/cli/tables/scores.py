@@ -1,0 +1,326 @@
+"""Scores as tables for people, in percent: one system in detail, several side by side."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from scdcli.cli.terminal import open_console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from scdcli.scoring.bootstrap import Interval
+    from scdcli.scoring.comparison import Bootstrap, Difference, Run
+    from scdcli.scoring.evaluation import Evaluation
+    from scdcli.scoring.metrics import Value
+
+# Field of a matrix's scores by its name for people.
+FIELDS = {
+    "SeK": "sek",
+    "F_scd": "fscd",
+    "Score": "score",
+    "mIoU": "miou",
+    "IoU unchanged": "iou_unchanged",
+    "IoU changed": "iou_changed",
+    "OA": "oa",
+    "kappa": "kappa",
+}
+COVER_FIELDS = {"mIoU": "landcover_miou", "OA": "landcover_oa"}
+MATRICES = {"from-to": "from_to", "stacked": "stacked"}
+# A wider matrix does not fit a terminal; --json and --matrix have it for any number of classes.
+WIDEST_MATRIX = 8
+DASH = "\N{EN DASH}"
+
+# What stands in the columns: as the paper's Table I, then what later papers give.
+PAPER_COLUMNS = {"mIoU": "miou", "SeK": "sek_from_to"}
+NARROW = PAPER_COLUMNS | {"SeK\nstacked": "sek_stacked"}
+COLUMNS = NARROW | {
+    "F_scd": "fscd_from_to",
+    "Score": "score_from_to",
+    "OA": "oa",
+    "kappa": "kappa",
+}
+# Those whose intervals a table of 80 columns has room for.
+WITH_INTERVAL = tuple(NARROW.values())
+AS_GIVEN = "maps"
+ANY_WIDTH = 10_000
+
+
+def set_title(found: "Evaluation") -> str:
+    """What was scored, in one line."""
+    classes = "1 class" if found.classes == 1 else f"{found.classes} classes"
+    legend = f"legend {found.legend.name}" if found.legend else classes
+    pairs = "1 pair" if found.pairs == 1 else f"{found.pairs} pairs"
+    return f"{pairs}, {found.pixels:,} pixels ({found.nodata_pixels:,} nodata left out), {legend}"
+
+
+def headline(run: "Run", resampled: "Bootstrap | None") -> "Table":
+    """All scores of both matrices, with the intervals of those that have one."""
+    from rich.table import Table
+
+    from scdcli.scoring.metrics import HEADLINE
+
+    names = {place: name for name, place in HEADLINE.items()}
+    intervals = resampled.intervals[0] if resampled and resampled.intervals else {}
+    table = Table("in %")
+    for kind in MATRICES:
+        table.add_column(kind, justify="right")
+        if intervals:
+            table.add_column("95 %", justify="right")
+    for label, field in FIELDS.items():
+        row = [label]
+        for matrix in MATRICES.values():
+            row.append(percent(getattr(getattr(run.found.scores, matrix), field)))
+            if intervals:
+                row.append(span(intervals.get(names.get((matrix, field), ""))))
+        table.add_row(*row)
+    return table
+
+
+def class_table(found: "Evaluation") -> "Table":
+    """IoU of every class."""
+    from rich.table import Table
+
+    table = Table("class")
+    table.add_column("IoU %", justify="right")
+    for index, value in enumerate(found.scores.class_iou, 1):
+        table.add_row(f"{index} {found.class_name(index)}", percent(value))
+    return table
+
+
+def cover_table(run: "Run", resampled: "Bootstrap | None") -> "Table":
+    """Scores of the land cover of one system: of all classes, and of each."""
+    from rich.table import Table
+
+    assert run.land_cover is not None
+    scores = run.land_cover.scores
+    intervals = resampled.intervals[0] if resampled and resampled.intervals else {}
+    table = Table("in %")
+    for name in ("land cover", "95 %") if intervals else ("land cover",):
+        table.add_column(name, justify="right")
+    for label, name in COVER_FIELDS.items():
+        between = [span(intervals.get(name))] if intervals else []
+        table.add_row(label, percent(scores.headline()[name]), *between)
+    for index, value in enumerate(scores.iou, 1):
+        table.add_row(f"IoU {index} {run.found.class_name(index)}", percent(value))
+    return table
+
+
+def cover_comparison(
+    runs: Sequence["Run"], titles: Sequence[str], resampled: "Bootstrap | None"
+) -> "Table":
+    """Scores of the land cover, a row per run; the IoU of each class if there are few."""
+    from rich.table import Table
+
+    intervals = resampled.intervals if resampled else ()
+    classes = runs[0].found.classes
+    numbers = range(1, classes + 1) if classes <= WIDEST_MATRIX else range(0)
+    table = Table()
+    table.add_column("in %", overflow="fold")
+    for name in (*COVER_FIELDS, *map(str, numbers)):
+        table.add_column(name, justify="right", no_wrap=True)
+    for place, (run, title) in enumerate(zip(runs, titles, strict=True)):
+        assert run.land_cover is not None
+        scores = run.land_cover.scores
+        cells = []
+        for name in COVER_FIELDS.values():
+            between = span(intervals[place][name]) if intervals else ""
+            cells.append("\n".join(filter(None, (percent(scores.headline()[name]), between))))
+        table.add_row(title, *cells, *(percent(scores.iou[number - 1]) for number in numbers))
+    return table
+
+
+def matrix(found: "Evaluation") -> "Table":
+    """As the paper's Table II: SeK of every transition, a row per class before."""
+    from rich.table import Table
+
+    table = Table("from \\ to")
+    for to_class in range(1, found.classes + 1):
+        table.add_column(str(to_class), justify="right")
+    values = iter(found.scores.categorical_sek)
+    for from_class in range(1, found.classes + 1):
+        row = [percent(next(values)) for _ in range(found.classes)]
+        table.add_row(f"{from_class} {found.class_name(from_class)}", *row)
+    return table
+
+
+def reasons(run: "Run") -> list[str]:
+    """Why what is missing is missing: name of the score and its reason."""
+    values = {
+        f"{name} ({kind})": getattr(getattr(run.found.scores, matrix), field)
+        for name, field in FIELDS.items()
+        for kind, matrix in MATRICES.items()
+    }
+    if run.land_cover:
+        values["Land cover"] = run.land_cover.scores.oa
+    told = {name: getattr(value, "reason", None) for name, value in values.items()}
+    return [f"{name} is undefined: {reason}." for name, reason in told.items() if reason]
+
+
+def explanation(resampled: "Bootstrap") -> str:
+    """What the intervals are, and how many resamples they leave out."""
+    known: Sequence[Interval] = [
+        each for found in resampled.intervals for each in found.values() if each
+    ]
+    text = (
+        f"95 % of {resampled.resamples:,} resamples of the pairs (seed {resampled.seed}) lie in "
+        "the intervals."
+    )
+    holes = max((each.undefined for each in known), default=0)
+    if holes:
+        text += f" In up to {holes:,} of them a score is undefined; its interval is of the others."
+    return text
+
+
+def percent(value: "Value") -> str:
+    """A score, or a dash where it is undefined."""
+    # + 0.0 turns the negative zero of rounding into zero
+    return f"{round(100 * value, 2) + 0.0:.2f}" if isinstance(value, float | int) else DASH
+
+
+def span(found: "Interval | None") -> str:
+    """An interval; nothing where there is none."""
+    if found is None:
+        return ""
+    between = DASH if found.low >= 0 else " to "
+    return f"{100 * found.low:.1f}{between}{100 * found.high:.1f}"
+
+
+def comparison(runs: Sequence["Run"], resampled: "Bootstrap | None", console: "Console") -> "Table":
+    """The widest of the tables that fits; its numbers are never cut."""
+    several = len({run.tta for run in runs if run.tta}) > 1
+    tables = [_by_run(runs, resampled, columns, tta=several) for columns in (COLUMNS, NARROW)]
+    if several:
+        tables.insert(0, _by_system(runs, resampled))
+    options = console.options.update(max_width=ANY_WIDTH)
+    widths = (console.measure(each, options=options).maximum for each in tables)
+    fitting = (each for each, width in zip(tables, widths, strict=True) if width <= console.width)
+    return next(fitting, tables[-1])
+
+
+def differences(
+    runs: Sequence["Run"], titles: Sequence[str], resampled: "Bootstrap"
+) -> tuple[str, "Table"]:
+    """What every run has more than the one it is compared with, and a line above."""
+    from rich.table import Table
+
+    # Against the first run only, which the line above names; else a column says against which.
+    simple = set(resampled.against) == {None, 0}
+    table = Table()
+    for name in ("",) if simple else ("", "against"):
+        table.add_column(name, overflow="fold")
+    table.add_column("")
+    for name in ("difference", "95 %", "not better"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for title, other, found in zip(titles, resampled.against, resampled.differences, strict=True):
+        if other is None:
+            continue
+        names = [title] if simple else [title, titles[other]]
+        for label, name in PAPER_COLUMNS.items():
+            table.add_row(*names, label, *_difference(found[name]))
+            names = [""] * len(names)
+    return f"Differences{f' to {titles[0]}' if simple else ''} in points of %", table
+
+
+def _by_system(runs: Sequence["Run"], resampled: "Bootstrap | None") -> "Table":
+    """As the paper's Table I: a row per system, two scores per test-time augmentation."""
+    from rich.table import Table
+
+    settings = list(dict.fromkeys(run.tta for run in runs))
+    table = Table("in %")
+    for tta in settings:
+        for label in PAPER_COLUMNS:
+            table.add_column(f"{tta or AS_GIVEN}\n{label}", justify="right")
+    names = tuple(PAPER_COLUMNS.values())
+    places = {(run.system, run.tta): number for number, run in enumerate(runs)}
+    for system in dict.fromkeys(run.system for run in runs):
+        numbers = [places.get((system, tta)) for tta in settings]
+        cells = [_cell(runs, number, name, resampled) for number in numbers for name in names]
+        table.add_row(system, *cells)
+    return table
+
+
+def _by_run(
+    runs: Sequence["Run"],
+    resampled: "Bootstrap | None",
+    columns: dict[str, str],
+    *,
+    tta: bool,
+) -> "Table":
+    """A row per run, with more scores or less."""
+    from rich.table import Table
+
+    table = Table()
+    table.add_column("in %", overflow="fold")
+    if tta:
+        table.add_column("TTA")
+    for label in columns:
+        table.add_column(label, justify="right", no_wrap=True)
+    for number, run in enumerate(runs):
+        names = [run.system, run.tta or AS_GIVEN] if tta else [run.system]
+        cells = (_cell(runs, number, name, resampled) for name in columns.values())
+        table.add_row(*names, *cells)
+    return table
+
+
+def _cell(
+    runs: Sequence["Run"], number: int | None, name: str, resampled: "Bootstrap | None"
+) -> str:
+    """A score, with its interval below for the few that have room for one."""
+    if number is None:
+        return ""
+    text = percent(runs[number].found.scores.headline()[name])
+    if resampled and resampled.intervals and name in WITH_INTERVAL:
+        return f"{text}\n{span(resampled.intervals[number][name])}"
+    return text
+
+
+def _difference(found: "Difference | None") -> tuple[str, str, str]:
+    if found is None:
+        return (DASH,) * 3
+    between = f"{100 * found.interval.low:+.2f} to {100 * found.interval.high:+.2f}"
+    return f"{100 * found.value:+.2f}", between, f"{100 * found.not_better:.1f} %"
+
+
+def show_scores(runs: Sequence["Run"], resampled: "Bootstrap | None") -> None:
+    """Tables on stdout, and why what is missing is missing."""
+    from scdcli.scoring.comparison import ONE_PAIR, run_titles
+
+    console = open_console()
+    titles = run_titles([(run.system, run.tta) for run in runs])
+    console.print(set_title(runs[0].found))
+    if len(runs) == 1:
+        _show_one(runs[0], resampled, console)
+    else:
+        console.print(comparison(runs, resampled, console))
+        _show_matrices(runs, titles, console)
+        if any(run.land_cover and run.land_cover.pixels for run in runs):
+            table = cover_comparison(runs, titles, resampled)
+            console.print("\nLand cover of every pixel, both dates; IoU by class", table)
+    if resampled and not resampled.intervals:
+        console.print(f"There are no intervals: {ONE_PAIR}.")
+    elif resampled:
+        if len(runs) > 1:
+            console.print("", *differences(runs, titles, resampled), sep="\n")
+        console.print(explanation(resampled))
+    for run, title in zip(runs, titles, strict=True):
+        for reason in reasons(run):
+            console.print(f"{title}: {reason}" if len(runs) > 1 else reason)
+
+
+def _show_one(run: "Run", resampled: "Bootstrap | None", console: "Console") -> None:
+    console.print(headline(run, resampled))
+    console.print("IoU of the classes, both dates", class_table(run.found))
+    if run.found.classes <= WIDEST_MATRIX:
+        console.print("SeK of each transition in %", matrix(run.found))
+    if run.land_cover and run.land_cover.pixels:
+        console.print("Land cover of every pixel, both dates", cover_table(run, resampled))
+
+
+def _show_matrices(runs: Sequence["Run"], titles: Sequence[str], console: "Console") -> None:
+    for run, title in zip(runs, titles, strict=True):
+        if run.found.classes <= WIDEST_MATRIX:
+            scores = run.found.scores.from_to
+            ious = (percent(scores.iou_unchanged), percent(scores.iou_changed))
+            console.print(f"\n{title}: SeK of each transition in %", matrix(run.found))
+            console.print("IoU of unchanged {}, of changed {}".format(*ious))

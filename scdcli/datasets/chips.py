@@ -1,0 +1,128 @@
+"""Samples as chips in batches: what a network is trained and validated on."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from scdcli.datasets.augment import Augmentation, augment
+from scdcli.datasets.dataset import other_bands, read_pair
+from scdcli.datasets.samples import Sample
+from scdcli.datasets.scenewindows import Scenes
+from scdcli.errors import ScdError, TrainingError
+from scdcli.legend import Legend
+from scdcli.rasters.pair.mappings import Levels
+
+
+class Chips(Dataset[dict[str, Tensor] | ScdError]):
+    """Samples as tensors; each item depends only on (seed, epoch, index).
+
+    A sample that cannot be read comes as its error, since an exception raised in a loader's
+    process would arrive with a traceback in its text.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        legend: Legend,
+        *,
+        bands: int,
+        cover: bool,
+        levels: Levels | None = None,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Samples of a set.
+
+        Args:
+            samples: Pairs and scenes.
+            legend: Classes of the labels.
+            bands: How many every image has.
+            cover: Let labels hold the class of every pixel, where it is known.
+            levels: What each image is brought to by its mean and spread, as a whole.
+            augmentation: What is drawn; without it whole samples come out.
+            seed: What it is drawn with.
+
+        Raises:
+            ScdError: A scene cannot be read.
+        """
+        self.samples = list(samples)
+        self.scenes = Scenes(samples, legend, levels)
+        self.legend = legend
+        self.bands = bands
+        self.cover = cover
+        self.levels = levels
+        self.augmentation = augmentation
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor] | ScdError:
+        """``before, after`` (C, H, W) float32; ``from_label, to_label, changed`` (H, W) int64."""
+        try:
+            return self._read(index)
+        except ScdError as error:
+            return error
+
+    def _read(self, index: int) -> dict[str, Tensor]:
+        sample = self.samples[index]
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        if sample.windowed:
+            pair = self.scenes.read(sample, self.augmentation, rng)
+        else:
+            pair = read_pair(sample, self.legend, cover=self.cover, levels=self.levels)
+            if self.augmentation is not None:
+                pair = augment(pair, self.augmentation, rng)
+        if len(pair.before) != self.bands:
+            raise other_bands(sample.name, len(pair.before), self.bands)
+        images = {
+            name: image.float().contiguous()
+            for name, image in (("before", pair.before), ("after", pair.after))
+        }
+        labels = dict(zip(("from_label", "to_label", "changed"), pair.maps(), strict=True))
+        return images | {name: label.long() for name, label in labels.items()}
+
+
+def batches(chips: Chips, workers: int, **loading: Any) -> Iterator[dict[str, Tensor]]:  # noqa: ANN401
+    """Batches of chips, prepared here or in other processes.
+
+    Args:
+        chips: The samples.
+        workers: Processes; 0 prepares them in this one.
+        loading: Further arguments of PyTorch's loader.
+
+    Raises:
+        ScdError: A sample cannot be read; with the message it would have without workers.
+        TrainingError: A worker was killed.
+    """
+    loader = iter(DataLoader(chips, num_workers=workers, collate_fn=_collate, **loading))
+    while (batch := _next(loader, workers)) is not None:
+        if isinstance(batch, ScdError):
+            raise batch
+        yield batch
+
+
+def _next(
+    loader: Iterator[dict[str, Tensor] | ScdError], workers: int
+) -> dict[str, Tensor] | ScdError | None:
+    try:
+        return next(loader, None)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise TrainingError(
+            f"one of the {workers} processes that prepare data was killed, perhaps for want of "
+            "memory; use fewer --workers, and go on with --resume."
+        ) from error
+
+
+def _collate(items: list[dict[str, Tensor] | ScdError]) -> dict[str, Tensor] | ScdError:
+    good = [item for item in items if not isinstance(item, ScdError)]
+    bad = [item for item in items if isinstance(item, ScdError)]
+    collated: dict[str, Tensor] = default_collate(good) if not bad else {}
+    return bad[0] if bad else collated

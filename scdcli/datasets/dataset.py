@@ -1,0 +1,135 @@
+"""Labelled pairs read from disk: images in 0 to 255, labels as the legend says."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from scdcli.datasets.augment import LabelledPair
+from scdcli.datasets.classmap import read_label
+from scdcli.datasets.samples import Sample
+from scdcli.errors import DatasetError
+from scdcli.legend import NODATA, UNCHANGED, Legend
+from scdcli.rasters.pair.mappings import Levels, at_levels
+from scdcli.rasters.pair.open import open_pair
+from scdcli.rasters.pair.settings import PairSettings
+from scdcli.rasters.scene import open_scene, read_window, spectral_bands, valid_window
+
+
+def read_pair(
+    sample: Sample, legend: Legend, *, cover: bool, levels: Levels | None = None
+) -> LabelledPair:
+    """Images and labels of a sample.
+
+    Args:
+        sample: The files.
+        legend: Classes of the labels.
+        cover: Let the labels hold the class of every pixel, where it is known.
+        levels: What each image is brought to by its own mean and spread where both are measured.
+
+    Raises:
+        DatasetError: Sizes differ, or a label holds what the legend does not know; or the images
+            have other bands than the levels.
+    """
+    (before, seen_before), (after, seen_after) = read_images(sample)
+    from_change = read_label(sample.from_label, legend)
+    to_change = read_label(sample.to_label, legend)
+    from_label, to_label = from_change, to_change
+    if cover and sample.from_cover is not None and sample.to_cover is not None:
+        from_label = read_label(sample.from_cover, legend)
+        to_label = read_label(sample.to_cover, legend)
+    shapes = {x.shape[-2:] for x in (before, after, from_change, to_change, from_label, to_label)}
+    if len(shapes) > 1 or before.shape != after.shape:
+        raise DatasetError(
+            f"{sample.name}: images and labels differ in size or bands: {before.shape} before, "
+            f"{after.shape} after, {from_change.shape} and {to_change.shape} labels; make them "
+            "equal."
+        )
+    changed = change_map(from_change, to_change, sample.name)
+    # A pixel without a measurement at either date counts nowhere.
+    seen = seen_before & seen_after
+    if levels is not None:
+        if len(before) != len(levels.mean):
+            raise other_bands(sample.name, len(before), len(levels.mean))
+        before, after = (at_levels(image, seen, levels) for image in (before, after))
+    unseen = ~seen | (from_change == NODATA) | (to_change == NODATA)
+    for label in (from_label, to_label, changed):
+        label[unseen] = NODATA
+    images = (torch.from_numpy(x) for x in (before, after))
+    return LabelledPair(*images, *(torch.from_numpy(x) for x in (from_label, to_label, changed)))
+
+
+def change_map(
+    from_label: NDArray[np.uint8], to_label: NDArray[np.uint8], name: str
+) -> NDArray[np.uint8]:
+    """0 unchanged, 1 changed, 255 nodata at either date; (H, W) uint8.
+
+    Raises:
+        DatasetError: A pixel is changed at one date only.
+    """
+    nodata = (from_label == NODATA) | (to_label == NODATA)
+    half = ((from_label == UNCHANGED) != (to_label == UNCHANGED)) & ~nodata
+    if half.any():
+        raise DatasetError(
+            f"{name}: {int(half.sum())} pixels have a class at one date and are unchanged at the "
+            "other; label changed pixels at both dates."
+        )
+    changed: NDArray[np.uint8] = (from_label != UNCHANGED).astype(np.uint8)
+    changed[nodata] = NODATA
+    return changed
+
+
+def read_images(sample: Sample) -> list[tuple[NDArray[Any], NDArray[np.bool_]]]:
+    """Both images of a sample, (C, H, W) in 0-255, and where each is measured, (H, W) bool.
+
+    uint8 stays as it is; other types get one stretch for both dates, as in prediction, and become
+    float32. Pixels without a measurement hold the image's mean, which says nothing.
+
+    Raises:
+        InputError: An image cannot be read.
+        PairError: The bands or types of the two do not go together.
+    """
+    images = []
+    for path in (sample.before, sample.after):
+        image = _read_bytes(path, sample.bands)
+        if image is None:
+            return _read_stretched(sample)
+        images.append(image)
+    return images
+
+
+def _read_bytes(
+    path: Path, bands: tuple[int, ...] | None
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]] | None:
+    """An image of uint8; None where it is of another type, or a band is no measurement."""
+    with open_scene(path) as dataset:
+        chosen = bands or spectral_bands(dataset)
+        kinds = {(dataset.dtypes[b - 1]) for b in chosen if 1 <= b <= dataset.count}
+        if kinds != {"uint8"} or not set(chosen) <= set(spectral_bands(dataset)):
+            return None
+        window = Window(0, 0, dataset.width, dataset.height)
+        image = read_window(dataset, window, chosen, path)
+        seen = valid_window(dataset, window, path)
+    if not seen.all():
+        mean = image[:, seen].mean(axis=1, keepdims=True) if seen.any() else 0
+        image[:, ~seen] = np.rint(mean)
+    return image, seen
+
+
+def _read_stretched(sample: Sample) -> list[tuple[NDArray[Any], NDArray[np.bool_]]]:
+    with open_pair(sample.before, sample.after, PairSettings(bands=sample.bands)) as pair:
+        before, after, seen = pair.read(Window(0, 0, pair.grid.width, pair.grid.height))
+    for image in (before, after):
+        image[:, ~seen] = image[:, seen].mean(axis=1, keepdims=True) if seen.any() else 0
+    return [(before, seen), (after, seen)]
+
+
+def other_bands(name: str, bands: int, expected: int) -> DatasetError:
+    """The error for an image whose number of bands is not that of the others."""
+    return DatasetError(
+        f"{name} has {bands} bands, the training reads {expected}; give all images of the set the "
+        "same bands, or choose some with --bands."
+    )

@@ -1,0 +1,257 @@
+"""The layouts of labelled sets on disk: which folders and names make which samples.
+
+Layout of SECOND: ``ROOT/SPLIT/{im1,im2,label1,label2}/NAME.png``, for some or all pairs also
+``cover1, cover2`` with the land cover of every pixel. A set without split folders is one
+split.
+
+Layouts of large georeferenced pairs: ``ROOT/SCENE/{before,after}.tif`` with ``from.tif, to.tif``
+(there or in ``truth``) or one layer of polygons, ``changes.gpkg``; or ``ROOT/pairs.csv`` with the
+columns ``before, after`` and either ``from, to`` or ``changes``.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from scdcli.datasets.samples import SUFFIXES, Listing, Sample, by_stem, find_file, require_none
+from scdcli.errors import DatasetError
+from scdcli.files.pairlist import NEEDED, Table, pair_name, read_table
+
+PARTS = ("im1", "im2", "label1", "label2")
+COVERS = ("cover1", "cover2")
+
+# Of large scenes.
+IMAGES = (".tif", ".tiff", ".jp2", ".img", ".png")
+VECTORS = (".gpkg", ".geojson", ".fgb", ".shp")
+TRUTH = "truth"
+CHANGES = "changes"
+AOI = "aoi"
+TABLE = "pairs.csv"
+OTHER = {"name", "output"}  # the latter is for scd predict
+COLUMNS = {*NEEDED, "from", "to", CHANGES, AOI, *OTHER}
+
+
+def second_layout(folder: Path) -> Listing | None:
+    """The samples of a folder with ``im1, im2, label1, label2``; None without any of these.
+
+    Raises:
+        DatasetError: Some of the four are missing, or im1 is empty.
+    """
+    missing = [part for part in PARTS if not (folder / part).is_dir()]
+    if len(missing) == len(PARTS):
+        return None
+    if missing:
+        raise DatasetError(
+            f"{folder} has no {', '.join(missing)}; a labelled set has the folders "
+            f"{', '.join(PARTS)} in it, or in a folder per split (train, val, test)."
+        )
+    by_part = {part: by_stem(folder / part) for part in (*PARTS, *COVERS)}
+    names = sorted(set().union(*by_part.values()))
+    if not names:
+        raise DatasetError(f"{folder}/im1 holds no {' or '.join(SUFFIXES)} images.")
+    gaps = {name: _missing(name, by_part) for name in names}
+    whole = [name for name in names if not gaps[name]]
+    return Listing(
+        [_second_sample(name, by_part) for name in whole],
+        [f"{folder / part / name} is missing" for name in names for part in gaps[name]],
+    )
+
+
+def _missing(name: str, by_part: dict[str, dict[str, Path]]) -> list[str]:
+    """The folders where a pair should be and is not: land cover is for both dates or for none."""
+    covered = any(name in by_part[cover] for cover in COVERS)
+    needed = (*PARTS, *COVERS) if covered else PARTS
+    return [part for part in needed if name not in by_part[part]]
+
+
+def _second_sample(name: str, by_part: dict[str, dict[str, Path]]) -> Sample:
+    before, after, from_label, to_label = (by_part[part][name] for part in PARTS)
+    sample = Sample(name, before, after, from_label, to_label)
+    if any(name not in by_part[cover] for cover in COVERS):
+        return sample
+    from_cover, to_cover = (by_part[cover][name] for cover in COVERS)
+    return replace(sample, from_cover=from_cover, to_cover=to_cover)
+
+
+def scenes_layout(folder: Path) -> Listing | None:
+    """The scene that a folder is, or those in its folders; None where there is none.
+
+    Raises:
+        DatasetError: A file is there twice, with two suffixes.
+    """
+    if _is_scene(folder):
+        return _listing([(folder.resolve().name, folder)])
+    inside = sorted(each for each in folder.iterdir() if each.is_dir() and each.name[0] != ".")
+    found = [(each.name, each) for each in inside if _is_scene(each)]
+    return _listing(found) if found else None
+
+
+def table_layout(folder: Path) -> Listing | None:
+    """The scenes that ``pairs.csv`` lists, files relative to it; None without the table.
+
+    Raises:
+        DatasetError: The table cannot be opened or has other columns.
+        InputError: It is no text with cells.
+    """
+    table = folder / TABLE
+    if not table.is_file():
+        return None
+    samples, problems = [], []
+    for line, row in _read(table).rows:
+        files = {column: folder / path for column, path in row.items() if column not in OTHER}
+        missing = [str(file) for file in files.values() if not file.is_file()]
+        labels = [files[key] for key in ("from", "to", CHANGES) if key in files]
+        if missing:
+            problems.append(f"{table}, line {line}: {missing[0]} is missing")
+        elif not files.keys() >= set(NEEDED) or len(labels) != (1 if CHANGES in files else 2):
+            problems.append(
+                f"{table}, line {line} has {', '.join(files) or 'nothing'}; it needs before, "
+                f"after and either from and to, or {CHANGES}"
+            )
+        else:
+            name = row.get("name") or pair_name(row["before"], row["after"])
+            before, after = (files[key] for key in NEEDED)
+            scene = Sample(name, before, after, labels[0], labels[-1], windowed=True)
+            samples.append(replace(scene, aoi=files.get(AOI)))
+    return Listing(_with_own_names(samples), problems)
+
+
+def _read(path: Path) -> Table:
+    """The table, once its columns are those of labelled scenes."""
+    try:
+        table = read_table(path.read_bytes(), str(path))
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror}.") from error
+    if not set(NEEDED) <= set(table.columns) <= COLUMNS | {""}:
+        raise DatasetError(
+            f"{path} has the columns {', '.join(table.columns) or 'none'}; it needs before, after "
+            f"and either from, to or {CHANGES}; name and {AOI} may be there too."
+        )
+    return table
+
+
+def _with_own_names(samples: list[Sample]) -> list[Sample]:
+    """Names made unique by the number of the pair where two have one."""
+    often = Counter(sample.name for sample in samples)
+    return [
+        sample if often[sample.name] == 1 else replace(sample, name=f"{sample.name}-{number}")
+        for number, sample in enumerate(samples, start=1)
+    ]
+
+
+def _is_scene(folder: Path) -> bool:
+    return any(find_file(folder, part, IMAGES) for part in NEEDED)
+
+
+def _listing(folders: list[tuple[str, Path]]) -> Listing:
+    samples: list[Sample] = []
+    problems: list[str] = []
+    for name, folder in folders:
+        found = _scene(name, folder)
+        if isinstance(found, Sample):
+            samples.append(found)
+        else:
+            problems.append(found)
+    return Listing(samples, problems)
+
+
+def _scene(name: str, folder: Path) -> Sample | str:
+    """The files of one scene, or what is wrong with them."""
+    before, after = (find_file(folder, part, IMAGES) for part in NEEDED)
+    if before is None or after is None:
+        return f"{folder / ('after' if before else 'before')}.tif is missing"
+    place = folder / TRUTH if (folder / TRUTH).is_dir() else folder
+    from_map, to_map = (find_file(place, part, IMAGES) for part in ("from", "to"))
+    changes = find_file(folder, CHANGES, VECTORS)
+    if changes and (from_map or to_map):
+        return f"{folder} has {changes.name} and {(from_map or to_map)}: labels of two kinds"
+    if changes is None and (from_map is None or to_map is None):
+        known = from_map or to_map
+        if known:
+            return f"{place / ('to' if from_map else 'from')}.tif is missing beside {known.name}"
+        return f"{folder} has no labels: neither from.tif and to.tif nor {CHANGES}.gpkg"
+    first, second = changes or from_map, changes or to_map
+    assert first is not None
+    assert second is not None
+    aoi = find_file(folder, AOI, VECTORS)
+    return Sample(name, before, after, first, second, windowed=True, aoi=aoi)
+
+
+def is_drawn(path: Path) -> bool:
+    """Whether labels are polygons, by the suffix of the file."""
+    return path.suffix.lower() in VECTORS
+
+
+def list_samples(folder: Path) -> Listing:
+    """The samples of one split folder, in whatever layout it has.
+
+    Raises:
+        DatasetError: The folder is of no known layout.
+    """
+    for layout in LAYOUTS.values():
+        listing = layout(folder)
+        if listing is not None:
+            return listing
+    raise no_set(folder)
+
+
+def layout_of(folder: Path) -> str | None:
+    """The name of a folder's layout; None for a folder of no known one.
+
+    Raises:
+        DatasetError: The folder is a damaged one of some layout.
+    """
+    if not folder.is_dir():
+        return None
+    return next((name for name, layout in LAYOUTS.items() if layout(folder) is not None), None)
+
+
+def find_samples(folder: Path) -> list[Sample]:
+    """The samples of one split folder, all of them complete.
+
+    Raises:
+        DatasetError: The folder is of no known layout, or names do not pair up.
+    """
+    samples, problems = list_samples(folder)
+    require_none(problems, f"{folder} is incomplete")
+    return samples
+
+
+def second_samples(folder: Path) -> list[Sample]:
+    """The samples of one split folder in the layout of SECOND.
+
+    Raises:
+        DatasetError: A folder is missing or its names do not pair up.
+    """
+    listing = second_layout(folder)
+    if listing is None:
+        raise no_set(folder)
+    require_none(listing.problems, f"{folder} is incomplete")
+    return listing.samples
+
+
+def no_set(folder: Path) -> DatasetError:
+    """The error for a folder without a labelled set."""
+    return DatasetError(
+        f"{folder} is not a labelled set: it has neither a train folder, nor {', '.join(PARTS)}, "
+        f"nor {TABLE}, nor folders with before.tif, after.tif and from.tif, to.tif or "
+        f"{CHANGES}.gpkg; lay it out in one of these ways."
+    )
+
+
+def find_split(root: Path, split: str) -> Path | None:
+    """The folder of a split, the root itself for ``train`` in a set without splits, else None."""
+    if (root / split).is_dir():
+        return root / split
+    if split == "train" and layout_of(root):
+        return root
+    return None
+
+
+# A layout takes a split's folder and returns its samples, or None for a folder of another kind.
+LAYOUTS: dict[str, Callable[[Path], Listing | None]] = {
+    "second": second_layout,
+    "pairs": table_layout,
+    "scenes": scenes_layout,
+}

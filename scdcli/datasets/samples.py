@@ -1,0 +1,101 @@
+"""What a labelled set consists of: samples, each the files that belong together."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from scdcli.errors import DatasetError
+
+SHOWN = 10
+SUFFIXES = (".png", ".tif", ".tiff")
+
+
+class Part(NamedTuple):
+    """A rectangle of pixels on the grid of a scene."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The files of one labelled pair.
+
+    Attributes:
+        name: The pair's name.
+        before: The earlier image.
+        after: The later image.
+        from_label: Class before where changed; or a layer of polygons with both classes.
+        to_label: Class after where changed; or the same layer of polygons.
+        from_cover: Class before of every pixel; None where only changes are labelled.
+        to_cover: Class after of every pixel.
+        bands: Band numbers to read of both images, from 1; None for all but alpha.
+        windowed: Whether this is a scene to cut windows from; other pairs are read whole.
+        aoi: Polygons of a scene outside of which nothing is labelled.
+        part: What to use of a scene; None for all. Training draws windows in it.
+    """
+
+    name: str
+    before: Path
+    after: Path
+    from_label: Path
+    to_label: Path
+    from_cover: Path | None = None
+    to_cover: Path | None = None
+    bands: tuple[int, ...] | None = None
+    windowed: bool = False
+    aoi: Path | None = None
+    part: Part | None = None
+
+
+class Listing(NamedTuple):
+    """The complete samples of a folder, sorted by name, and what is incomplete, as sentences."""
+
+    samples: list[Sample]
+    problems: list[str]
+
+
+def require_none(problems: Sequence[str], what: str) -> None:
+    """Refuse a set with problems: the count of all and the first ten.
+
+    Raises:
+        DatasetError: There are problems.
+    """
+    if problems:
+        more = len(problems) - SHOWN
+        shown = [text.rstrip(".") for text in problems[:SHOWN]]
+        listed = [*shown, f"and {more} more: scd check counts them"] if more > 0 else shown
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise DatasetError(f"{what}, {count}:" + ";".join(f"\n- {text}" for text in listed) + ".")
+
+
+def by_stem(folder: Path) -> dict[str, Path]:
+    """The images or maps of a folder by name without suffix; nothing where there is no folder.
+
+    Raises:
+        DatasetError: Two files have one name.
+    """
+    if not folder.is_dir():
+        return {}
+    files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]
+    found = {file.stem: file for file in files if file.name[0] != "."}
+    for file in files:
+        if found.get(file.stem, file) != file:
+            raise DatasetError(f"{file} and {found[file.stem]} have the same name; keep one.")
+    return found
+
+
+def find_file(folder: Path, stem: str, suffixes: Iterable[str]) -> Path | None:
+    """The file of a folder with this name and one of the suffixes; None without one.
+
+    Raises:
+        DatasetError: There are two.
+    """
+    files = [folder / f"{stem}{suffix}" for suffix in suffixes]
+    found = [file for file in files if file.is_file()]
+    if len(found) > 1:
+        raise DatasetError(f"{found[0]} and {found[1]} have the same name; keep one.")
+    return found[0] if found else None

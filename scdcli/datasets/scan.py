@@ -1,0 +1,333 @@
+"""One quick pass over the labels of a set: what would stop a training, and how much of each class.
+
+Of the images only size, place, bands and type are looked at; of the labels every pixel.
+"""
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from scdcli.datasets.classmap import read_label
+from scdcli.datasets.division import lattice
+from scdcli.datasets.samples import Sample
+from scdcli.datasets.scenelabels import open_scene_labels, read_drawn
+from scdcli.errors import ScdError
+from scdcli.files.naming import crs_name
+from scdcli.legend import NODATA, UNCHANGED, Legend
+from scdcli.rasters.alignment import align
+from scdcli.rasters.pair.bands import same_bands
+from scdcli.rasters.pair.open import open_pair
+from scdcli.rasters.pair.settings import PairSettings
+from scdcli.rasters.scene import Scene, open_scene, scene_grid
+
+VALUES = NODATA + 1
+Progress = Callable[[int, int], None]
+"""Is told how many are done, of how many."""
+Watch = Callable[[str, int], AbstractContextManager[Progress]]
+"""Opens a progress by its title and how many there are."""
+
+MOST_THREADS = 8
+SCENE_WINDOW = 2048  # pixels
+
+
+@dataclass(frozen=True)
+class CoverCounts:
+    """Pixels by land cover, over the pairs that have it.
+
+    Attributes:
+        before: Pixels of each class 1..K before, (K,) int64, where there is a label.
+        after: The same after, (K,) int64.
+        pixels: Pixels with a label in these pairs, whether their class is known or not.
+        pairs: Number of these pairs.
+    """
+
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+    pixels: int = 0
+    pairs: int = 0
+
+    def __add__(self, other: "CoverCounts") -> "CoverCounts":
+        """The counts of both."""
+        return CoverCounts(
+            self.before + other.before,
+            self.after + other.after,
+            self.pixels + other.pixels,
+            self.pairs + other.pairs,
+        )
+
+
+@dataclass(frozen=True)
+class DatasetCounts:
+    """Pixels of a set by class; a pixel that is nodata at either date counts as nodata only.
+
+    Attributes:
+        from_pixels: Pixels of each class 1..K before, (K,) int64: changed ones, or every pixel
+            where the land cover was counted in their place.
+        to_pixels: The same after, (K,) int64.
+        transitions: Changed pixels by class before (row) and after (column), (K, K) int64.
+        unchanged: Unchanged pixels.
+        changed: Changed pixels.
+        nodata: Pixels without a label at either date.
+        cover: Pixels by land cover.
+    """
+
+    from_pixels: NDArray[np.int64]
+    to_pixels: NDArray[np.int64]
+    transitions: NDArray[np.int64]
+    unchanged: int
+    changed: int
+    nodata: int
+    cover: CoverCounts
+
+    @classmethod
+    def empty(cls, classes: int) -> "DatasetCounts":
+        """Nothing counted yet."""
+        none, transitions = _zeros(classes), np.zeros((classes, classes), dtype=np.int64)
+        return cls(none, none, transitions, 0, 0, 0, CoverCounts(none, none))
+
+    def __add__(self, other: "DatasetCounts") -> "DatasetCounts":
+        """The counts of both."""
+        return DatasetCounts(
+            self.from_pixels + other.from_pixels,
+            self.to_pixels + other.to_pixels,
+            self.transitions + other.transitions,
+            self.unchanged + other.unchanged,
+            self.changed + other.changed,
+            self.nodata + other.nodata,
+            self.cover + other.cover,
+        )
+
+    @property
+    def total(self) -> int:
+        """All pixels, nodata too."""
+        return self.unchanged + self.changed + self.nodata
+
+
+def count_classes(
+    from_label: NDArray[np.uint8], to_label: NDArray[np.uint8], classes: int
+) -> tuple[DatasetCounts, int]:
+    """Counts of a pair of labels, and how many pixels are changed at one date only.
+
+    Args:
+        from_label: Class before, (H, W) uint8, nothing above ``classes`` but nodata.
+        to_label: Class after, (H, W) uint8.
+        classes: K.
+    """
+    joint = _joint(from_label, to_label)
+    known = joint[:NODATA, :NODATA]
+    transitions = known[1 : classes + 1, 1 : classes + 1]
+    half = int(known[UNCHANGED, 1:].sum() + known[1:, UNCHANGED].sum())
+    unchanged, changed = int(known[UNCHANGED, UNCHANGED]), int(transitions.sum())
+    nodata = from_label.size - unchanged - changed - half
+    sums = transitions.sum(axis=1), transitions.sum(axis=0)
+    no_cover = CoverCounts(_zeros(classes), _zeros(classes))
+    return DatasetCounts(*sums, transitions, unchanged, changed, nodata, no_cover), half
+
+
+def _joint(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Pixels by value in both maps, (256, 256) int64."""
+    code = first.astype(np.uint16) * np.uint16(VALUES) + second
+    return np.bincount(code.ravel(), minlength=VALUES**2).reshape(VALUES, VALUES)
+
+
+def with_covers(
+    counts: DatasetCounts, maps: Sequence[NDArray[np.uint8]], *, instead: bool
+) -> DatasetCounts:
+    """The counts of a pair together with its land cover.
+
+    Args:
+        counts: Of its labels.
+        maps: Both labels and both covers, (H, W) uint8 each; in covers 0 and 255 are not known.
+        instead: Let the classes of every pixel take the place of those of changed ones.
+    """
+    from_label, to_label, *covers = maps
+    labelled = (from_label != NODATA) & (to_label != NODATA)
+    classes = slice(1, len(counts.from_pixels) + 1)
+    before, after = (np.bincount(each[labelled], minlength=VALUES)[classes] for each in covers)
+    found = replace(counts, cover=CoverCounts(before, after, int(labelled.sum()), 1))
+    return replace(found, from_pixels=before, to_pixels=after) if instead else found
+
+
+def _zeros(classes: int) -> NDArray[np.int64]:
+    return np.zeros(classes, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class DatasetScan:
+    """What a set holds.
+
+    Attributes:
+        pairs: Number of samples looked at.
+        counts: Pixels by class, of the samples without a problem in their labels.
+        problems: One sentence for each thing that would stop a training, in order of the samples.
+        sizes: Pairs by (width, height) of the before image.
+        bands: Pairs by number of bands.
+        types: Pairs by type of the pixels.
+        systems: Pairs by name of the CRS; None for pairs without one.
+    """
+
+    pairs: int
+    counts: DatasetCounts
+    problems: list[str] = field(default_factory=list)
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    bands: Counter[int] = field(default_factory=Counter)
+    types: Counter[str] = field(default_factory=Counter)
+    systems: Counter[str | None] = field(default_factory=Counter)
+
+    def __add__(self, other: "DatasetScan") -> "DatasetScan":
+        """Both together."""
+        return DatasetScan(
+            self.pairs + other.pairs,
+            self.counts + other.counts,
+            self.problems + other.problems,
+            self.sizes + other.sizes,
+            self.bands + other.bands,
+            self.types + other.types,
+            self.systems + other.systems,
+        )
+
+
+def scan(
+    samples: Sequence[Sample],
+    legend: Legend,
+    *,
+    cover: bool = False,
+    progress: Progress | None = None,
+) -> DatasetScan:
+    """Look at every label of a set, in threads; the result does not depend on their number.
+
+    Args:
+        samples: The pairs; one that is there several times is looked at once.
+        legend: The classes of the labels.
+        cover: Of pairs with land cover, let the classes of every pixel take the place of those of
+            changed ones: what a training sees.
+        progress: Called with (pairs done, pairs) after each.
+    """
+
+    def look_at(sample: Sample) -> DatasetScan:
+        return _scan_scene(sample, legend) if sample.windowed else _scan_pair(sample, legend, cover)
+
+    distinct = list(dict.fromkeys(samples))
+    found = DatasetScan(0, DatasetCounts.empty(len(legend)))
+    with warnings.catch_warnings(), ThreadPoolExecutor(_threads()) as threads:
+        # Threads share the filters: what one of them silences for itself, another may undo.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        for done, one in enumerate(threads.map(look_at, distinct), start=1):
+            found += one
+            if progress:
+                progress(done, len(distinct))
+    return found
+
+
+def _threads() -> int:
+    return min(MOST_THREADS, os.cpu_count() or 1)
+
+
+def _scan_pair(sample: Sample, legend: Legend, cover: bool) -> DatasetScan:
+    """One pair read whole; what cannot be read is a problem of it, not the end."""
+    found = DatasetScan(1, DatasetCounts.empty(len(legend)))
+    sizes = _scan_images(sample, found)
+    maps = []
+    covers = [path for path in (sample.from_cover, sample.to_cover) if path]
+    for path in (sample.from_label, sample.to_label, *covers):
+        try:
+            maps.append(read_label(path, legend))
+            sizes[path] = maps[-1].shape
+        except ScdError as error:
+            found.problems.append(str(error))
+    if len(set(sizes.values())) > 1:
+        found.problems.append(_sizes_differ(sizes))
+    if found.problems:
+        return found
+    counts, half = count_classes(maps[0], maps[1], len(legend))
+    if half:
+        found.problems.append(_half_changed(sample, half))
+    return found + DatasetScan(0, with_covers(counts, maps, instead=cover) if covers else counts)
+
+
+def _scan_images(sample: Sample, found: DatasetScan) -> dict[Path, tuple[int, int]]:
+    """Heights and widths by file; facts and problems go to what was found."""
+    sizes: dict[Path, tuple[int, int]] = {}
+    try:
+        with open_scene(sample.before) as first, open_scene(sample.after) as second:
+            sizes |= {sample.before: first.shape, sample.after: second.shape}
+            scenes = [
+                Scene(path, dataset, scene_grid(dataset, path))
+                for path, dataset in ((sample.before, first), (sample.after, second))
+            ]
+            bands = same_bands(scenes[0], scenes[1], sample.bands)
+            _note_facts(found, first, bands)
+            kinds = [each.dtypes[bands[0] - 1] for each in (first, second)]
+            if kinds[0] != kinds[1]:
+                found.problems.append(
+                    f"{sample.before} is {kinds[0]} and {sample.after} is {kinds[1]}; convert one "
+                    "to the units of the other."
+                )
+            if first.shape == second.shape:
+                shift = align(scenes[0].grid, scenes[1].grid, (scenes[0].name, scenes[1].name))
+                found.problems.extend(_moved(sample, shift.differences))
+    except ScdError as error:
+        found.problems.append(str(error))
+    return sizes
+
+
+def _moved(sample: Sample, differences: Sequence[str]) -> list[str]:
+    if not differences:
+        return []
+    return [
+        f"{sample.before} and {sample.after} are not on the same grid: {'; '.join(differences)}. "
+        "Resample one onto the other with gdalwarp, or lay the pair out as a scene."
+    ]
+
+
+def _note_facts(found: DatasetScan, before: DatasetReader, bands: tuple[int, ...]) -> None:
+    found.sizes[before.width, before.height] += 1
+    found.bands[len(bands)] += 1
+    found.types[before.dtypes[bands[0] - 1]] += 1
+    found.systems[crs_name(before.crs)] += 1
+
+
+def _scan_scene(sample: Sample, legend: Legend) -> DatasetScan:
+    """One scene, window by window; the first thing that cannot be read ends it."""
+    found = DatasetScan(1, DatasetCounts.empty(len(legend)))
+    counts, half = found.counts, 0
+    try:
+        with open_pair(sample.before, sample.after, PairSettings(bands=sample.bands)) as pair:
+            with open_scene(sample.before) as before:
+                _note_facts(found, before, pair.bands)
+            drawn = read_drawn(sample, pair.grid, legend)
+            with open_scene_labels(sample, pair.grid, legend, drawn) as read:
+                for window in lattice([sample], SCENE_WINDOW):
+                    assert window.part is not None
+                    top, left, height, width = window.part
+                    maps = read(Window(left, top, width, height))
+                    more, alone = count_classes(*maps, len(legend))
+                    counts, half = counts + more, half + alone
+    except ScdError as error:
+        found.problems.append(str(error))
+    if half:
+        found.problems.append(_half_changed(sample, half))
+    return found + DatasetScan(0, counts)
+
+
+def _half_changed(sample: Sample, pixels: int) -> str:
+    return (
+        f"{sample.name}: {pixels} pixels have a class at one date and are unchanged at the "
+        "other; label changed pixels at both dates."
+    )
+
+
+def _sizes_differ(sizes: dict[Path, tuple[int, int]]) -> str:
+    listed = ", ".join(f"{path} {width} x {height}" for path, (height, width) in sizes.items())
+    return f"images and labels of a pair differ in size: {listed} pixels; make them equal."

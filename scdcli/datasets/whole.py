@@ -1,0 +1,232 @@
+"""A labelled set as a whole: its splits, legend and bands, and what a look through it finds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scdcli.datasets.classmap import open_label
+from scdcli.datasets.division import split_validation
+from scdcli.datasets.layouts import is_drawn, layout_of, list_samples, no_set
+from scdcli.datasets.legendfile import find_legend
+from scdcli.datasets.samples import Sample
+from scdcli.datasets.scan import CoverCounts, DatasetScan, Progress, scan
+from scdcli.errors import DatasetError, ScdError
+from scdcli.legend import MAX_CLASSES, TRANSITION_BASE, LandCover, Legend
+from scdcli.rasters.pair.bands import same_bands
+from scdcli.rasters.scene import Scene, open_scene, scene_grid
+
+SPLITS = ("train", "val", "test")
+WHOLE = "train"  # what a set without splits is
+# Stands for the classes of labels that do not say what their numbers mean.
+NUMBERS = Legend("numbers", tuple(LandCover(str(n), (n, n, n)) for n in range(1, MAX_CLASSES + 1)))
+
+
+@dataclass(frozen=True)
+class SetReport:
+    """What was found in a set.
+
+    Attributes:
+        folder: The set.
+        layout: A name in `LAYOUTS`.
+        legend: The classes; None where labels hold numbers that nobody has explained.
+        bands: Band numbers that a training would read, from 1; None where images do not say.
+        splits: What each split holds, by name.
+        problems: Everything that training or scoring would refuse, as sentences.
+    """
+
+    folder: Path
+    layout: str
+    legend: Legend | None
+    bands: tuple[int, ...] | None
+    splits: dict[str, DatasetScan]
+    problems: list[str]
+
+    @property
+    def total(self) -> DatasetScan:
+        """All splits together."""
+        first, *others = self.splits.values()
+        for other in others:
+            first += other
+        return first
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready description."""
+        return {
+            "dataset": str(self.folder),
+            "layout": self.layout,
+            "legend": self.legend and self.legend.to_dict(),
+            "bands": self.bands and list(self.bands),
+            "splits": {name: _described(each, self.legend) for name, each in self.splits.items()},
+            "problem_count": len(self.problems),
+            "problems": self.problems,
+        }
+
+
+def check_set(
+    root: Path,
+    legend_name: str | None = None,
+    bands: tuple[int, ...] | None = None,
+    progress: Progress | None = None,
+) -> SetReport:
+    """Look through every split of a set.
+
+    Args:
+        root: The set, or one split of it.
+        legend_name: A built-in legend or a file; by default what the labels say.
+        bands: Band numbers to read; all but alpha by default.
+        progress: Called with (pairs done, pairs) over all splits.
+
+    Raises:
+        DatasetError: The folder is no labelled set, or is empty.
+        UnknownName: No such legend.
+    """
+    folders = {split: root / split for split in SPLITS if (root / split).is_dir()} or {WHOLE: root}
+    problems: list[str] = []
+    splits: dict[str, list[Sample]] = {}
+    for split, folder in folders.items():
+        if layout_of(folder) is None:
+            raise no_set(folder)
+        splits[split], missing = list_samples(folder)
+        problems += [f"{problem}." for problem in missing]
+    first = next((samples[0] for samples in splits.values() if samples), None)
+    if first is None:
+        raise DatasetError(f"{root} has no complete pair: {problems[0]}")
+    legend = _or_problem(lambda: set_legend(first, legend_name), problems, keep=not legend_name)
+    chosen = _or_problem(lambda: shared_bands(first, bands), problems, keep=True)
+    problems += _untrainable(root, splits)
+    total = sum(map(len, splits.values()))
+    found: dict[str, DatasetScan] = {}
+    for split, samples in splits.items():
+        found[split] = scan(
+            [replace(sample, bands=chosen) for sample in samples],
+            legend or NUMBERS,
+            progress=_counting_on(progress, sum(each.pairs for each in found.values()), total),
+        )
+        problems += found[split].problems
+    layout = layout_of(next(iter(folders.values())))
+    assert layout is not None
+    return SetReport(root, layout, legend, chosen, found, problems)
+
+
+def set_legend(sample: Sample, name: str | None) -> Legend:
+    """The legend asked for, or the one that the labels carry or have the colors of.
+
+    Raises:
+        UnknownName: No such legend.
+        DatasetError: The labels do not say what their numbers mean.
+    """
+    if name:
+        return find_legend(name)
+    label = sample.from_label
+    if is_drawn(label):
+        raise DatasetError(
+            f"{label} holds polygons, whose numbers and names of classes need a legend; say which "
+            "with --legend, a built-in name or a file."
+        )
+    with open_label(label) as opened:
+        if opened.legend is None:
+            raise DatasetError(
+                f"{label} holds indices, and copies of one set differ in their order; say which "
+                "classes they are with --legend, for example --legend second if 1 is water, "
+                "2 n.v.g. surface, 3 low vegetation, 4 tree, 5 building and 6 playground."
+            )
+        return opened.legend
+
+
+def shared_bands(
+    sample: Sample, asked: tuple[int, ...] | None, count: int | None = None
+) -> tuple[int, ...]:
+    """The bands asked for, or all of the first pair but alpha; its colors for three of a model.
+
+    Raises:
+        PairError: The first pair has not those bands, or its images have different ones.
+    """
+    with open_scene(sample.before) as first, open_scene(sample.after) as second:
+        scenes = [
+            Scene(path, each, scene_grid(each, path))
+            for path, each in ((sample.before, first), (sample.after, second))
+        ]
+        return same_bands(scenes[0], scenes[1], asked or None, count)
+
+
+def _or_problem(find: Callable[[], Any], problems: list[str], *, keep: bool) -> Any:  # noqa: ANN401
+    """What was found; or None, with the error among the problems."""
+    try:
+        return find()
+    except ScdError as error:
+        if not keep:
+            raise
+        problems.append(str(error))
+        return None
+
+
+def _counting_on(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """Progress of a part, after so many pairs, as that of the whole."""
+    if progress is None:
+        return None
+    return lambda done, _: progress(before + done, total)
+
+
+def _untrainable(root: Path, splits: dict[str, list[Sample]]) -> list[str]:
+    """What training refuses although every pair is sound."""
+    if WHOLE not in splits:
+        return [f"{root} has no train folder, only {' and '.join(splits)}: it can be scored only."]
+    if "val" in splits or not splits[WHOLE]:
+        return []
+    try:
+        split_validation(splits[WHOLE], 0.05, 0)
+    except ScdError as error:
+        return [str(error)]
+    return []
+
+
+def _described(found: DatasetScan, legend: Legend | None) -> dict[str, Any]:
+    counts = found.counts
+    pairs = zip(counts.from_pixels.tolist(), counts.to_pixels.tolist(), strict=True)
+    codes = [(int(a), int(b)) for a, b in np.argwhere(counts.transitions)]
+    return {
+        "pairs": found.pairs,
+        "sizes": {f"{width}x{height}": n for (width, height), n in sorted(found.sizes.items())},
+        "bands": {str(bands): n for bands, n in sorted(found.bands.items())},
+        "types": dict(found.types),
+        "crs": {name or "none": n for name, n in found.systems.items()},
+        "pixels": counts.total,
+        "unchanged": counts.unchanged,
+        "changed": counts.changed,
+        "nodata": counts.nodata,
+        "classes": [
+            {
+                "index": index,
+                "name": legend[index].name if legend else None,
+                "from_pixels": before,
+                "to_pixels": after,
+            }
+            for index, (before, after) in enumerate(pairs, start=1)
+            if legend or before or after
+        ],
+        "transitions": {
+            str((a + 1) * TRANSITION_BASE + b + 1): int(counts.transitions[a, b]) for a, b in codes
+        },
+        "cover": _described_cover(counts.cover, legend) if counts.cover.pairs else None,
+    }
+
+
+def _described_cover(cover: CoverCounts, legend: Legend | None) -> dict[str, Any]:
+    pairs = zip(cover.before.tolist(), cover.after.tolist(), strict=True)
+    return {
+        "pairs": cover.pairs,
+        "pixels": cover.pixels,
+        "classes": [
+            {
+                "index": index,
+                "name": legend[index].name if legend else None,
+                "before_pixels": before,
+                "after_pixels": after,
+            }
+            for index, (before, after) in enumerate(pairs, start=1)
+            if legend or before or after
+        ],
+    }

@@ -1,0 +1,244 @@
+"""A table of pairs: which images are compared, and which folder each result gets.
+
+Spreadsheets write commas, semicolons or tabs between cells and a mark before the first; all of
+them are read. ``pairs.csv`` of labelled sets is the same table with more columns.
+"""
+
+import csv
+import io
+import os.path
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+from unicodedata import normalize
+
+from scdcli.errors import InputError
+from scdcli.files.naming import file_name, is_remote
+
+NEEDED = ("before", "after")
+OPTIONAL = ("output", "name")
+DELIMITERS = ",;\t"
+SHOWN = 10  # of the lines that are wrong
+LONGEST_NAME = 240  # bytes; file systems hold 255, and work in progress has a longer name
+
+
+class Row(NamedTuple):
+    """The filled cells of one line, by column."""
+
+    line: int  # of the file, from 1
+    cells: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns in lower case, and the lines that hold anything."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+class ListedPair(NamedTuple):
+    """One pair of a table, and the folder of its result."""
+
+    line: int
+    before: str
+    after: str
+    output: Path
+
+
+def read_table(content: bytes, name: str) -> Table:
+    """A table with a line of column names at its head.
+
+    Args:
+        content: The file.
+        name: What messages call it.
+
+    Raises:
+        InputError: It is not UTF-8 text with cells, has one column twice, or a line with more
+            cells than columns.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+        if "\0" in text:
+            raise csv.Error("it holds a zero byte")
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{name} cannot be read ({error}); save it as CSV in UTF-8.") from error
+    filled = [(line, cells) for line, cells in rows if any(cells)]
+    _, head = filled[0] if filled else (1, [])
+    columns = tuple(cell.lower() for cell in head)
+    twice = sorted({column for column in columns if column and columns.count(column) > 1})
+    if twice:
+        raise InputError(f"{name} has the column {twice[0]} twice; rename or remove one.")
+    return Table(name, columns, tuple(_rows(name, columns, filled[1:])))
+
+
+def read_pairs(table: Table, folder: Path, out: Path | None) -> list[ListedPair]:
+    """The pairs of a table with the columns ``before``, ``after`` and maybe ``output`` or ``name``.
+
+    Args:
+        table: Other columns are left alone.
+        folder: Where its relative paths start; addresses stay as they are.
+        out: Folder of the results: of all without ``output``, and of those with a relative one
+            (which without ``out`` starts at ``folder``). None is the working directory.
+
+    Raises:
+        InputError: A column or a cell is missing, there is no pair, or results would take each
+            other's place or that of an image.
+    """
+    if not set(NEEDED) <= set(table.columns):
+        columns = ", ".join(column for column in table.columns if column)
+        found = f"has the columns {columns}" if columns else "is empty"
+        raise InputError(
+            f"{table.name} {found}; begin it with a line that names the columns "
+            "before and after, and maybe output."
+        )
+    if not table.rows:
+        raise InputError(f"{table.name} lists no pairs; give a line with before and after to each.")
+    _refuse_lines(
+        table,
+        [row.line for row in table.rows if not row.cells.keys() >= set(NEEDED)],
+        "without before or without after; fill in both, or remove the line.",
+    )
+    _refuse_lines(
+        table,
+        [row.line for row in table.rows if is_remote(row.cells.get("output", ""))],
+        "with an address as output; results are written to folders of this machine.",
+    )
+    pairs = [_listed(row, folder, out) for row in table.rows]
+    _refuse_shared_outputs(table.name, pairs)
+    return pairs
+
+
+def unused_columns(table: Table) -> list[str]:
+    """The columns that `read_pairs` does not look at."""
+    return [column for column in table.columns if column and column not in NEEDED + OPTIONAL]
+
+
+def take_shard(pairs: Sequence[ListedPair], number: int, count: int) -> list[ListedPair]:
+    """Every ``count``-th pair from the ``number``-th on, from 1; the shards share none."""
+    return list(pairs[number - 1 :: count])
+
+
+def pair_name(before: str, after: str) -> str:
+    """``<before>__<after>``, the names of the files without folder, suffix and query.
+
+    A name that is too long is cut, and stays different from others.
+    """
+    stems = [_stem(before), _stem(after)]
+    name = "__".join(stems)
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    ending = f"-{sha256(name.encode()).hexdigest()[:8]}"
+    room = (LONGEST_NAME - len(ending) - len("__")) // 2
+    return "__".join(stem.encode()[:room].decode(errors="ignore") for stem in stems) + ending
+
+
+def listed_lines(lines: Sequence[int]) -> str:
+    """``line 4``, ``lines 4, 7 and 9``; the first ten, and how many more."""
+    words = [str(line) for line in lines[:SHOWN]]
+    if len(lines) > SHOWN:
+        words.append(f"{len(lines) - SHOWN} more")
+    head = ", ".join(words[:-1])
+    return f"lines {head} and {words[-1]}" if head else f"line {words[0]}"
+
+
+def _delimiter(text: str) -> str:
+    """What stands between the columns in the first line that is not empty."""
+    head = next((line for line in text.splitlines() if line.strip()), "")
+    for delimiter in DELIMITERS:
+        cells = next(csv.reader([head], delimiter=delimiter), [])
+        if set(NEEDED) <= {cell.strip().lower() for cell in cells}:
+            return delimiter
+    return DELIMITERS[0]
+
+
+def _rows(
+    name: str, columns: Sequence[str], lines: Iterable[tuple[int, list[str]]]
+) -> Iterator[Row]:
+    for line, cells in lines:
+        if any(cells[len(columns) :]):
+            raise InputError(
+                f"{name}, line {line} has {len(cells)} cells for {len(columns)} columns; put a "
+                "name that holds the delimiter in quotes."
+            )
+        pairs = zip(columns, cells, strict=False)  # spreadsheets leave out empty cells at the end
+        yield Row(line, {column: cell for column, cell in pairs if column and cell})
+
+
+def _listed(row: Row, folder: Path, out: Path | None) -> ListedPair:
+    before, after = (_located(row.cells[column], folder) for column in NEEDED)
+    if "output" in row.cells:
+        output = (folder if out is None else out) / row.cells["output"]
+    else:
+        output = (out or Path()) / (row.cells.get("name") or pair_name(before, after))
+    return ListedPair(row.line, before, after, output)
+
+
+def _located(path: str, folder: Path) -> str:
+    return path if is_remote(path) else str(folder / path)
+
+
+def _refuse_lines(table: Table, lines: list[int], problem: str) -> None:
+    if lines:
+        noun = "a line" if len(lines) == 1 else f"{len(lines)} lines"
+        raise InputError(f"{table.name} has {noun} ({listed_lines(lines)}) {problem}")
+
+
+def _refuse_shared_outputs(name: str, pairs: Sequence[ListedPair]) -> None:
+    """Refuse two results in one folder, and one around another result or an image."""
+    at: dict[str, list[ListedPair]] = defaultdict(list)
+    for pair in pairs:
+        at[_place(str(pair.output))].append(pair)
+    shared = [found for found in at.values() if len(found) > 1]
+    if shared:
+        listed = "; ".join(
+            f"{listed_lines([pair.line for pair in found])} to {found[0].output}"
+            for found in shared[:SHOWN]
+        )
+        more = f"; and {len(shared) - SHOWN} folders more" if len(shared) > SHOWN else ""
+        raise InputError(
+            f"{name} sends several pairs to one folder ({listed}{more}); give each its own in a "
+            "column output."
+        )
+    outputs = {place: found[0] for place, found in at.items()}
+    for pair in pairs:
+        for path in (str(pair.output), pair.before, pair.after):
+            around = None if is_remote(path) else _around(_place(path), outputs)
+            if around:
+                raise InputError(
+                    f"{name}, line {pair.line}: {path} lies in {around.output}, the output of line "
+                    f"{around.line}; name another folder in the column output."
+                )
+
+
+def _around(place: str, outputs: dict[str, ListedPair]) -> ListedPair | None:
+    """The pair whose output holds this file or folder."""
+    while (parent := os.path.dirname(place)) != place:  # noqa: PTH120  as in _place
+        if parent in outputs:
+            return outputs[parent]
+        place = parent
+    return None
+
+
+def _place(path: str) -> str:
+    """The same text for all spellings of a path that some file system takes for one."""
+    parent, name = os.path.split(os.path.abspath(path))  # noqa: PTH100  text: tables are long
+    return normalize("NFC", os.path.join(_resolved(parent), name)).lower()  # noqa: PTH118
+
+
+@cache
+def _resolved(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+def _stem(path: str) -> str:
+    """The name of a local or remote file without folder, query, suffix and control characters."""
+    stem = Path(file_name(path) if is_remote(path) else path).stem
+    return "".join(sign if sign.isprintable() else "_" for sign in stem)

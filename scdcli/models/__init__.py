@@ -1,0 +1,1 @@
+"""Model files, what they expect of a pair, and the devices they run on."""

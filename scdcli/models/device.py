@@ -1,0 +1,110 @@
+"""Where to compute, in which precision, and with a batch that fits."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+
+from scdcli.errors import InputError, ModelError, UnknownName
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+# What PyTorch raises as a plain RuntimeError when a library below it gets no memory.
+SIGNS = (
+    "out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_NOT_SUPPORTED",
+    "can't allocate memory",
+)
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        InputError: A GPU is asked for and there is none (or no such number).
+        UnknownName: Anything else.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return torch.device("cuda" if count else "cpu")
+    kind, colon, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (colon and not number.isdigit()):
+        raise UnknownName("device", name, ("auto", "cpu", "cuda", "cuda:N"))
+    if kind == "cuda" and int(number or 0) >= count:
+        raise InputError(
+            f"the device {name} is asked for, but PyTorch sees {count} CUDA GPUs here; "
+            "use --device cpu, or install a CUDA build of PyTorch."
+        )
+    return torch.device(name)
+
+
+@contextmanager
+def deterministic(wanted: bool = True) -> Iterator[None]:
+    """Use only algorithms that give the same bits on the same device every time."""
+    if not wanted:
+        yield
+        return
+    # Read when the first GPU is used; without it cuBLAS may add up in any order.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """The dtype for ``auto``, ``fp32``, ``bf16`` or ``fp16``; auto is fp32 on a CPU."""
+    if name != "auto":
+        if name not in PRECISIONS:
+            raise UnknownName("precision", name, ("auto", *PRECISIONS))
+        return PRECISIONS[name]
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextManager[None]:
+    """Mixed precision where it is not plain float32."""
+    if precision == torch.float32:
+        return nullcontext()
+    return torch.autocast(device.type, precision)
+
+
+class BatchSize:
+    """Chips per forward pass; every pass has exactly this many until it is halved."""
+
+    def __init__(self, size: int, say: Callable[[str], None]) -> None:
+        """Start with ``size``; ``say`` gets one sentence, the first time it is halved."""
+        self.size = size
+        self._say = say
+        self._said = False
+
+    def halve(self, chip: int) -> None:
+        """Go on with half as many.
+
+        Raises:
+            ModelError: One chip, of ``chip`` pixels, is too much.
+        """
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if self.size == 1:
+            raise ModelError(
+                f"the memory is too small for one chip of {chip} x {chip} pixels; use a smaller "
+                f"--chip, for example {chip // 2}, or --device cpu."
+            )
+        if not self._said:
+            self._say(
+                f"The memory is too small for {self.size} chips at a time: going on with fewer, "
+                "which changes nothing in the result."
+            )
+        self._said = True
+        self.size //= 2
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a smaller batch may help."""
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in SIGNS)

@@ -1,0 +1,136 @@
+"""The networks by name: `build` makes one from its settings.
+
+A network takes ``(before, after)``, normalized (B, bands, H, W) floats, and returns one of the
+outputs of `scdcli.models.networks.outputs`; its attribute ``output`` says which.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from torch import nn
+
+from scdcli.errors import ModelError, UnknownName
+from scdcli.models.networks.asn import ASN
+from scdcli.models.networks.atl import ASNWithThresholds
+from scdcli.models.networks.blocks import BLOCKS
+from scdcli.models.networks.encoders import ENCODERS, EfficientNetLite
+from scdcli.models.networks.fc import EarlyFusion, SiameseConcatenation, SiameseDifference
+from scdcli.models.networks.hrscd import Strategy1, Strategy2, Strategy3, Strategy4
+from scdcli.models.networks.outputs import Logits
+from scdcli.models.networks.trunk import Encoder
+
+__all__ = [
+    "BLOCKS",
+    "ENCODERS",
+    "FREEZABLE",
+    "NETWORKS",
+    "Logits",
+    "NetworkSettings",
+    "build",
+    "class_head",
+    "freeze",
+    "initialize",
+]
+
+# A network is called with bands, classes, blocks and width, all by keyword.
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "fc-ef": EarlyFusion,
+    "fc-siam-conc": SiameseConcatenation,
+    "fc-siam-diff": SiameseDifference,
+    "hrscd-str1": Strategy1,
+    "hrscd-str2": Strategy2,
+    "hrscd-str3": Strategy3,
+    "hrscd-str4": Strategy4,
+    "asn": ASN,
+    "asn-atl": ASNWithThresholds,
+    "asn-wo-arp": partial(ASN, arp=False),
+    "asn-wo-asp-arp": partial(ASN, asp=False, arp=False),
+    "asn-wo-pairs": partial(ASN, pairs=False),
+    "asn-concat": partial(ASN, concatenate=True),  # not of the paper
+}
+
+# Networks that read both images at once, or have an encoder of their own: they take no other.
+OWN_ENCODER = frozenset({"fc-ef", "fc-siam-conc", "fc-siam-diff", "hrscd-str2"})
+
+# What of a network may be kept as it is, as the modules that do not learn.
+FREEZABLE: dict[str, tuple[type[nn.Module], ...]] = {"none": (), "encoder": (Encoder, EfficientNetLite)}
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """All that is needed to build a network again."""
+
+    name: str = "asn"
+    blocks: str = "residual"
+    width: float = 1.0
+    bands: int = 3
+    classes: int = 6
+    encoder: str = "paper"
+
+
+def build(settings: NetworkSettings) -> nn.Module:
+    """The network, with PyTorch's default initialization.
+
+    Raises:
+        UnknownName: No such network, blocks or encoder.
+        ModelError: The width is not positive, or the network cannot take the encoder.
+    """
+    if settings.name not in NETWORKS:
+        raise UnknownName("network", settings.name, NETWORKS)
+    if settings.blocks not in BLOCKS:
+        raise UnknownName("blocks", settings.blocks, BLOCKS)
+    if not settings.width > 0:
+        raise ModelError(
+            f"the width multiplier is {settings.width}; give a positive number, 1 is the paper's."
+        )
+    if settings.encoder not in ENCODERS:
+        raise UnknownName("encoder", settings.encoder, ENCODERS)
+    chosen = {} if settings.encoder == "paper" else {"encoder": settings.encoder}
+    if chosen and settings.name in OWN_ENCODER:
+        takers = ", ".join(name for name in NETWORKS if name not in OWN_ENCODER)
+        raise ModelError(
+            f"{settings.name} cannot take the encoder {settings.encoder}; these can: {takers}."
+        )
+    return NETWORKS[settings.name](
+        bands=settings.bands,
+        classes=settings.classes,
+        blocks=BLOCKS[settings.blocks],
+        width=settings.width,
+        **chosen,
+    )
+
+
+def initialize(network: nn.Module) -> None:
+    """He initialization of the convolutions inside, for training from scratch.
+
+    Heads (the convolutions with a bias) keep PyTorch's smaller start: no class is favored.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and module.bias is None:
+            nn.init.kaiming_normal_(module.weight, nonlinearity="leaky_relu")
+
+
+def class_head(network: nn.Module) -> nn.Conv2d:
+    """The convolution that ends in a channel per class, or per from-to type, unchanged first."""
+    decoder = network.decoder if network.output == "types" else network.semantic_decoder
+    head = decoder.head  # type: ignore[union-attr]
+    assert isinstance(head, nn.Conv2d)
+    return head
+
+
+def freeze(network: nn.Module, what: str) -> None:
+    """Let a part of a network take no gradient, and its batch statistics stand still.
+
+    Args:
+        network: In which parts are frozen.
+        what: A name in `FREEZABLE`.
+
+    Raises:
+        UnknownName: There is no such name.
+    """
+    if what not in FREEZABLE:
+        raise UnknownName("part to freeze", what, FREEZABLE)
+    for module in network.modules():
+        if isinstance(module, FREEZABLE[what]):
+            module.requires_grad_(False)

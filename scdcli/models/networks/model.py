@@ -1,0 +1,37 @@
+"""A network with its normalization: what is trained, saved and asked for predictions."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from scdcli.models.networks.outputs import Output
+
+
+class ChangeModel(nn.Module):
+    """Takes a pair in the units of the images; the checkpoint carries mean and std as buffers."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Wrap ``network``; ``mean`` and ``std`` are per band, in the units of the images."""
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
+
+    @property
+    def output(self) -> str:
+        """What kind of output the network has, a key of `scdcli.prediction.decode.READOUTS`."""
+        return self.network.output  # type: ignore[return-value]
+
+    def forward(self, before: Tensor, after: Tensor) -> Output:
+        """Logits of a pair, each date (B, bands, H, W) in the units of the images (uint8: 0-255).
+
+        Both dates are normalized alike: the difference between them is the signal.
+        """
+        return self.network(self._normalize(before), self._normalize(after))  # type: ignore[no-any-return]
+
+    def _normalize(self, image: Tensor) -> Tensor:
+        return (image - self.mean[:, None, None]) / self.std[:, None, None]

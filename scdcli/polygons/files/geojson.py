@@ -1,0 +1,110 @@
+"""GeoJSON as RFC 7946 wants it: longitude and latitude, seven decimals, cut at the antimeridian."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+
+from scdcli.errors import OutputError
+from scdcli.polygons.files.features import Features
+
+DECIMALS = 7  # of a degree: about a centimetre
+HALF_TURN = 180.0
+FULL_TURN = np.array([360.0, 0.0])
+WGS84 = "OGC:CRS84"
+
+Outlines = NDArray[np.object_]
+
+
+@contextmanager
+def open_geojson(path: Path, name: str, crs: str | None) -> Iterator[Callable[[Features], None]]:
+    """A function that appends features to a new feature collection.
+
+    Args:
+        path: File to write.
+        name: Name of the collection.
+        crs: WKT of the outlines' CRS; None leaves the coordinates as they are (pixels).
+
+    Raises:
+        OutputError: An outline has no longitude and latitude.
+    """
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(f'{{"type": "FeatureCollection", "name": {json.dumps(name)}, "features": [')
+        separator = "\n"
+
+        def put(features: Features) -> None:
+            nonlocal separator
+            for feature in _feature_texts(features, crs):
+                file.write(separator + feature)
+                separator = ",\n"
+
+        yield put
+        file.write("\n]}\n")
+
+
+def _feature_texts(features: Features, crs: str | None) -> Iterator[str]:
+    outlines = features.outline if crs is None else _lonlat(features.outline, crs)
+    names = list(features.columns)
+    rows = zip(*(column.tolist() for column in features.columns.values()), strict=True)
+    for geometry, row in zip(shapely.to_geojson(outlines), rows, strict=True):
+        properties = json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False)
+        yield f'{{"type": "Feature", "properties": {properties}, "geometry": {geometry}}}'
+
+
+def _lonlat(outlines: Outlines, crs: str) -> Outlines:
+    """Outlines on WGS 84, exterior rings counter-clockwise, longitudes between -180 and 180."""
+    source = CRS.from_wkt(crs)
+    transformer = Transformer.from_crs(source, WGS84, always_xy=True)
+
+    def place(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.stack(transformer.transform(xy[:, 0], xy[:, 1]), axis=1)
+
+    placed: Outlines = shapely.transform(outlines, place)
+    if not np.isfinite(shapely.get_coordinates(placed)).all():
+        raise OutputError(
+            f"a polygon reaches beyond the Earth as {source.name!r} shows it and has no longitude "
+            "and latitude there; write gpkg or fgb instead of geojson."
+        )
+    widest = _widths(outlines) + 1 if source.is_geographic else HALF_TURN
+    jumps = np.flatnonzero(_widths(placed) > widest)  # from one side of the map to the other
+    placed[jumps] = shapely.transform(placed[jumps], _unwrap)
+    rounded = shapely.transform(_cut_at_antimeridian(placed), lambda xy: np.round(xy, DECIMALS))
+    wound: Outlines = shapely.orient_polygons(rounded)
+    return wound
+
+
+def _widths(outlines: Outlines) -> NDArray[np.float64]:
+    west, _, east, _ = shapely.bounds(outlines).T
+    width: NDArray[np.float64] = east - west
+    return width
+
+
+def _unwrap(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(lonlat[:, :1] < 0, lonlat + FULL_TURN, lonlat)
+
+
+def _cut_at_antimeridian(outlines: Outlines) -> Outlines:
+    """Outlines beyond 180° come back on the other side, those across it in two parts."""
+    west, _, east, _ = shapely.bounds(outlines).T
+    first = np.floor((west + HALF_TURN) / 360).astype(int)  # turns around the Earth
+    last = np.ceil((east - HALF_TURN) / 360).astype(int)
+    for index in np.flatnonzero((first != 0) | (last != 0)):
+        parts = [
+            _part_of_turn(outlines[index], turn) for turn in range(first[index], last[index] + 1)
+        ]
+        polygons = np.concatenate([shapely.get_parts(part) for part in parts])
+        # where an outline only touches the antimeridian, a line or point is left
+        polygons = polygons[shapely.get_type_id(polygons) == shapely.GeometryType.POLYGON]
+        outlines[index] = polygons[0] if len(polygons) == 1 else shapely.multipolygons(polygons)
+    return outlines
+
+
+def _part_of_turn(outline: shapely.Polygon, turn: int) -> shapely.Geometry:
+    box = shapely.box(-HALF_TURN, -90, HALF_TURN, 90)
+    moved = shapely.transform(outline, lambda xy: xy - turn * FULL_TURN)
+    return shapely.intersection(moved, box)

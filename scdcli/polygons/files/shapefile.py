@@ -1,0 +1,76 @@
+"""What a shapefile cannot do: names longer than ten characters, and more than two gigabytes."""
+
+from pathlib import Path
+
+import numpy as np
+import shapely
+
+from scdcli.errors import OutputError
+from scdcli.polygons.files.features import Features
+
+NAMES = {
+    "id": "id",
+    "from_class": "from_class",
+    "to_class": "to_class",
+    "transition": "transition",
+    "from_name": "from_name",
+    "to_name": "to_name",
+    "area_m2": "area_m2",
+    "area_px": "area_px",
+    "perimeter_m": "perim_m",
+    "perimeter_px": "perim_px",
+    "confidence": "confidence",
+}
+"""The name of every column; left to itself GDAL cuts names off after ten characters."""
+
+MOST_BYTES = (
+    2_000_000_000  # offsets are signed 32-bit numbers in much of the software that reads it
+)
+
+RECORD = 8 + 44  # bytes of a polygon besides its rings
+PART = 4
+VERTEX = 16
+
+
+def changed_names(unit: str) -> dict[str, str]:
+    """The columns that a shapefile has under another name, where lengths are in this unit."""
+    return {
+        name: short for name, short in NAMES.items() if name != short and name.endswith(f"_{unit}")
+    }
+
+
+def renamed(features: Features) -> Features:
+    """The features with the columns' names in a shapefile."""
+    return features._replace(columns={NAMES[name]: each for name, each in features.columns.items()})
+
+
+def require_room(path: Path, features: Features) -> None:
+    """Refuse to let a shapefile grow over two gigabytes.
+
+    Args:
+        path: The ``.shp``, with its ``.dbf`` beside it.
+        features: What is to be appended.
+
+    Raises:
+        OutputError: It would become too large.
+    """
+    shapes = (
+        RECORD * len(features.outline)
+        + PART * int(np.sum(1 + shapely.get_num_interior_rings(features.outline)))
+        + VERTEX * int(np.sum(shapely.get_num_coordinates(features.outline)))
+    )
+    table = path.with_suffix(".dbf")
+    rows = _record_length(table) * len(features.outline)
+    for file, more in ((path, shapes), (table, rows)):
+        if file.stat().st_size + more > MOST_BYTES:
+            raise OutputError(
+                f"{file.name} would become larger than {MOST_BYTES:,} bytes, the most a shapefile "
+                "may have; write gpkg or fgb instead, or fewer polygons with --min-area, or fewer "
+                "vertices with --simplify."
+            )
+
+
+def _record_length(table: Path) -> int:
+    with table.open("rb") as file:
+        file.seek(10)
+        return int.from_bytes(file.read(2), "little")

@@ -1,0 +1,1 @@
+"""Polygons with fewer vertices, alike on both sides of every border."""

@@ -1,0 +1,292 @@
+"""From a pair of scenes to class maps, window by window: read → batch → network → blend → decode.
+
+One chain of generators in bounded memory. Every forward pass has one fixed shape (the last batch
+is padded), so on a CPU the result does not depend on how the scene is split into supertiles.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from rasterio.windows import Window
+from torch import Tensor
+
+from scdcli.errors import ModelError
+from scdcli.models.checkpoint import LoadedModel
+from scdcli.models.device import BatchSize, autocast, is_out_of_memory
+from scdcli.models.networks import outputs
+from scdcli.prediction.decode import READOUTS, Decoded, Reading, decode, read
+from scdcli.prediction.fit import wrong_bands
+from scdcli.prediction.tiling import Blend, Supertile, Tiling, supertiles
+from scdcli.prediction.tta import TTA, View, sides
+from scdcli.rasters.pair.open import Pair
+
+CHANNELS_AT_SIX = 16  # that a supertile of 6 by 6 strides holds in about 350 MB
+
+
+@dataclass(frozen=True)
+class Chip:
+    """What both dates show in one window, filled up to the chip's size."""
+
+    window: Window
+    before: NDArray[np.float32]  # (C, chip, chip)
+    after: NDArray[np.float32]
+    valid: NDArray[np.bool_]  # (h, w) of the part inside the scene
+
+
+def read_chips(pair: Pair, tile: Supertile, mean: NDArray[np.float32]) -> Iterator[Chip]:
+    """The chips of a supertile, in order.
+
+    Args:
+        pair: The two scenes.
+        tile: Whose chips to read.
+        mean: What stands where a date has no measurement, (C,).
+
+    Raises:
+        InputError: An image cannot be read.
+    """
+    for window in tile.chips:
+        height = min(window.height, pair.grid.height - window.row_off)
+        width = min(window.width, pair.grid.width - window.col_off)
+        inside = Window(window.col_off, window.row_off, width, height)
+        before, after, valid = pair.read(inside)
+        before[:, ~valid] = mean[:, None]
+        after[:, ~valid] = mean[:, None]
+        # Mirrored, not zero: an edge the network never saw would look like a change of cover.
+        pad = ((0, 0), (0, window.height - height), (0, window.width - width))
+        before, after = (np.pad(x, pad, mode="symmetric") for x in (before, after))
+        yield Chip(window, before, after, valid)
+
+
+def mark(valid: NDArray[np.bool_], core: Window, chip: Chip) -> None:
+    """Enter in ``valid``, (H, W) of ``core``, where both dates of a chip have measurements."""
+    top, left = chip.window.row_off - core.row_off, chip.window.col_off - core.col_off
+    height, width = chip.valid.shape
+    rows = slice(max(top, 0), max(top + height, 0))
+    cols = slice(max(left, 0), max(left + width, 0))
+    part = valid[rows, cols]
+    part[:] = chip.valid[max(-top, 0) :, max(-left, 0) :][: part.shape[0], : part.shape[1]]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model and how to run it."""
+
+    loaded: LoadedModel
+    device: torch.device
+    threshold: float
+    precision: torch.dtype = torch.float32
+    tta: str = "none"
+    tiling: Tiling = field(default_factory=Tiling)
+    batch: int = 1
+    say: Callable[[str], None] = lambda sentence: None
+    threshold_from: str = "model"  # or "option", if the user gave it
+    fitting: BatchSize = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start with the batch that was asked for."""
+        object.__setattr__(self, "fitting", BatchSize(self.batch, self.say))
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """What a prediction is averaged over."""
+        return TTA[self.tta]
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return len(self.loaded.header.legend)
+
+    @property
+    def output(self) -> str:
+        """What kind of output the network has."""
+        return self.loaded.model.output
+
+    @property
+    def temperature(self) -> float:
+        """What calibrates the change probability."""
+        return self.loaded.header.temperature
+
+
+def default_chip(loaded: LoadedModel) -> int:
+    """512 pixels, or more if the model was trained on larger chips."""
+    return max(512, loaded.header.chip)
+
+
+def default_overlap(chip: int) -> int:
+    """128 pixels, or a quarter of a smaller chip than 512."""
+    return min(128, chip // 4)
+
+
+def default_supertile(loaded: LoadedModel) -> int:
+    """Side of a supertile in strides: 6, or fewer where many channels would fill the memory."""
+    channels = READOUTS[loaded.model.output].channels(len(loaded.header.legend))
+    return max(1, min(6, int(6 * (CHANNELS_AT_SIX / channels) ** 0.5)))
+
+
+def require_bands(loaded: LoadedModel, pair: Pair) -> None:
+    """Refuse a pair the model cannot read.
+
+    Raises:
+        ModelError: The model was trained on another number of bands, or on dates brought to levels
+            that these are not brought to.
+    """
+    problem = wrong_bands(loaded.expected, pair)
+    if problem:
+        raise ModelError(problem)
+    if pair.levels != loaded.levels:
+        raise ModelError(
+            f"the model {loaded.name} wants each date brought to {loaded.levels}, and the pair has "
+            f"{pair.levels}; open it with PairSettings(levels=...) of the model."
+        )
+
+
+def predict_windows(
+    pair: Pair, predictor: Predictor
+) -> Iterator[tuple[Window, Decoded, NDArray[np.bool_]]]:
+    """Class maps of the whole scene, one supertile core after the other.
+
+    Yields:
+        The window, its class maps (255 where a date has no measurement), and where both dates do.
+
+    Raises:
+        InputError: An image cannot be read.
+        ModelError: The network gives values that are not numbers, or wants other bands.
+    """
+    require_bands(predictor.loaded, pair)
+    for tile in supertiles(pair.grid.height, pair.grid.width, predictor.tiling):
+        yield tile.core, *predict_supertile(pair, tile, predictor)
+
+
+def predict_supertile(
+    pair: Pair, tile: Supertile, predictor: Predictor
+) -> tuple[Decoded, NDArray[np.bool_]]:
+    """Class maps of one supertile core, and where both dates have measurements.
+
+    The result depends on nothing but the pixels under the supertile's chips.
+
+    Raises:
+        InputError: An image cannot be read.
+        ModelError: The network gives values that are not numbers.
+    """
+    blended, valid = _blend(pair, tile, predictor)
+    decoded = decode(
+        blended,
+        predictor.output,
+        predictor.classes,
+        threshold=predictor.threshold,
+        temperature=predictor.temperature,
+    )
+    return decoded.masked(valid), valid
+
+
+def read_windows(
+    pair: Pair, predictor: Predictor
+) -> Iterator[tuple[Window, Reading, NDArray[np.bool_]]]:
+    """As `predict_windows`, but with all that the model says, whatever the threshold."""
+    require_bands(predictor.loaded, pair)
+    for tile in supertiles(pair.grid.height, pair.grid.width, predictor.tiling):
+        blended, valid = _blend(pair, tile, predictor)
+        temperature = predictor.temperature
+        found = read(blended, predictor.output, predictor.classes, temperature=temperature)
+        yield tile.core, found, valid
+
+
+def _blend(
+    pair: Pair, tile: Supertile, predictor: Predictor
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Probabilities (P, H, W) of one supertile core, and where both dates have measurements."""
+    blend = Blend(
+        tile.core, READOUTS[predictor.output].channels(predictor.classes), predictor.tiling
+    )
+    valid = np.zeros((tile.core.height, tile.core.width), dtype=bool)
+    mean = predictor.loaded.model.mean.cpu().numpy()
+    for chip, probabilities in _predict_chips(read_chips(pair, tile, mean), predictor):
+        blend.add(chip.window, probabilities)
+        mark(valid, tile.core, chip)
+    return blend.mean(), valid
+
+
+@torch.inference_mode()
+def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor:
+    """Class and change probabilities of chips, averaged over the views.
+
+    Args:
+        predictor: Model, views and device.
+        before: (B, C, H, W) float32 in the units of the images.
+        after: The same at the later date.
+
+    Returns:
+        (B, P, H, W) float32, what `scdcli.models.networks.outputs.probabilities` gives.
+    """
+    size = before.shape[-1]
+    total: Tensor | None = None
+    for view, side in zip(predictor.views, sides(predictor.views, size), strict=True):
+        images = (_resize(x, side).flip(view.axes) for x in (before, after))
+        with autocast(predictor.device, predictor.precision):
+            logits = predictor.loaded.model(*images)
+        found = outputs.probabilities(outputs.in_float(logits))
+        seen = _resize(found.flip(view.axes), size)
+        total = seen if total is None else total + seen
+    assert total is not None
+    return total / len(predictor.views)
+
+
+def _predict_chips(
+    chips: Iterator[Chip], predictor: Predictor
+) -> Iterator[tuple[Chip, NDArray[np.float32]]]:
+    """Chips with their probabilities (P, chip, chip); all-nodata chips are passed over."""
+    batch: list[Chip] = []
+    for chip in chips:
+        if chip.valid.any():
+            batch.append(chip)
+        if len(batch) == predictor.batch:
+            yield from _run(batch, predictor)
+            batch = []
+    if batch:
+        yield from _run(batch, predictor)
+
+
+def _run(batch: list[Chip], predictor: Predictor) -> Iterator[tuple[Chip, NDArray[np.float32]]]:
+    while (found := _attempt(batch, predictor)) is None:
+        predictor.fitting.halve(predictor.tiling.chip)
+    if not np.isfinite(found).all():
+        raise ModelError(
+            f"the model {predictor.loaded.name} gives values that are not numbers at "
+            f"{batch[0].window}; use another model, or --precision fp32."
+        )
+    yield from zip(batch, found, strict=True)
+
+
+def _attempt(batch: list[Chip], predictor: Predictor) -> NDArray[np.float32] | None:
+    """Probabilities of the chips, (B, P, chip, chip); None where the memory is too small.
+
+    To return is to let go of the failed pass, whose tensors the exception holds.
+    """
+    size = predictor.fitting.size
+    try:
+        parts = [
+            _forward(batch[start : start + size], size, predictor)
+            for start in range(0, len(batch), size)
+        ]
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return None
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _forward(chips: list[Chip], size: int, predictor: Predictor) -> NDArray[np.float32]:
+    padded = chips + [chips[0]] * (size - len(chips))  # one fixed shape for every forward pass
+    stacks = (np.stack([getattr(chip, date) for chip in padded]) for date in ("before", "after"))
+    images = (torch.from_numpy(stack).to(predictor.device) for stack in stacks)
+    return probabilities(predictor, *images).cpu().numpy()[: len(chips)]
+
+
+def _resize(x: Tensor, side: int) -> Tensor:
+    if x.shape[-1] == side:
+        return x
+    return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)

@@ -1,0 +1,201 @@
+"""Whether two images can be compared: all that is wrong, all that is odd, and what they hold."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rasterio.io import DatasetReader
+
+from scdcli.errors import ModelError, ScdError
+from scdcli.files.naming import crs_name, file_name, shown
+from scdcli.models.expected import Expected
+from scdcli.polygons.area import PIXELS, central_pixel, measure_ground
+from scdcli.prediction.fit import Fit, band_advice, judge_fit, wrong_bands
+from scdcli.rasters.grid import Grid
+from scdcli.rasters.pair.coregister import Registration, open_and_register
+from scdcli.rasters.pair.open import Pair, open_pair
+from scdcli.rasters.pair.radiometry import PairValues, findings, sample_values
+from scdcli.rasters.pair.report import DATES
+from scdcli.rasters.pair.settings import PairSettings
+from scdcli.rasters.scene import open_scene
+
+MODEL_BANDS = 3  # that the bundled models read
+
+
+@dataclass(frozen=True)
+class PairReport:
+    """What a look at two images found.
+
+    Attributes:
+        scenes: What is known of BEFORE and of AFTER, JSON-ready; None where it cannot be opened.
+        problems: Why the two cannot be compared, as `open_pair` would say it; empty when they can.
+        warnings: What may be taken for change, or makes the result doubtful.
+        notes: What is done to make the two comparable.
+        match: How they are read as a pair, JSON-ready; None with problems.
+        values: How bright they are and how much is measured; None with problems.
+        registration: What is known of their shift; None with problems.
+    """
+
+    scenes: tuple[dict[str, Any] | None, dict[str, Any] | None]
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    match: dict[str, Any] | None = None
+    values: PairValues | None = None
+    registration: Registration | None = None
+
+    @property
+    def verdict(self) -> str:
+        """``comparable``, ``comparable with warnings`` or ``not comparable``."""
+        if self.problems:
+            return "not comparable"
+        return "comparable with warnings" if self.warnings else "comparable"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "verdict": self.verdict,
+            "problems": list(self.problems),
+            "warnings": list(self.warnings),
+            "notes": list(self.notes),
+            "before": self.scenes[0],
+            "after": self.scenes[1],
+            "match": self.match,
+            "values": self.values and self.values.to_dict(),
+            "registration": self.registration and self.registration.to_dict(),
+        }
+
+
+def check_pair(
+    before: str | Path,
+    after: str | Path,
+    settings: PairSettings,
+    *,
+    coregister: bool = False,
+    expected: Expected | None = None,
+) -> PairReport:
+    """Look at two images as `scd predict` would read them, from samples.
+
+    Args:
+        before: The earlier image.
+        after: The later image.
+        settings: How they are to be read.
+        coregister: Try to move AFTER over BEFORE.
+        expected: What the model they are for expects, if it is known which.
+    """
+    scenes = (_scene(before, settings), _scene(after, settings))
+    try:
+        with open_and_register(before, after, settings, coregister=coregister) as (pair, known):
+            fit = _judge(expected, pair)
+            values = sample_values(pair)
+            names = (shown(before), shown(after))
+            return PairReport(
+                scenes,
+                problems=(),
+                warnings=(
+                    *pair.doubts,
+                    *fit.warnings,
+                    *(known.notes if known.doubtful else ()),
+                    *findings(values, names),
+                ),
+                notes=(
+                    *(note for note in pair.notes if note not in pair.doubts),
+                    *(() if known.doubtful else known.notes),
+                    *fit.notes,
+                ),
+                match=_match(pair),
+                values=values,
+                registration=known,
+            )
+    except ScdError as error:
+        return PairReport(scenes, tuple(_problems(str(error), before, after, settings)))
+
+
+def _problems(
+    first: str, before: str | Path, after: str | Path, settings: PairSettings
+) -> Iterator[str]:
+    """What was said first, then what else stands in the way when one asks for less and less."""
+    easier = replace(settings, bands=(1,), after_bands=None, count=None, bounds=None, aoi=None)
+    attempts = [(before, before, easier), (after, after, easier), (before, after, easier)]
+    easier = replace(easier, strict=False)
+    attempts += [(before, after, easier), (before, after, replace(easier, scale=(0.0, 1.0)))]
+    said = {first}
+    yield first
+    for one, other, asked in attempts:
+        try:
+            with open_pair(one, other, asked):
+                pass
+        except ScdError as error:
+            if str(error) not in said:
+                said.add(str(error))
+                yield str(error)
+
+
+def _scene(path: str | Path, settings: PairSettings) -> dict[str, Any] | None:
+    try:
+        with open_scene(path, allow_vrt=settings.allow_vrt) as dataset:
+            grid = Grid(dataset.height, dataset.width, dataset.transform, dataset.crs)
+            return {
+                "name": file_name(path),
+                "driver": dataset.driver,
+                "width": grid.width,
+                "height": grid.height,
+                "crs": crs_name(grid.crs),
+                "pixel_size": list(grid.pixel_size),
+                "nodata": None if dataset.nodata is None else str(dataset.nodata),
+                "bands": _bands(dataset),
+                "taken": _taken(dataset),
+            }
+    except ScdError:
+        return None
+
+
+def _bands(dataset: DatasetReader) -> list[dict[str, Any]]:
+    return [
+        {"number": number, "name": name, "kind": kind.name, "type": dtype}
+        for number, name, kind, dtype in zip(
+            dataset.indexes, dataset.descriptions, dataset.colorinterp, dataset.dtypes, strict=True
+        )
+    ]
+
+
+def _taken(dataset: DatasetReader) -> str | None:
+    """When the picture was taken, as a tag says it."""
+    found = (dataset.tags(ns=namespace).get(name) for namespace, name in DATES)
+    return next(filter(None, found), None)
+
+
+def _judge(expected: Expected | None, pair: Pair) -> Fit:
+    """Whether the model, or where none is named any bundled one, can do with the pair.
+
+    Raises:
+        ModelError: The model named cannot read it.
+    """
+    if expected is not None:
+        problem = wrong_bands(expected, pair)
+        if problem:
+            raise ModelError(problem)
+        return judge_fit(expected, pair)
+    if pair.count == MODEL_BANDS:
+        return Fit()
+    used = "1 band is" if pair.count == 1 else f"{pair.count} bands are"
+    warning = (
+        f"{used} in use, and the bundled models read {MODEL_BANDS}; "
+        f"{band_advice(MODEL_BANDS, pair.count)}, or use a model of your own."
+    )
+    return Fit(warnings=(warning,))
+
+
+def _match(pair: Pair) -> dict[str, Any]:
+    """How the two are read as a pair, and how much there is to do."""
+    ground = measure_ground(pair.grid)
+    area = float(ground.area.mean()) * pair.grid.height * pair.grid.width
+    record = {
+        name: each for name, each in pair.provenance.items() if name not in ("before", "after")
+    }
+    return record | {
+        "pixel_meters": central_pixel(pair.grid),
+        "pixels": pair.grid.height * pair.grid.width,
+        "hectares": None if ground.unit == PIXELS else round(area / 1e4, 4),
+    }

@@ -1,0 +1,109 @@
+"""How well a model fits a pair: what it was trained for, and what it is given."""
+
+import shlex
+from math import sqrt
+from typing import NamedTuple
+
+from scdcli.models.expected import Expected
+from scdcli.polygons.area import central_pixel
+from scdcli.rasters.grid import Grid
+from scdcli.rasters.pair.open import Pair
+
+SLACK = 1.25  # by which pixels may be finer or coarser than those trained on
+MOST_ENLARGED = 4.0  # beyond it nothing that the model knows is left in the pixels
+SQUARE = 1.1  # the longer by the shorter side up to which one number says it
+
+
+class Fit(NamedTuple):
+    """What to say of a model and a pair, as sentences.
+
+    Attributes:
+        notes: What cannot be told.
+        warnings: Why the result is doubtful.
+    """
+
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it, as it is told while predicting."""
+        return (*self.notes, *(f"Warning: {sentence}" for sentence in self.warnings))
+
+
+def wrong_bands(expected: Expected, pair: Pair) -> str | None:
+    """Why a model cannot read a pair; None where it can."""
+    if pair.count == expected.bands:
+        return None
+    return (
+        f"the model {expected.name} was trained on {expected.bands} bands, but the images have "
+        f"{pair.count} in use; {band_advice(expected.bands, pair.count)}."
+    )
+
+
+def band_advice(wanted: int, used: int) -> str:
+    """How to give a model of ``wanted`` bands as many, where other than so many are in use."""
+    if used > wanted:
+        numbers = ",".join(str(band) for band in range(1, wanted + 1))
+        return f"choose {wanted} of them, for example --bands {numbers}"
+    again = ",".join(["1"] * wanted)
+    return (
+        f"choose {wanted} with --bands; where the files have fewer, repeat one, for example "
+        f"--bands {again}, and expect errors, or train a model on such images"
+    )
+
+
+def judge_fit(expected: Expected, pair: Pair) -> Fit:
+    """Whether the pixels of a pair are of a size that a model knows.
+
+    Raises:
+        InputError: The CRS of the pair cannot be related to the ellipsoid.
+    """
+    if expected.pixel_size is None:
+        return Fit()
+    sides = central_pixel(pair.grid)
+    if sides is None:
+        return Fit(
+            notes=(
+                f"The model {expected.name} was trained for pixels of "
+                f"{size_range(expected.pixel_size)}; whether these are such cannot be told without "
+                "a CRS.",
+            )
+        )
+    finest, coarsest = expected.pixel_size
+    size = sqrt(sides[0] * sides[1])
+    if finest / SLACK <= size <= coarsest * SLACK:
+        return Fit()
+    aim = finest if size < finest else coarsest
+    return Fit(
+        warnings=(
+            f"The pixels are {_told(sides)}; the model {expected.name} was trained for "
+            f"{size_range(expected.pixel_size)}: expect errors; "
+            f"{_advice(pair.grid, sides, aim)}train a model for this resolution "
+            f"(scd train --init {shlex.quote(expected.given or expected.name)}).",
+        )
+    )
+
+
+def size_range(pixel_size: tuple[float, float]) -> str:
+    """For example ``0.3 to 1.2 m``."""
+    finest, coarsest = (f"{size:.3g}" for size in pixel_size)
+    return f"{finest} m" if finest == coarsest else f"{finest} to {coarsest} m"
+
+
+def _told(sides: tuple[float, float]) -> str:
+    shorter, longer = sorted(sides)
+    if longer <= SQUARE * shorter:
+        return f"{sqrt(shorter * longer):.3g} m"
+    return f"{sides[0]:.3g} x {sides[1]:.3g} m"
+
+
+def _advice(grid: Grid, sides: tuple[float, float], aim: float) -> str:
+    """How to come to pixels of ``aim`` meters, in units of the CRS; empty where that is no use."""
+    size = sqrt(sides[0] * sides[1])
+    if size > MOST_ENLARGED * aim:
+        return ""
+    steps = (own * aim / side for own, side in zip(grid.pixel_size, sides, strict=True))
+    method, flaw = ("average", "") if size < aim else ("cubic", ", which brings no detail back,")
+    target = " ".join(f"{step:.3g}" for step in steps)
+    return f"resample both images with gdalwarp -r {method} -tr {target}{flaw} or "

@@ -1,0 +1,73 @@
+"""What outputs say of their making: inputs, model and settings."""
+
+from dataclasses import asdict
+from typing import Any
+
+from scdcli import __version__
+from scdcli.files.naming import crs_name
+from scdcli.models.checkpoint import LoadedModel
+from scdcli.prediction.chain import Predictor
+from scdcli.rasters.grid import Grid
+from scdcli.rasters.pair.open import Pair
+
+
+def tags(pair: Pair, predictor: Predictor) -> dict[str, str]:
+    """What a raster says of its making; nothing that changes from run to run."""
+    settings = {name.upper(): str(value) for name, value in describe_run(predictor).items()}
+    return settings | {
+        "LEGEND": predictor.loaded.header.legend.dumps(),
+        "VERSION": __version__,
+        "MODEL": predictor.loaded.name,
+        "MODEL_SHA256": predictor.loaded.sha256,
+        "BEFORE": pair.provenance["before"]["name"],
+        "AFTER": pair.provenance["after"]["name"],
+    }
+
+
+def describe_prediction(
+    pair: Pair, predictor: Predictor, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Inputs, model and settings, JSON-ready: equal records are the same prediction."""
+    return {
+        "scd": __version__,
+        "inputs": pair.provenance,
+        "model": describe_model(predictor.loaded),
+        "settings": describe_run(predictor) | settings,
+        "grid": describe_grid(pair.grid),
+    }
+
+
+def describe_run(predictor: Predictor) -> dict[str, Any]:
+    """How the model was run, JSON-ready."""
+    return {
+        "threshold": predictor.threshold,
+        "threshold_from": predictor.threshold_from,
+        "temperature": predictor.temperature,
+        "tta": predictor.tta,
+        "chip": predictor.tiling.chip,
+        "overlap": predictor.tiling.overlap,
+        "batch": predictor.batch,
+        "device": str(predictor.device),
+        "precision": str(predictor.precision).removeprefix("torch."),
+    }
+
+
+def describe_grid(grid: Grid) -> dict[str, Any]:
+    """Where the rasters lie, JSON-ready."""
+    return {
+        "width": grid.width,
+        "height": grid.height,
+        "transform": list(grid.transform)[:6],
+        "crs": crs_name(grid.crs),
+        "bounds": list(grid.bounds),
+    }
+
+
+def describe_model(loaded: LoadedModel) -> dict[str, Any]:
+    """Which model it was, JSON-ready."""
+    return {
+        "name": loaded.name,
+        "sha256": loaded.sha256,
+        "network": asdict(loaded.header.network),
+        "legend": loaded.header.legend.to_dict(),
+    }

@@ -1,0 +1,257 @@
+"""A prediction as a folder: rasters, polygons, tables and a summary, whole or not at all."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rasterio.windows import Window
+
+from scdcli.errors import OutputError
+from scdcli.files.folder import folder_at_once, timestamp
+from scdcli.legend import TRANSITION_NODATA, UNCHANGED, Legend, split_transition, transition_code
+from scdcli.polygons.area import measure_ground
+from scdcli.polygons.files.geopackage import polygon_qml
+from scdcli.polygons.files.shapefile import changed_names
+from scdcli.polygons.files.vector import require_formats, write_polygons
+from scdcli.polygons.strips import find_runs, read_strips
+from scdcli.polygons.table import Tally, write_transitions
+from scdcli.polygons.trace.trace import trace
+from scdcli.prediction.chain import Predictor, predict_supertile, require_bands
+from scdcli.prediction.decode import Decoded
+from scdcli.prediction.fit import judge_fit
+from scdcli.prediction.journal import JOURNAL, Journal, Layers, differences, open_journal
+from scdcli.prediction.provenance import describe_prediction, tags
+from scdcli.prediction.tiling import supertiles
+from scdcli.rasters.cog import (
+    PROBABILITY_MAP,
+    TRANSITION_MAP,
+    RasterKind,
+    Write,
+    class_map,
+    cog_writer,
+)
+from scdcli.rasters.pair.open import Pair
+from scdcli.rasters.sidecar import (
+    class_entries,
+    transition_entries,
+    write_aux_xml,
+    write_probability_qml,
+    write_qml,
+)
+
+SUMMARY = "summary.json"
+COVERS = ("before_cover", "after_cover")
+VECTORS = ("formats", "min_area", "simplify")
+"""Settings that rasters do not depend on."""
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """What to write of a prediction."""
+
+    land_cover: bool = False  # also the class of every pixel at each date
+    formats: tuple[str, ...] = ("gpkg",)
+    min_area: float = 0.0  # of a polygon, m² (pixels without a CRS)
+    simplify: float = 0.0  # how far outlines may move, m (pixels without a CRS)
+    overwrite: bool = False
+    resume: bool = False  # go on with what an interrupted run left; leave a finished one alone
+
+
+def write_prediction(
+    pair: Pair,
+    predictor: Predictor,
+    out: Path,
+    settings: OutputSettings,
+    *,
+    recorded: dict[str, Any],
+    progress: Callable[[float], None] | None = None,
+) -> dict[str, Any]:
+    """Predict the changes of a pair and write all outputs into a new folder.
+
+    Args:
+        pair: The two scenes.
+        predictor: Model and how to run it.
+        out: Folder to make; it appears when everything in it is finished.
+        settings: What to write.
+        recorded: Further settings for the summary.
+        progress: Called with the share of pixels done, 0 to 1.
+
+    Returns:
+        The content of ``summary.json``.
+
+    Raises:
+        OutputError: ``out`` exists, cannot be written, or is to be resumed with other settings.
+        InputError: An image cannot be read.
+        ModelError: The model does not fit the images.
+        UnknownName: No such vector format.
+    """
+    require_formats(settings.formats)
+    started = time.perf_counter()
+    legend = predictor.loaded.header.legend
+    record = describe_prediction(pair, predictor, _written(settings) | recorded)
+    if settings.resume and (finished := _finished(out, record, overwrite=settings.overwrite)):
+        return finished
+    fit = judge_fit(predictor.loaded.expected, pair)
+    for line in fit.lines:
+        predictor.say(line)
+    with folder_at_once(out, mark=SUMMARY, overwrite=settings.overwrite, kept=JOURNAL) as folder:
+        journal = open_journal(folder, _identity(record, predictor), resume=settings.resume)
+        codes = _write_rasters(pair, predictor, folder, settings, journal, progress)
+        tally = _write_polygons(pair, legend, folder, settings, codes)
+        write_transitions(folder / "transitions.csv", tally.transitions(legend))
+        summary = record | {
+            "created": timestamp().isoformat(),
+            "notes": [*pair.notes, *fit.notes, *fit.warnings],
+            "warnings": [*pair.doubts, *fit.warnings],
+            **tally.to_dict(legend),
+            "shapefile_names": changed_names(tally.ground.unit)
+            if "shp" in settings.formats
+            else {},
+            "supertiles_resumed": journal.resumed,
+            "seconds": round(time.perf_counter() - started, 2),
+        }
+        text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+        (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+    return json.loads(text)  # type: ignore[no-any-return]  # as a reader of the file sees it
+
+
+def _written(settings: OutputSettings) -> dict[str, Any]:
+    """The settings that tell one prediction from another."""
+    written = asdict(settings)
+    del written["overwrite"], written["resume"]
+    return written
+
+
+def _identity(record: dict[str, Any], predictor: Predictor) -> dict[str, Any]:
+    """What of a record the pixels and the numbers of supertiles depend on."""
+    settings = {key: value for key, value in record["settings"].items() if key not in VECTORS}
+    return record | {"settings": settings, "supertile": predictor.tiling.supertile}
+
+
+def _finished(out: Path, record: dict[str, Any], *, overwrite: bool) -> dict[str, Any] | None:
+    """The summary of a prediction that is there already; None if there is none, or it may go.
+
+    Raises:
+        OutputError: It is another prediction.
+    """
+    try:
+        summary: dict[str, Any] = json.loads((out / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    found = differences({key: summary.get(key) for key in record}, record)
+    if not found:
+        return summary
+    if overwrite:
+        return None
+    raise OutputError(
+        f"{out} is finished, but was made from something else: {found}. Replace it with "
+        "--overwrite, or name another folder."
+    )
+
+
+def _write_rasters(
+    pair: Pair,
+    predictor: Predictor,
+    folder: Path,
+    settings: OutputSettings,
+    journal: Journal,
+    progress: Callable[[float], None] | None,
+) -> set[int]:
+    """Write every raster with its sidecars; returns the transition codes that occur."""
+    legend = predictor.loaded.header.legend
+    kinds = _kinds(legend, settings)
+    codes: set[int] = set()
+    done = 0
+    with ExitStack() as stack:
+        said = tags(pair, predictor)
+        writers: dict[str, Write] = {
+            name: stack.enter_context(cog_writer(folder / f"{name}.tif", pair.grid, kind, said))
+            for name, kind in kinds.items()
+        }
+        for window, layers in _predict(pair, predictor, journal, settings):
+            codes.update(np.unique(layers["transition"]).tolist())
+            for name, write in writers.items():
+                write(layers[name], window)
+            done += int(window.height * window.width)
+            if progress:
+                progress(done / (pair.grid.height * pair.grid.width))
+    for name in kinds:
+        _write_sidecars(folder / f"{name}.tif", legend)
+    return codes - {UNCHANGED, TRANSITION_NODATA}
+
+
+def _predict(
+    pair: Pair, predictor: Predictor, journal: Journal, settings: OutputSettings
+) -> Iterator[tuple[Window, Layers]]:
+    """The layers of every supertile: from the journal, or predicted and then kept there."""
+    require_bands(predictor.loaded, pair)
+    tiles = supertiles(pair.grid.height, pair.grid.width, predictor.tiling)
+    for number, tile in enumerate(tiles):
+        layers = journal.load(number)
+        if layers is None:
+            decoded, _ = predict_supertile(pair, tile, predictor)
+            layers = _layers(decoded, settings)
+            journal.store(number, layers)
+        layers["transition"] = transition_code(layers["from"], layers["to"])
+        yield tile.core, layers
+
+
+def _write_polygons(
+    pair: Pair, legend: Legend, folder: Path, settings: OutputSettings, codes: set[int]
+) -> Tally:
+    ground = measure_ground(pair.grid)
+    tally = Tally(ground)
+    strips = read_strips(folder / "transition.tif", folder / "probability.tif")
+    runs = tally.counting(find_runs(strips, ground))
+    polygons = trace(
+        runs, pair.grid, ground, min_area=settings.min_area, tolerance=settings.simplify
+    )
+    from_class, to_class = split_transition(np.array(sorted(codes), dtype=np.uint16))
+    occurring = zip(from_class.tolist(), to_class.tolist(), strict=True)
+    write_polygons(
+        folder,
+        polygons,
+        pair.grid,
+        ground,
+        legend,
+        formats=settings.formats,
+        style_qml=polygon_qml(legend, occurring),
+    )
+    return tally
+
+
+def _kinds(legend: Legend, settings: OutputSettings) -> dict[str, RasterKind]:
+    kinds = {
+        "from": class_map(legend, "class before, where changed"),
+        "to": class_map(legend, "class after, where changed"),
+        "transition": TRANSITION_MAP,
+        "probability": PROBABILITY_MAP,
+    }
+    if settings.land_cover:
+        kinds |= {name: class_map(legend, name.replace("_", " ")) for name in COVERS}
+    return kinds
+
+
+def _layers(decoded: Decoded, settings: OutputSettings) -> Layers:
+    layers = {
+        "from": decoded.from_class,
+        "to": decoded.to_class,
+        "probability": decoded.probability,
+    }
+    if settings.land_cover:
+        layers |= {"before_cover": decoded.before_cover, "after_cover": decoded.after_cover}
+    return layers
+
+
+def _write_sidecars(raster: Path, legend: Legend) -> None:
+    if raster.stem == "probability":
+        write_probability_qml(raster)
+        return
+    entries = transition_entries(legend) if raster.stem == "transition" else class_entries(legend)
+    write_aux_xml(raster, entries)
+    write_qml(raster, entries)

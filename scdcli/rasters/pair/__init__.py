@@ -1,0 +1,1 @@
+"""Two scenes as one: on one grid, in one range of values, with a record of what was done."""

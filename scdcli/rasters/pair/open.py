@@ -1,0 +1,264 @@
+"""Two scenes of one place on the grid of the earlier one, read window by window."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from scdcli.errors import PairError
+from scdcli.rasters.alignment import Alignment, align, offset_in, on_one_turn
+from scdcli.rasters.georeference import place_scene, read_crs
+from scdcli.rasters.grid import Grid
+from scdcli.rasters.pair.bands import choose_bands
+from scdcli.rasters.pair.extent import Interest, area_of_interest, crop_to_bounds
+from scdcli.rasters.pair.mappings import Levels
+from scdcli.rasters.pair.normalization import Normalization, find_normalization
+from scdcli.rasters.pair.report import Matched, doubts, notes, provenance
+from scdcli.rasters.pair.sample import sample_pair
+from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
+from scdcli.rasters.pair.stretch import Stretch, fixed_stretch, joint_stretch, sample
+from scdcli.rasters.scene import Reader, Scene, open_scene, scene_reader
+from scdcli.rasters.warp import warped_reader
+
+GDAL_CACHE = 256 << 20  # bytes: rasterio hands a number over as it is
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two scenes on one grid, open for reading; not to be shared between threads.
+
+    Attributes:
+        grid: The grid of BEFORE, or the part of it asked for, on which both are read.
+        bands: Band numbers used of BEFORE, from 1.
+        after_bands: Those used of AFTER, in the same order.
+        notes: One sentence for each thing done to make the two comparable, or to look twice at.
+        doubts: Those of the notes that are reasons to look twice.
+        provenance: JSON-ready record of the inputs and of what was done.
+        share: Share of the grid that AFTER covers, 0 to 1.
+        stretch: What maps values to 0..255; None where uint8 is used as it is.
+        interest: The area outside of which nothing is read; None for all of the grid.
+        normalization: What maps values after the stretch; None where nothing does.
+    """
+
+    grid: Grid
+    bands: tuple[int, ...]
+    after_bands: tuple[int, ...]
+    notes: tuple[str, ...]
+    doubts: tuple[str, ...]
+    provenance: dict[str, Any]
+    share: float
+    stretch: Stretch | None
+    interest: Interest | None
+    read_before: Reader
+    read_after: Reader
+    normalization: Normalization | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of bands C."""
+        return len(self.bands)
+
+    @property
+    def levels(self) -> Levels | None:
+        """What each date is brought to; None where it is not."""
+        return self.normalization.levels if self.normalization else None
+
+    def read(
+        self, window: Window
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+        """Both dates of one window that lies inside the grid.
+
+        Returns:
+            Before and after, (C, h, w) float32 in 0..255 or as the normalization has it, and where
+            both hold measurements, (h, w) bool, false outside the area of interest; pixels not
+            valid are 0 in both.
+
+        Raises:
+            InputError: A file cannot be read there.
+        """
+        inside = self.interest.inside(window) if self.interest else None
+        if inside is not None and not inside.any():
+            nothing = np.zeros((2, self.count, *inside.shape), dtype=np.float32)
+            return nothing[0], nothing[1], inside
+        before, after = self.read_before(window), self.read_after(window)
+        valid = np.isfinite(before[0]) & np.isfinite(after[0])
+        valid = valid if inside is None else valid & inside
+        if self.stretch is not None:
+            before, after = self.stretch.apply(before), self.stretch.apply(after)
+        if self.normalization is not None:
+            before, after = self.normalization.apply(before, after)
+        before[:, ~valid] = 0
+        after[:, ~valid] = 0
+        return before, after, valid
+
+
+@contextmanager
+def open_pair(
+    before: str | Path, after: str | Path, settings: PairSettings = DEFAULTS
+) -> Iterator[Pair]:
+    """Two scenes as one pair on the grid of the first.
+
+    Args:
+        before: The earlier scene; its grid rules.
+        after: The later scene, warped onto that grid where it does not lie on it.
+        settings: Bands, values and places to read.
+
+    Raises:
+        InputError: A file cannot be opened or read, or is of a kind that cannot be compared.
+        PairError: CRS, grid, overlap, bands or types do not allow a comparison.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(rasterio.Env(**_cache_limit()))
+        assumed = settings.assume_crs and read_crs(settings.assume_crs, "--assume-crs")
+        first, second = (
+            place_scene(
+                stack.enter_context(open_scene(path, allow_vrt=settings.allow_vrt)), path, assumed
+            )
+            for path in (before, after)
+        )
+        matched = _match(first, second, settings)
+        read_before, read_after = _open_readers(matched, stack)
+        pair = Pair(
+            grid=matched.grid,
+            bands=matched.bands.before,
+            after_bands=matched.bands.after,
+            notes=tuple(notes(matched)),
+            doubts=tuple(doubts(first, second, matched.alignment, matched.bands)),
+            provenance=provenance(matched),
+            share=matched.alignment.share,
+            stretch=matched.stretch,
+            interest=matched.interest,
+            read_before=read_before,
+            read_after=read_after,
+        )
+        yield _normalized(pair, settings, (first.name, second.name))
+
+
+def _open_readers(pair: Matched, stack: ExitStack) -> tuple[Reader, Reader]:
+    """What reads both scenes on the grid of the pair."""
+    first, second, alignment = pair.first, pair.second, pair.alignment
+    if first.points:
+        read_before = stack.enter_context(warped_reader(first, pair.grid, pair.bands.before))
+    else:
+        row, col = offset_in(first.grid, pair.grid)
+        read_before = scene_reader(first.dataset, pair.bands.before, first.path, (-row, -col))
+    if alignment.offset is None:
+        view = warped_reader(second, alignment.grid, pair.bands.after)
+        return read_before, stack.enter_context(view)
+    return read_before, scene_reader(
+        second.dataset, pair.bands.after, second.path, alignment.offset
+    )
+
+
+def _normalized(pair: Pair, settings: PairSettings, names: tuple[str, str]) -> Pair:
+    """The pair with its values normalized, as the settings want it."""
+    levels = settings.levels
+    if levels and len(levels.mean) != pair.count:
+        levels = None  # what predicts says that the number of bands is wrong
+    if levels is None and settings.normalize == "none":
+        return pair
+    found = settings.normalization or find_normalization(
+        sample_pair(pair.read, pair.grid.shape, pair.count), settings.normalize, levels, names
+    )
+    return replace(
+        pair,
+        normalization=found,
+        notes=(*pair.notes, *found.notes),
+        provenance=pair.provenance | {"normalization": found.record},
+    )
+
+
+def _match(first: Scene, second: Scene, settings: PairSettings) -> Matched:
+    """Settle bands, place and values of a pair."""
+    if second.points is None:
+        second = replace(second, grid=on_one_turn(first.grid, second.grid))
+    bands = choose_bands(first, second, settings.bands, settings.after_bands, count=settings.count)
+    grid, interest = _choose_part(first, settings)
+    alignment = _align(first, second, grid, settings)
+    if settings.strict and alignment.differences:
+        raise PairError(
+            f"{first.name} and {second.name} are not on the same grid: "
+            f"{'; '.join(alignment.differences)}. Leave out --strict to have the second "
+            "warped onto the first."
+        )
+    matched = Matched(first, second, settings, bands, grid, interest, alignment, None)
+    return replace(matched, stretch=settings.stretch or choose_stretch(matched))
+
+
+def _choose_part(first: Scene, settings: PairSettings) -> tuple[Grid, Interest | None]:
+    """The part of the BEFORE grid to read, and the area of interest on it."""
+    grid, interest = first.grid, None
+    if settings.bounds:
+        crs = read_crs(settings.bounds_crs, "--bounds-crs") if settings.bounds_crs else None
+        grid = crop_to_bounds(grid, settings.bounds, crs, first.name)
+    if settings.aoi:
+        interest = area_of_interest(settings.aoi, grid, first.name)
+        grid = interest.grid
+    pixels = grid.height * grid.width
+    if pixels > settings.max_pixels:
+        raise PairError(
+            f"{first.name} is to be read on {grid.width} x {grid.height} pixels, {pixels:.3g} in "
+            f"all, more than the {settings.max_pixels:.3g} of --max-pixels. Choose a part with "
+            "--bounds or --aoi, or raise --max-pixels if the size is right."
+        )
+    return grid, interest
+
+
+def _align(first: Scene, second: Scene, part: Grid, settings: PairSettings) -> Alignment:
+    names = (first.name, second.name)
+    if second.points is None:
+        return align(first.grid, second.grid, names, settings.shift, part)
+    alignment = align(first.grid, second.points.about, names, settings.shift, part)
+    placed = f"{second.name} is placed by {second.points.count} ground control points"
+    return replace(alignment, offset=None, differences=(placed,))
+
+
+def _cache_limit() -> dict[str, int]:
+    """GDAL keeps 5 % of the machine's memory in blocks unless told otherwise before the first."""
+    return {} if "GDAL_CACHEMAX" in os.environ else {"GDAL_CACHEMAX": GDAL_CACHE}
+
+
+def choose_stretch(pair: Matched) -> Stretch | None:
+    """What maps the values of both dates to 0..255; None where uint8 is used as it is.
+
+    Raises:
+        InputError: A file cannot be read.
+        PairError: The types hardly hold one quantity, or nothing is measured.
+    """
+    first, second, bands = pair.first, pair.second, pair.bands
+    if pair.settings.scale is not None:
+        return fixed_stretch(pair.settings.scale, len(bands.before))
+    types = [
+        scene.dataset.dtypes[chosen[0] - 1]
+        for scene, chosen in ((first, bands.before), (second, bands.after))
+    ]
+    if types == ["uint8", "uint8"]:
+        return None
+    if _family(types[0]) != _family(types[1]):
+        raise PairError(
+            f"{first.name} is {types[0]} and {second.name} is {types[1]}: no stretch fits both. "
+            "Convert one to the units of the other, or give their common range with --scale LO,HI."
+        )
+    window = Window(0, 0, first.dataset.width, first.dataset.height)
+    if first.points is None:
+        row, col = offset_in(first.grid, pair.grid)
+        window = Window(col, row, pair.grid.width, pair.grid.height)
+    samples = [
+        sample(first.dataset, window, bands.before, first.path),
+        sample(second.dataset, pair.alignment.window, bands.after, second.path),
+    ]
+    return joint_stretch(samples, (first.name, second.name))
+
+
+def _family(dtype: str) -> str:
+    """Types within a family may well hold the same quantity; across families they hardly do."""
+    if dtype == "uint8":
+        return dtype
+    return "float" if dtype.startswith("float") else "integer"

@@ -1,0 +1,168 @@
+"""How bright the two dates of a pair are and how much of them is measured, from samples."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from scdcli.rasters.pair.open import Pair
+
+SIDE = 128  # pixels
+PER_AXIS = 6  # windows at most, so that memory and time do not grow with the scene
+MOST_BYTES = 64 << 20  # of both dates together: of many bands fewer windows are read
+PERCENTILES = (2, 50, 98)
+
+BRIGHTER = 0.5  # of the spread within the pictures, between their means
+CONTRAST = 2.0  # times
+CLIPPED = 0.05  # share of a band at its highest value
+BLANK = 0.05  # share of pixels that are 0 in all bands though 0 is not nodata
+
+
+@dataclass(frozen=True)
+class BandValues:
+    """Values of one band at one date where both dates are measured, in the units of the file."""
+
+    mean: float
+    std: float
+    percentiles: tuple[float, ...]
+    highest: float
+    clipped: float  # share of the pixels that hold the highest value
+
+
+@dataclass(frozen=True)
+class DateValues:
+    """One date: its bands in the order they are used, and shares of the sampled pixels."""
+
+    bands: tuple[BandValues, ...]
+    nodata: float
+    blank: float  # 0 in all bands
+
+    @property
+    def mean(self) -> float:
+        """Of all bands."""
+        return float(np.mean([band.mean for band in self.bands]))
+
+    @property
+    def std(self) -> float:
+        """The average spread within a band."""
+        return float(np.mean([band.std for band in self.bands]))
+
+
+@dataclass(frozen=True)
+class PairValues:
+    """Both dates, and the share of sampled pixels that both measure."""
+
+    before: DateValues
+    after: DateValues
+    valid: float
+    sampled: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+
+def sample_values(pair: Pair) -> PairValues:
+    """What at most 36 windows of 128 pixels hold, spread over the grid; of small scenes, all.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    dates: tuple[list[NDArray[np.float32]], ...] = ([], [])
+    valid: list[NDArray[np.bool_]] = []
+    per_axis = int((MOST_BYTES / (SIDE * SIDE * 2 * 4 * pair.count)) ** 0.5)
+    for window in _windows(*pair.grid.shape, max(2, min(PER_AXIS, per_axis))):
+        valid.append(pair.read(window)[2].ravel())
+        for date, read in zip(dates, (pair.read_before, pair.read_after), strict=True):
+            date.append(read(window).reshape(pair.count, -1))
+    both = np.concatenate(valid)
+    before, after = (_date_values(np.concatenate(date, axis=1), both) for date in dates)
+    return PairValues(before, after, float(both.mean()), both.size)
+
+
+def findings(values: PairValues, names: tuple[str, str]) -> Iterator[str]:
+    """One sentence for each thing that may be taken for change."""
+    if not values.valid:
+        yield (
+            f"No sampled pixel is measured in both {names[0]} and {names[1]}; check their nodata "
+            "values and that both show the same place."
+        )
+        return
+    for name, date in zip(names, (values.before, values.after), strict=True):
+        yield from _date_findings(name, date)
+    yield from _differences(values, names)
+
+
+def _date_findings(name: str, date: DateValues) -> Iterator[str]:
+    for number, band in enumerate(date.bands, start=1):
+        if band.std == 0:
+            yield (
+                f"Band {number} in use of {name} holds one value only ({band.mean:g}); choose "
+                "others with --bands."
+            )
+        elif band.clipped > CLIPPED:
+            yield (
+                f"{_percent(band.clipped)} of band {number} in use of {name} hold its highest "
+                f"value ({band.highest:g}), so it may be clipped; use a version that is not."
+            )
+    if date.blank > BLANK:
+        yield (
+            f"{_percent(date.blank)} of {name} are 0 in all bands, which is no nodata value there; "
+            f"if they hold no data, say so with gdal_edit.py -a_nodata 0 {name}"
+        )
+
+
+def _differences(values: PairValues, names: tuple[str, str]) -> Iterator[str]:
+    before, after = values.before, values.after
+    spread = (before.std + after.std) / 2
+    if abs(after.mean - before.mean) > BRIGHTER * spread:
+        word = "brighter" if after.mean > before.mean else "darker"
+        yield (
+            f"{names[1]} is {word} than {names[0]}: the mean is {after.mean:.4g} against "
+            f"{before.mean:.4g}; a model may take that for change. Use images of like processing."
+        )
+    low, high = sorted((before.std, after.std))
+    if high > CONTRAST * low > 0:
+        yield (
+            f"{names[int(after.std > before.std)]} has {high / low:.1f} times the contrast of the "
+            f"other image: the spread is {before.std:.4g} before and {after.std:.4g} after. "
+            "Use images of like processing."
+        )
+
+
+def _date_values(pixels: NDArray[np.float32], both: NDArray[np.bool_]) -> DateValues:
+    """From (C, N) values, NaN where not measured, and where both dates are, (N,)."""
+    measured = np.isfinite(pixels[0])
+    blank = (pixels == 0).all(axis=0)
+    bands = tuple(_band_values(band[both]) for band in pixels) if both.any() else ()
+    return DateValues(bands, float(1 - measured.mean()), float(blank.mean()))
+
+
+def _band_values(values: NDArray[np.float32]) -> BandValues:
+    highest = values.max()
+    return BandValues(
+        mean=float(values.mean(dtype=np.float64)),
+        std=float(values.std(dtype=np.float64)),
+        percentiles=tuple(np.percentile(values, PERCENTILES).tolist()),
+        highest=float(highest),
+        clipped=float((values == highest).mean()),
+    )
+
+
+def _windows(height: int, width: int, per_axis: int) -> Iterator[Window]:
+    for row in _starts(height, per_axis):
+        for col in _starts(width, per_axis):
+            yield Window(col, row, min(SIDE, width - col), min(SIDE, height - row))
+
+
+def _starts(length: int, count: int) -> list[int]:
+    if length <= SIDE * count:
+        return list(range(0, length, SIDE))
+    return [round(start) for start in np.linspace(0, length - SIDE, count)]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,272 @@
+"""What was done to make two scenes comparable: as sentences, and as a record."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rasterio.io import DatasetReader
+
+from scdcli.files.naming import crs_name, file_name, is_remote
+from scdcli.rasters.alignment import Alignment
+from scdcli.rasters.grid import Grid
+from scdcli.rasters.pair.bands import BandChoice
+from scdcli.rasters.pair.extent import Interest
+from scdcli.rasters.pair.settings import PairSettings
+from scdcli.rasters.pair.stretch import Stretch
+from scdcli.rasters.scene import Scene, alpha_bands, spectral_bands
+
+MOST_DETAIL = 2.0  # between the two pixel sizes
+LEAST_SHARE = 0.01
+MOST_OF_IT = 0.9  # a margin of a few pixels, as a shift leaves it, is no small overlap
+CHIP = 512  # pixels a network sees at a time
+
+# Where a file says when it was taken: namespace and name, the better first.
+DATES = (
+    ("IMAGERY", "ACQUISITIONDATETIME"),
+    (None, "ACQUISITIONDATETIME"),
+    (None, "TIFFTAG_DATETIME"),
+)
+
+
+def doubts(first: Scene, second: Scene, alignment: Alignment, bands: BandChoice) -> Iterator[str]:
+    """One sentence for each reason to look twice at the result of a pair."""
+    yield from _about_bands(first, second, bands)
+    yield from _about_detail(first, second, alignment.detail)
+    yield from _about_overlap(first, second, alignment)
+    yield from _about_dates(first, second)
+    for scene in (first, second):
+        yield from _about_file(scene)
+
+
+def _about_bands(first: Scene, second: Scene, bands: BandChoice) -> Iterator[str]:
+    """Names settled which of more bands are used, and no user."""
+    counts = [len(spectral_bands(scene.dataset)) for scene in (first, second)]
+    if bands.note and len(bands.before) < max(counts):
+        yield bands.note
+
+
+def _about_detail(first: Scene, second: Scene, detail: float) -> Iterator[str]:
+    if 1 / MOST_DETAIL * (1 - 1e-6) <= detail <= MOST_DETAIL * (1 + 1e-6):
+        return
+    finer, coarser, times = (second, first, detail) if detail > 1 else (first, second, 1 / detail)
+    yield (
+        f"A pixel of {coarser.name} is {times:.3g} times as wide as one of {finer.name}: what only "
+        "one of them can show may look like a change. Resample the finer one first, for example "
+        "with gdalwarp -r average."
+    )
+
+
+def _about_overlap(first: Scene, second: Scene, alignment: Alignment) -> Iterator[str]:
+    height, width = alignment.grid.shape
+    pixels = int(alignment.share * height * width)
+    if alignment.share < LEAST_SHARE:
+        yield (
+            f"{first.name} and {second.name} overlap in {pixels} pixels only, less than "
+            f"{LEAST_SHARE:.0%}; check that both show the same place."
+        )
+    elif pixels < CHIP * CHIP <= height * width and alignment.share < MOST_OF_IT:
+        yield (
+            f"{first.name} and {second.name} overlap in {pixels} pixels only, less than the "
+            f"{CHIP} x {CHIP} that a model sees at a time: its results need more around them."
+        )
+
+
+def _about_dates(first: Scene, second: Scene) -> Iterator[str]:
+    for namespace, name in DATES:
+        taken = [scene.dataset.tags(ns=namespace).get(name, "") for scene in (first, second)]
+        if not all(taken):
+            continue
+        days = ["".join(sign for sign in text if sign.isdigit()) for text in taken]
+        if min(map(len, days)) >= 8 and days[1][:14] < days[0][:14]:
+            yield (
+                f"{name} says that {second.name} ({taken[1]}) is earlier than {first.name} "
+                f"({taken[0]}); the earlier image comes first."
+            )
+        return
+
+
+def _about_file(scene: Scene) -> Iterator[str]:
+    pages = len(scene.dataset.subdatasets)
+    if pages > 1:
+        yield f"{scene.name} holds {pages} images; the first is read."
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Two open scenes, and how they are read as one pair.
+
+    Attributes:
+        first: The earlier scene.
+        second: The later scene.
+        settings: What was asked for.
+        bands: Bands of either.
+        grid: What is read of the first scene's grid.
+        interest: The area of interest on it, if one was asked for.
+        alignment: How the second scene lies on it.
+        stretch: What maps values to 0..255; None where uint8 is used as it is.
+    """
+
+    first: Scene
+    second: Scene
+    settings: PairSettings
+    bands: BandChoice
+    grid: Grid
+    interest: Interest | None
+    alignment: Alignment
+    stretch: Stretch | None
+
+
+def notes(pair: Matched) -> Iterator[str]:
+    """One sentence for each thing done, or to know before the result is believed."""
+    yield from _part_notes(pair)
+    yield from _crs_notes(pair)
+    yield from _placement_notes(pair)
+    yield from _band_notes(pair)
+    if pair.stretch is not None:
+        yield f"One stretch to 0-255 for both dates: {pair.stretch}."
+    doubtful = doubts(pair.first, pair.second, pair.alignment, pair.bands)
+    yield from (sentence for sentence in doubtful if sentence != pair.bands.note)
+
+
+def _part_notes(pair: Matched) -> Iterator[str]:
+    whole, part = pair.first.grid, pair.grid
+    if pair.interest is not None:
+        said = pair.interest.record
+        yield (
+            f"Only the {said['polygons']} polygons of {said['name']} are mapped; what lies outside "
+            "is nodata."
+        )
+    if part != whole:
+        yield (
+            f"Of {pair.first.name}, {part.width} x {part.height} of {whole.width} x {whole.height} "
+            "pixels are read."
+        )
+
+
+def _crs_notes(pair: Matched) -> Iterator[str]:
+    scenes = (pair.first, pair.second)
+    if pair.settings.assume_crs is not None:
+        given = [scene for scene in scenes if _is_assumed(scene)]
+        for scene in given:
+            yield f"{scene.name} has no CRS: {crs_name(scene.grid.crs)} is assumed."
+        if not given:
+            yield "--assume-crs is not used: no image has a position without a CRS."
+    if pair.grid.crs is None:
+        yield "Neither image has a CRS: they are compared pixel by pixel, areas are in pixels."
+        if len({scene.grid.transform for scene in scenes}) > 1:
+            yield (
+                "Their positions differ and are not used, as no CRS says what they mean; if they "
+                "do mean something, say so with --assume-crs."
+            )
+
+
+def _is_assumed(scene: Scene) -> bool:
+    own = scene.dataset.gcps[1] if scene.points else scene.dataset.crs
+    return own is None and scene.grid.crs is not None
+
+
+def _placement_notes(pair: Matched) -> Iterator[str]:
+    first, second, alignment = pair.first, pair.second, pair.alignment
+    for scene in (first, second):
+        if scene.points is not None:
+            yield (
+                f"{scene.name} is placed by {scene.points.count} ground control points, through "
+                f"a polynomial that misses them by at most {scene.points.residual:.2g} pixels."
+            )
+    if first.points is not None:
+        yield (
+            f"The result lies on a grid made for {first.name}: north-up, {first.grid.width} x "
+            f"{first.grid.height} pixels in {crs_name(first.grid.crs)}."
+        )
+    if any(pair.settings.shift):
+        rows, cols = pair.settings.shift
+        yield (
+            f"{second.name} is moved by {rows:.4g} rows and {cols:.4g} columns "
+            "(down and right) before it is read."
+        )
+    if alignment.offset is None and alignment.differences:
+        yield (
+            f"{second.name} is warped onto the grid of {first.name} (bilinear): "
+            f"{'; '.join(alignment.differences)}."
+        )
+    if alignment.share < 1:
+        where = "the part read" if pair.grid != first.grid else first.name
+        yield (
+            f"{second.name} covers {int(1000 * alignment.share) / 10} % of {where}; "
+            "the rest becomes nodata."
+        )
+
+
+def _band_notes(pair: Matched) -> Iterator[str]:
+    scenes = (pair.first, pair.second)
+    for scene in scenes:
+        for band in alpha_bands(scene.dataset):
+            yield f"Band {band} of {scene.name} is marked as alpha: it masks, and is no data."
+    if pair.bands.note:
+        yield pair.bands.note
+        return
+    counts = [len(spectral_bands(scene.dataset)) for scene in scenes]
+    if counts != [len(pair.bands.before)] * 2:
+        used = ", ".join(str(band) for band in pair.bands.before)
+        yield f"Bands {used} are used of the {counts[0]} and {counts[1]} bands."
+    if pair.bands.after != pair.bands.before:
+        used = ", ".join(str(band) for band in pair.bands.after)
+        yield f"Of {pair.second.name} they are compared with bands {used}."
+
+
+def provenance(pair: Matched) -> dict[str, Any]:
+    """JSON-ready record of the inputs and of what was done."""
+    alignment, stretch, settings = pair.alignment, pair.stretch, pair.settings
+    placed = {
+        date: {"ground_control_points": scene.points.count, "residual": scene.points.residual}
+        for date, scene in (("before", pair.first), ("after", pair.second))
+        if scene.points is not None
+    }
+    assumed = [scene for scene in (pair.first, pair.second) if _is_assumed(scene)]
+    return {
+        "before": describe(pair.first.dataset, pair.first.path),
+        "after": describe(pair.second.dataset, pair.second.path),
+        "bands": list(pair.bands.before),
+        "after_bands": list(pair.bands.after),
+        "alignment": "warped" if alignment.offset is None else "pixel on pixel",
+        "offset": None if alignment.offset is None else list(alignment.offset),
+        "shift": [float(pixels) for pixels in settings.shift],
+        "grid_differences": list(alignment.differences),
+        "overlap": round(alignment.share, 6),
+        "placed_by": placed,
+        "assumed_crs": crs_name(assumed[0].grid.crs) if assumed else None,
+        "bounds": list(settings.bounds) if settings.bounds else None,
+        "aoi": pair.interest.record if pair.interest else None,
+        "normalization": None,
+        "stretch": None if stretch is None else {"low": stretch.low, "high": stretch.high},
+    }
+
+
+def describe(dataset: DatasetReader, path: str | Path) -> dict[str, Any]:
+    """What a result says of its input: name, size, CRS, type, and a hash of the metadata.
+
+    The hash leaves out the name and the time, so a copy has the same one. Folders, user names and
+    the query of an address (which may hold a signature) are left out altogether.
+    """
+    facts: dict[str, Any] = {
+        "driver": dataset.driver,
+        "width": dataset.width,
+        "height": dataset.height,
+        "count": dataset.count,
+        "dtype": dataset.dtypes[0],
+        "crs": crs_name(dataset.crs),
+        "transform": list(dataset.transform)[:6],
+        "nodata": None if dataset.nodata is None else str(dataset.nodata),
+    }
+    status = None if is_remote(path) else Path(path).stat()
+    facts["bytes"] = None if status is None else status.st_size
+    wkt = dataset.crs.to_wkt() if dataset.crs else None
+    stable = json.dumps([facts, wkt], sort_keys=True).encode()
+    facts["metadata_sha256"] = hashlib.sha256(stable).hexdigest()
+    modified = None if status is None else datetime.fromtimestamp(int(status.st_mtime), UTC)
+    facts["modified"] = None if modified is None else modified.isoformat()
+    return {"name": file_name(path), **facts}

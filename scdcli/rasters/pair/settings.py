@@ -1,0 +1,59 @@
+"""How two scenes are to be read as a pair."""
+
+from dataclasses import dataclass
+
+from scdcli.rasters.pair.bands import BandNames
+from scdcli.rasters.pair.extent import Bounds
+from scdcli.rasters.pair.mappings import Levels
+from scdcli.rasters.pair.normalization import Normalization
+from scdcli.rasters.pair.stretch import Stretch
+
+MOST_PIXELS = 40_000_000_000
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """What `scdcli.rasters.pair.open.open_pair` is asked for.
+
+    Attributes:
+        bands: Bands to use, numbers from 1 or names; by default all but alpha, by name where the
+            files name them in another order or number.
+        after_bands: The same of AFTER, where its bands differ.
+        count: How many bands the model reads: three of more are red, green and blue.
+        scale: Values that become 0 and 255; by default uint8 is used as it is, and other types get
+            the 2 to 98 % range of both dates together.
+        stretch: The stretch found when the same pair was opened before, to save finding it.
+        normalize: How AFTER is brought to the values of BEFORE, of `scdcli.rasters.pair.methods`.
+        levels: Mean and spread per band that each date is then brought to by its own, for a model
+            that wants it; not where the pair has another number of bands.
+        normalization: What was found when the same pair was opened before.
+        strict: Refuse two scenes that do not lie on exactly the same grid.
+        allow_vrt: Also open VRT files.
+        shift: (rows, cols) of the BEFORE grid, down and right, by which AFTER is moved before it
+            is read.
+        assume_crs: The CRS of a file that has a position but no CRS.
+        bounds: Left, bottom, right, top of the part to read, in the CRS of BEFORE.
+        bounds_crs: The CRS of the bounds, if another.
+        aoi: Polygon file, or ``FILE:LAYER``; what lies outside becomes nodata.
+        max_pixels: Largest grid that is taken for a scene and not for an accident.
+    """
+
+    bands: BandNames | None = None
+    after_bands: BandNames | None = None
+    count: int | None = None
+    scale: tuple[float, float] | None = None
+    stretch: Stretch | None = None
+    normalize: str = "none"
+    levels: Levels | None = None
+    normalization: Normalization | None = None
+    strict: bool = False
+    allow_vrt: bool = False
+    shift: tuple[float, float] = (0.0, 0.0)
+    assume_crs: str | None = None
+    bounds: Bounds | None = None
+    bounds_crs: str | None = None
+    aoi: str | None = None
+    max_pixels: int = MOST_PIXELS
+
+
+DEFAULTS = PairSettings()

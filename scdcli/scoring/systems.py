@@ -1,0 +1,136 @@
+"""The systems that are compared: models and folders of maps, each with its name."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scdcli.errors import DatasetError
+from scdcli.legend import Legend
+from scdcli.rasters.pair.methods import DEFAULT_METHOD
+from scdcli.scoring.comparison import folder_forms, model_forms, short_names
+from scdcli.scoring.mappairs import files_legend
+from scdcli.scoring.mapsets import LabelSet, find_images, find_predictions, match
+
+if TYPE_CHECKING:
+    from scdcli.prediction.chain import Predictor
+
+
+@dataclass(frozen=True)
+class System:
+    """A model with one test-time augmentation, or a folder of maps.
+
+    Attributes:
+        name: Short, and the same for all its test-time augmentations.
+        predictor: The model and how to run it; None for a folder.
+        bands: Band numbers it reads of the images, from 1; None for all but alpha.
+        normalize: How AFTER is brought to the values of BEFORE.
+        folder: Where maps lie; None for a model.
+        maps: What lies there.
+    """
+
+    name: str
+    predictor: "Predictor | None" = None
+    bands: tuple[int, ...] | None = None
+    normalize: str = DEFAULT_METHOD
+    folder: Path | None = None
+    maps: LabelSet | None = None
+
+    @property
+    def tta(self) -> str | None:
+        """Test-time augmentation; None for maps that exist."""
+        return self.predictor.tta if self.predictor else None
+
+    @property
+    def legend(self) -> Legend | None:
+        """The model's."""
+        return self.predictor.loaded.header.legend if self.predictor else None
+
+    @property
+    def maps_land_cover(self) -> bool:
+        """Whether it is a model that has learnt the class of every pixel."""
+        return self.predictor is not None and self.predictor.loaded.header.land_cover
+
+    def describe(self) -> dict[str, Any]:
+        """Where its maps come from, JSON-ready."""
+        if self.predictor is None:
+            return {"predictions": str(self.folder), "model": None, "settings": None}
+        # Imports torch, which scoring maps that exist does without.
+        from scdcli.prediction.provenance import describe_model, describe_run
+
+        settings = describe_run(self.predictor) | {"bands": self.bands, "normalize": self.normalize}
+        model = describe_model(self.predictor.loaded)
+        return {"predictions": None, "model": model, "settings": settings}
+
+
+def find_systems(
+    models: Sequence[str],
+    folders: Sequence[Path],
+    truth: LabelSet,
+    predictors: "Callable[[str], Sequence[Predictor]]",
+    *,
+    bands: tuple[int, ...] | None = None,
+    normalize: str = DEFAULT_METHOD,
+) -> list[System]:
+    """Models, once per test-time augmentation, then folders.
+
+    Everything that can be wrong with them is found here, before any of them runs.
+
+    Args:
+        models: Bundled models by name, or model files.
+        folders: Maps that exist.
+        truth: The labels.
+        predictors: Loads a model and says how it runs, once per test-time augmentation.
+        bands: Band numbers the models read of the images, from 1; None for all but alpha.
+        normalize: How AFTER is brought to the values of BEFORE for them.
+    """
+    if models:
+        find_images(truth)
+    maps = [find_predictions(folder) for folder in folders]
+    for each in maps:
+        match(truth, each)
+    names = iter(short_names([*map(model_forms, models), *map(folder_forms, folders)]))
+    systems = [
+        System(name, predictor, bands, normalize)
+        for name, model in zip([next(names) for _ in models], models, strict=True)
+        for predictor in predictors(model)
+    ]
+    found = zip(names, folders, maps, strict=True)
+    return systems + [System(name, folder=folder, maps=each) for name, folder, each in found]
+
+
+def shared_legend(
+    systems: Sequence[System], truth: LabelSet, given: Legend | None
+) -> Legend | None:
+    """What the maps of all systems and the labels mean; None for indices that nobody declared.
+
+    Raises:
+        DatasetError: The models predict other classes than each other, or than the given legend.
+    """
+    models = [system for system in systems if system.legend]
+    for system in models:
+        _require_same_classes(models[0], system, given)
+    if given or models:
+        return given or models[0].legend
+    legends = (files_legend(truth, system.maps) for system in systems)
+    return next((legend for legend in legends if legend), None)
+
+
+def _require_same_classes(first: System, system: System, given: Legend | None) -> None:
+    legend, other = system.legend, first.legend
+    assert legend is not None
+    assert other is not None
+    if given and len(given) != len(legend):
+        raise DatasetError(
+            f"legend {given.name!r} has {len(given)} classes, but the model {system.name} predicts "
+            f"{len(legend)}; choose a model with the legend of the labels."
+        )
+    if not given and _names(legend) != _names(other):
+        raise DatasetError(
+            f"the model {first.name} predicts {_names(other)}, and {system.name} predicts "
+            f"{_names(legend)}: they cannot be compared. Score them apart."
+        )
+
+
+def _names(legend: Legend) -> str:
+    return ", ".join(cover.name for cover in legend.classes)

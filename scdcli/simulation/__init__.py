@@ -1,0 +1,1 @@
+"""Labelled pairs that are made: drawn, or composed from labelled images of one date."""

@@ -1,0 +1,1 @@
+"""What light, air, sensors and files do to a picture of the ground."""

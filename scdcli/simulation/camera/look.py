@@ -1,0 +1,160 @@
+"""One scene at two dates: everything that makes photographs of the same ground differ."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scdcli.simulation.camera.air import Air, draw_air, lit_through
+from scdcli.simulation.camera.clutter import Traffic, draw_traffic, parked
+from scdcli.simulation.camera.noise import Field
+from scdcli.simulation.camera.optics import Camera, draw_camera, filed, taken
+from scdcli.simulation.camera.placing import Place, draw_place, placed
+from scdcli.simulation.camera.radiometry import Palette, Tone, draw_tone, palette, rendered
+from scdcli.simulation.camera.relief import (
+    Lean,
+    Sun,
+    draw_lean,
+    draw_sun,
+    heights,
+    leaning,
+    lifted,
+    shaded,
+)
+from scdcli.simulation.camera.season import Season, draw_season, in_season
+from scdcli.simulation.camera.surface import Surface, aged, draw_surface, roofed
+
+__all__ = ["Look", "Palette", "draw_looks", "palette", "photograph"]
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class Look:
+    """All that was drawn for one date; `Look()` shows a scene as it is.
+
+    Attributes:
+        surface: Materials, texture and roofs.
+        season: Plants, ground and water.
+        sun: Shadows.
+        lean: Displaced roofs.
+        traffic: Cars.
+        air: Haze, clouds, mosaic.
+        tone: Colors.
+        camera: Detail.
+        place: Registration.
+        heights: Seed of the heights of buildings, the same at both dates.
+    """
+
+    surface: Surface = field(default_factory=Surface)
+    season: Season = field(default_factory=Season)
+    sun: Sun = field(default_factory=Sun)
+    lean: Lean = field(default_factory=Lean)
+    traffic: Traffic = field(default_factory=Traffic)
+    air: Air = field(default_factory=Air)
+    tone: Tone = field(default_factory=Tone)
+    camera: Camera = field(default_factory=Camera)
+    place: Place = field(default_factory=Place)
+    heights: int = 0
+
+
+def draw_looks(
+    rng: np.random.Generator, *, strength: float = 1.0, palettes: Sequence[Palette] = ()
+) -> tuple[Look, Look]:
+    """Two dates of one place.
+
+    Some pairs are two flights of one campaign, most differ in part, some in everything: each
+    pair draws how likely its dates share a circumstance, and how far each of them goes.
+
+    Args:
+        rng: Source of everything.
+        strength: 0 for pictures as they are, 1 for differences as between real dates.
+        palettes: Colors of other scenes that pictures may borrow.
+    """
+    if strength <= 0:
+        return Look(), Look()
+    alike = rng.choice([0.95, 0.5, 0.04], p=[0.13, 0.17, 0.7])
+    length = float(np.exp(rng.uniform(np.log(4.5), np.log(11))))
+    colors = tuple(palettes)
+
+    def both(draw: Callable[[np.random.Generator, float], Part], shared: float) -> list[Part]:
+        first, second = (draw(rng, strength * _amount(rng)) for _ in range(2))
+        return [first, first if rng.random() < shared else second]
+
+    surfaces = both(draw_surface, alike)
+    seasons = both(draw_season, alike)
+    suns = both(draw_sun, alike)
+    leans = both(draw_lean, alike)
+    airs = both(draw_air, alike)
+    tones = both(lambda source, amount: draw_tone(source, 0.85 * amount, colors), alike)
+    cameras = both(draw_camera, alike)
+    traffics = both(lambda source, amount: draw_traffic(source, amount, length), 0.0)
+    # Flights of one campaign are also registered alike.
+    loose = 1.0 - 0.75 * float(alike)
+    places = both(lambda source, amount: draw_place(source, loose * amount), 0.0)
+    steady = int(rng.integers(2))  # One date is usually the reference of the other.
+    down, right = places[steady].shift
+    places[steady] = replace(places[steady], shift=(0.25 * down, 0.25 * right))
+    seed = int(rng.integers(2**31))
+    first, second = (
+        Look(
+            surface=surfaces[date],
+            season=seasons[date],
+            sun=suns[date],
+            lean=leans[date],
+            traffic=traffics[date],
+            air=airs[date],
+            tone=tones[date],
+            camera=cameras[date],
+            place=places[date],
+            heights=seed,
+        )
+        for date in range(2)
+    )
+    return first, second
+
+
+def photograph(
+    scene: Field,
+    look: Look,
+    rng: np.random.Generator,
+    *,
+    vegetation: NDArray[np.bool_],
+    buildings: NDArray[np.int32],
+    water: NDArray[np.bool_],
+) -> NDArray[np.uint8]:
+    """The picture of a scene at one date.
+
+    Args:
+        scene: (3, H, W) float32 in 0..1, in display units.
+        look: The date.
+        rng: Source of cars and sensor noise.
+        vegetation: Where something grows, (H, W).
+        buildings: Number of the building at every pixel, (H, W); 0 for none.
+        water: (H, W).
+
+    Returns:
+        (3, H, W) uint8.
+    """
+    picture = scene
+    if look.traffic != Traffic():
+        ground = ~(vegetation | water | (buildings > 0))
+        picture = parked(picture, look.traffic, ground, look.sun.azimuth, rng)
+    picture = aged(picture, look.surface, vegetation, buildings, water)
+    picture = roofed(picture, look.surface, buildings, look.sun.azimuth, look.heights)
+    picture = in_season(picture, look.season, vegetation, buildings, water)
+    picture = lifted(picture, look.sun, water)
+    high = heights(buildings, look.heights)
+    picture = shaded(picture, buildings, high, look.sun, vegetation)
+    picture = leaning(picture, buildings, high, look.lean)
+    picture = rendered(lit_through(picture, look.air), look.tone)
+    picture = placed(taken(picture, look.camera), look.place)
+    picture = filed(picture, look.camera, rng)
+    return np.asarray((np.clip(picture, 0.0, 1.0) * 255.0).round(), dtype=np.uint8)
+
+
+def _amount(rng: np.random.Generator) -> float:
+    """How far one date goes in one respect, about 1."""
+    return float(min(1.6, np.exp(rng.normal(-0.05, 0.5))))

@@ -1,0 +1,153 @@
+"""A labelled pair from labelled images: a place, what happens to it, and two photographs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scdcli.legend import NODATA, UNCHANGED
+from scdcli.simulation.camera.look import Look, draw_looks, palette, photograph
+from scdcli.simulation.compose.edits import draw_edit, replaced_building
+from scdcli.simulation.compose.library import Library
+from scdcli.simulation.compose.scene import Classes, Mask, Scene
+from scdcli.simulation.compose.studio import Studio, studio_for
+
+MOST_EDITS = 14
+BOTH, BEFORE, AFTER, REPLACED = range(4)
+FATES = (0.3, 0.26, 0.32, 0.12)  # odds of these
+
+
+@dataclass(frozen=True)
+class Composition:
+    """How pairs are composed.
+
+    Attributes:
+        size: Height and width in pixels.
+        pixel_size: Finest and coarsest ground resolution in meters.
+        change: Share of changed pixels of a pair in which something changed, on average.
+        unchanged: Share of pairs in which nothing changed.
+        strength: Of what differs but is not change; 1 is as in reality, 0 none.
+    """
+
+    size: int = 512
+    pixel_size: tuple[float, float] = (0.5, 1.2)
+    change: float = 0.2
+    unchanged: float = 0.2
+    strength: float = 1.0
+
+
+@dataclass(frozen=True)
+class ComposedPair:
+    """Two dates of one place and the truth about them.
+
+    Attributes:
+        before: Earlier image, (3, H, W) uint8.
+        after: Later image, (3, H, W) uint8.
+        cover1: Class of every pixel before, (H, W) uint8; 255 where not known.
+        cover2: Class of every pixel after.
+        from_class: Class before where it changed, 0 elsewhere, 255 where it cannot be said.
+        to_class: Class after where it changed.
+    """
+
+    before: NDArray[np.uint8]
+    after: NDArray[np.uint8]
+    cover1: Classes
+    cover2: Classes
+    from_class: Classes
+    to_class: Classes
+
+
+def compose_pair(
+    library: Library, settings: Composition, seed: int | tuple[int, ...]
+) -> ComposedPair:
+    """Compose a pair: the same arguments always give the same pixels."""
+    edit_rng, look_rng, *date_rngs = (
+        np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(4)
+    )
+    low, high = np.log(settings.pixel_size)
+    pixel_size = float(np.exp(edit_rng.uniform(low, high)))
+    place = library.place(edit_rng, (settings.size, settings.size), pixel_size)
+    studio = studio_for(library, edit_rng, pixel_size, place)
+    first, second = _dates(studio, place, settings)
+    palettes = [
+        palette(library.colors(int(i)))
+        for i in look_rng.choice(len(library.odds), size=2, p=library.odds)
+    ]
+    looks = draw_looks(look_rng, strength=settings.strength, palettes=palettes)
+    pictures = [
+        _pictured(date, look, library, rng)
+        for date, look, rng in zip((first, second), looks, date_rngs, strict=True)
+    ]
+    from_class, to_class = changes(first, second)
+    seen = place.seen
+    for index in (from_class, to_class):
+        index[~seen] = NODATA
+    for picture in pictures:
+        picture[:, ~seen] = 0
+    return ComposedPair(pictures[0], pictures[1], first.cover, second.cover, from_class, to_class)
+
+
+def changes(first: Scene, second: Scene) -> tuple[Classes, Classes]:
+    """Class before and after where it changed, 0 elsewhere, (H, W) uint8 each.
+
+    A building in the place of another one is a change. Where the ground is another but the class
+    is not known at either date, both hold 255.
+    """
+    known = (first.cover != NODATA) & (second.cover != NODATA)
+    differs = first.cover != second.cover
+    rebuilt = (first.objects > 0) & (second.objects > 0) & (first.objects != second.objects)
+    changed = differs | rebuilt
+    maps = []
+    for date in (first, second):
+        index = np.where(changed, date.cover, np.uint8(UNCHANGED))
+        maps.append(np.where(changed & ~known, np.uint8(NODATA), index))
+    return maps[0], maps[1]
+
+
+def _dates(studio: Studio, place: Scene, settings: Composition) -> tuple[Scene, Scene]:
+    """The place before and after its edits."""
+    rng = studio.rng
+    first = second = place
+    share = float(rng.gamma(2.0, settings.change / 2.0))
+    still = rng.random() < settings.unchanged
+    for _ in range(MOST_EDITS):
+        fate = BOTH if still else int(rng.choice(4, p=FATES))
+        # Drawn on the later date where both differ: it has most to stand in the way.
+        if fate == REPLACED:
+            both = replaced_building(studio, second)
+            if both is not None:
+                first, second = both[0](first), both[1](second)
+        else:
+            edit = draw_edit(studio, second)
+            if edit is not None:
+                first = first if fate == AFTER else edit(first)
+                second = second if fate == BEFORE else edit(second)
+        if still and rng.random() < 0.4:
+            break
+        if not still and _changed_share(first, second) >= share:
+            break
+    return first, second
+
+
+def _changed_share(first: Scene, second: Scene) -> float:
+    from_class, _ = changes(first, second)
+    return float((from_class != UNCHANGED).mean())
+
+
+def _pictured(
+    date: Scene, look: Look, library: Library, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    roles = library.roles
+
+    def any_of(indices: frozenset[int]) -> Mask:
+        found: Mask = np.isin(date.cover, list(indices))
+        return found
+
+    return photograph(
+        date.image,
+        look,
+        rng,
+        vegetation=any_of(roles.vegetation),
+        buildings=date.objects,
+        water=any_of(roles.water),
+    )

@@ -1,0 +1,72 @@
+"""Batches of labelled pairs, made anew for every step."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from scdcli.simulation.live.bank import Bank
+from scdcli.simulation.live.camera import expose, standardize
+from scdcli.simulation.live.draws import Draws
+from scdcli.simulation.live.paste import labels, paste, start
+from scdcli.simulation.live.scenes import draw_scenes
+
+PASTES = 3  # times something may be put into a scene
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pairs as a network gets them.
+
+    Attributes:
+        before: Standardized, (B, 3, S, S) float32.
+        after: Likewise.
+        covers: Classes of both dates, (B, 2, S, S) int64, 0 unknown.
+        changed: (B, S, S) int64, 0, 1, 255 where it does not count.
+    """
+
+    before: Tensor
+    after: Tensor
+    covers: Tensor
+    changed: Tensor
+
+
+@torch.no_grad()
+def make_batch(
+    banks: Sequence[tuple[Bank, float]],
+    donors: Sequence[tuple[Bank, float]],
+    count: int,
+    size: int,
+    draws: Draws,
+) -> Batch:
+    """One batch.
+
+    Args:
+        banks: What scenes are drawn from, and how often.
+        donors: What is put into them, likewise.
+        count: B.
+        size: S.
+        draws: Random numbers.
+    """
+    made = start(draw_scenes(banks, count, size, draws))
+    for _ in range(PASTES):
+        made = paste(made, draw_scenes(donors, count, size, draws), draws)
+    scenes = made.scenes
+    images = (
+        standardize(expose(image, scenes.covers[:, date], scenes.real, draws), draws)
+        for date, image in enumerate((scenes.before, scenes.after))
+    )
+    return Batch(*images, scenes.covers, labels(made))
+
+
+def live_pairs(
+    banks: Sequence[tuple[Bank, float]],
+    donors: Sequence[tuple[Bank, float]],
+    count: int,
+    size: int,
+    draws: Draws,
+) -> Iterator[Batch]:
+    """Batches without end; arguments as of `make_batch`."""
+    while True:
+        yield make_batch(banks, donors, count, size, draws)

@@ -1,0 +1,158 @@
+"""The data of a training: samples, legend and bands of one set or several, looked through first."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from scdcli.datasets import union
+from scdcli.datasets.division import lattice, share_out
+from scdcli.datasets.pixelsizes import pixel_sizes
+from scdcli.datasets.samples import Sample, require_none
+from scdcli.datasets.scan import Watch, scan
+from scdcli.datasets.union import Member, divided_by
+from scdcli.errors import DatasetError
+from scdcli.legend import Legend
+
+
+class TrainingSet(NamedTuple):
+    """What is trained on.
+
+    Attributes:
+        names: What the sets are called.
+        samples: For training; a scene as often as chips are drawn from it in an epoch.
+        validation: For choosing the best epoch; windows of scenes.
+        legend: Classes of the labels.
+        bands: Band numbers read of every image, from 1.
+        cover: Whether classes are learnt on every pixel where the land cover is known.
+        pixel_size: Of the finest and the coarsest training pixels, in meters; None if not known.
+        sets: Of several sets, what each gives, for the record.
+    """
+
+    names: list[str]
+    samples: list[Sample]
+    validation: list[Sample]
+    legend: Legend
+    bands: tuple[int, ...]
+    cover: bool
+    pixel_size: tuple[float, float] | None
+    sets: dict[str, dict[str, int]] | None
+
+
+def training_set(
+    datasets: Sequence[Path],
+    options: dict[str, Any],
+    repeat: tuple[int, ...],
+    note: Callable[[str], None],
+    watch: Watch,
+    *,
+    look: bool = True,
+    count: int | None = None,
+) -> TrainingSet:
+    """The sets in some folders as one.
+
+    Args:
+        datasets: The folders.
+        options: Values by name: legend, bands, split_file, val_share, chips_per_epoch, pixel_size,
+            seed, chip and cover.
+        repeat: How often the pairs of each come in an epoch.
+        note: Gets a sentence on what is left out.
+        watch: Opens what is told how many labels have been looked through.
+        look: Look through all labels first; in one process of several is enough.
+        count: How many bands the model to start from reads.
+
+    Raises:
+        DatasetError: A folder holds no set, or one with problems, or sets do not go together.
+    """
+    by_file = options["split_file"]
+    members = union.find_members(datasets, val=not by_file)
+    problems = [problem for member in members for problem in member.problems]
+    where = " and ".join(str(each) for each in datasets)
+    if not look or not all(member.train for member in members):
+        require_none(problems, f"{where} {'is' if len(members) == 1 else 'are'} incomplete")
+    legend = union.shared_legend(members, options["legend"])
+    members = union.with_shared_bands(members, options["bands"], count)
+    bands = members[0].train[0].bands or ()
+    if by_file:
+        members = _divided(members, by_file, note)
+    cover = _covered(members, options["cover"])
+    if look:
+        problems += _look_through(members, legend, watch)
+        require_none(problems, f"{where} cannot be trained on")
+    if not by_file:
+        members = union.hold_out(members, options["val_share"], options["seed"])
+    pixels = pixel_sizes(
+        (each for member in members for each in member.train), options["pixel_size"]
+    )
+    samples = [each for member, n in zip(members, repeat, strict=True) for each in member.train * n]
+    samples = share_out(samples, options["chip"], options["chips_per_epoch"])
+    held_out = lattice([each for member in members for each in member.validation])
+    names = [member.name for member in members]
+    sets = _recorded(members, repeat) if len(members) > 1 or repeat != (1,) else None
+    return TrainingSet(names, samples, held_out, legend, bands, cover, pixels, sets)
+
+
+def describe(data: TrainingSet, where: str) -> list[str]:
+    """Lines that say what is trained on, and where."""
+    lines = [
+        f"{name}: {each['pairs']} training pairs{_times(each['repeat'])} and "
+        f"{each['validation_pairs']} validation pairs."
+        for name, each in (data.sets or {}).items()
+    ]
+    if data.pixel_size is None:
+        lines.append(
+            "How large the pixels are on the ground is not known: the model cannot warn of images "
+            "that it was not trained for; say it with --pixel-size."
+        )
+    source = data.names[0] if len(data.names) == 1 else f"{len(data.names)} sets"
+    return [
+        *lines,
+        f"{len(data.samples)} training and {len(data.validation)} validation pairs of {source}; "
+        f"classes learnt on {_learnt_on(data)}; {where}.",
+    ]
+
+
+def _times(repeat: int) -> str:
+    return "" if repeat == 1 else f", {repeat} times in an epoch,"
+
+
+def _learnt_on(data: TrainingSet) -> str:
+    covered = sum(data.cover and each.from_cover is not None for each in data.samples)
+    if not covered:
+        return "changed pixels"
+    others = len(data.samples) - covered
+    return f"every pixel{f' of {covered} pairs, changed pixels of {others}' if others else ''}"
+
+
+def _divided(members: list[Member], split_file: Path, note: Callable[[str], None]) -> list[Member]:
+    """What trains and validates, as a file says."""
+    found, not_named = divided_by(members, split_file)
+    if not_named:
+        note(f"{not_named} pairs that {split_file.name} does not name are left out.")
+    return found
+
+
+def _covered(members: Sequence[Member], asked: bool | None) -> bool:
+    """Whether to learn classes on every pixel where the land cover is known."""
+    has_cover = any(each.from_cover for member in members for each in member.train)
+    if asked and not has_cover:
+        names = " and ".join(str(member.root) for member in members)
+        raise DatasetError(f"{names}: no cover1 and cover2 there; leave --cover out.")
+    return has_cover if asked is None else asked
+
+
+def _recorded(members: Sequence[Member], repeat: Sequence[int]) -> dict[str, dict[str, int]]:
+    return {
+        member.name: {
+            "pairs": len(member.train),
+            "validation_pairs": len(member.validation),
+            "repeat": n,
+        }
+        for member, n in zip(members, repeat, strict=True)
+    }
+
+
+def _look_through(members: Sequence[Member], legend: Legend, watch: Watch) -> list[str]:
+    """What would stop the training, perhaps after hours."""
+    samples = [each for member in members for each in (*member.train, *member.validation)]
+    with watch("looking through the labels", len(samples)) as progress:
+        return scan(samples, legend, progress=progress).problems

@@ -1,0 +1,89 @@
+"""Laws of chips, supertiles and blending."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scdcli.errors import InputError
+from scdcli.prediction.tiling import Blend, Tiling, lattice, supertiles, taper
+
+tilings = st.builds(
+    lambda chip, share, supertile: Tiling(chip, int(chip * share), supertile),
+    st.integers(4, 24),
+    st.floats(0, 0.5),
+    st.integers(1, 4),
+)
+sizes = st.integers(1, 90)
+
+
+@given(sizes, tilings)
+def test_chips_cover_a_line_and_end_at_its_edge(length, tiling):
+    starts = lattice(length, tiling)
+    covered = {p for start in starts for p in range(start, start + tiling.chip)}
+    assert set(range(length)) <= covered
+    assert starts == sorted(set(starts))
+    assert starts[-1] + tiling.chip == max(length, tiling.chip)
+
+
+def test_the_lattice_is_anchored_at_the_origin():
+    assert lattice(1000, Tiling(512, 128)) == [0, 384, 488]
+    assert lattice(512, Tiling(512, 128)) == [0]
+    assert lattice(100, Tiling(512, 128)) == [0]
+
+
+@given(sizes, sizes, tilings)
+def test_cores_cover_the_scene_once(height, width, tiling):
+    seen = np.zeros((height, width), int)
+    for tile in supertiles(height, width, tiling):
+        core = tile.core
+        seen[
+            core.row_off : core.row_off + core.height, core.col_off : core.col_off + core.width
+        ] += 1
+    assert (seen == 1).all()
+
+
+@settings(deadline=None)
+@given(sizes, sizes, tilings, st.integers(1, 6))
+def test_blending_chips_of_an_image_gives_the_image_for_any_split(height, width, tiling, other):
+    """And the very same bits whatever the supertiles: the same chips in the same order."""
+    rng = np.random.default_rng(height * 97 + width)
+    padded = rng.random((2, height + tiling.chip, width + tiling.chip)).astype(np.float32)
+    image = padded[:, :height, :width]
+
+    def blended(tiling):
+        whole = np.zeros_like(image)
+        for tile in supertiles(height, width, tiling):
+            blend = Blend(tile.core, 2, tiling)
+            for chip in tile.chips:
+                rows = slice(chip.row_off, chip.row_off + chip.height)
+                cols = slice(chip.col_off, chip.col_off + chip.width)
+                blend.add(chip, padded[:, rows, cols])
+            core = tile.core
+            rows = slice(core.row_off, core.row_off + core.height)
+            whole[:, rows, core.col_off : core.col_off + core.width] = blend.mean()
+        return whole
+
+    first = blended(tiling)
+    np.testing.assert_allclose(first, image, rtol=1e-5)
+    split = Tiling(tiling.chip, tiling.overlap, other)
+    assert (blended(split) == first).all()
+
+
+@given(tilings)
+def test_weights_are_positive_and_symmetric(tiling):
+    weights = taper(tiling)
+    assert (weights > 0).all()
+    assert (weights == weights[::-1]).all()
+    assert (weights == weights.T).all()
+
+
+def test_weights_of_two_overlapping_chips_sum_to_one():
+    tiling = Tiling(16, 6)
+    line = taper(tiling)[8]
+    np.testing.assert_allclose(line[-6:] + line[:6], line[8], rtol=1e-6)
+
+
+def test_an_overlap_that_never_advances_is_refused():
+    with pytest.raises(InputError, match=r"overlap is 300.*chip 512.*0 to 256"):
+        Tiling(512, 300)

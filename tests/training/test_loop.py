@@ -1,0 +1,237 @@
+"""Training learns, resumes to the same bits, and stops in time."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from runs import CPU, QUICK, TINY, run, tensors
+
+from scdcli.datasets.augment import Augmentation
+from scdcli.datasets.layouts import second_samples
+from scdcli.errors import ModelError, OutputError, TrainingError, UnknownName
+from scdcli.legend import SECOND
+from scdcli.models.checkpoint import load_model
+from scdcli.models.networks import NetworkSettings
+from scdcli.training import loop, optimization
+from scdcli.training.runfolder import EpochLog
+from scdcli.training.trainer import OPTIMIZERS, TrainingSettings, WeightAverage
+
+
+@pytest.fixture
+def samples(second_tree):
+    return second_samples(second_tree(pairs=4, size=64, covers=True) / "train")
+
+
+def spoil(patch):
+    """Let every loss be no number."""
+    original = optimization.change_loss
+    patch.setattr(optimization, "change_loss", lambda *a, **k: original(*a, **k) * float("nan"))
+
+
+def test_a_run_leaves_models_log_and_curves(samples, tmp_path):
+    logs = run(samples, tmp_path / "run")
+    assert [log.epoch for log in logs] == [1, 2, 3]
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {
+        "best.safetensors",
+        "last.safetensors",
+        "state.safetensors",
+        "log.csv",
+        "curves.png",
+        "settings.json",
+    }
+    assert (tmp_path / "run/curves.png").read_bytes().startswith(b"\x89PNG")
+    with (tmp_path / "run/log.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [float(row["loss"]) for row in rows] == [log.loss for log in logs]
+    header = load_model(str(tmp_path / "run/last.safetensors")).header
+    assert (header.network, header.legend, header.chip) == (TINY, SECOND, 32)
+    assert header.training["epoch"] == 3
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_resumed_run_ends_in_the_same_bits(samples, tmp_path, optimizer):
+    settings = replace(QUICK, optimizer=optimizer)
+    whole = run(samples, tmp_path / "whole", settings)
+    run(samples, tmp_path / "cut", settings, stop_after=1)
+    resumed = run(samples, tmp_path / "cut", settings, resume=True)
+    assert [log.epoch for log in resumed] == [2, 3]
+    assert [log.loss for log in resumed] == [log.loss for log in whole[1:]]
+    for name in ("last.safetensors", "best.safetensors", "state.safetensors"):
+        one, two = tensors(tmp_path / "whole" / name), tensors(tmp_path / "cut" / name)
+        assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_a_kill_in_mid_epoch_resumes_from_the_last_whole_one(samples, tmp_path):
+    whole = run(samples, tmp_path / "whole")
+    events = loop.train(samples[1:], samples[:1], tmp_path / "cut", TINY, SECOND, QUICK, CPU)
+    for event in events:
+        if not isinstance(event, EpochLog) and event.epoch == 2:
+            events.close()
+            break
+    resumed = run(samples, tmp_path / "cut", resume=True)
+    assert [log.loss for log in resumed] == [log.loss for log in whole[1:]]
+
+
+def test_an_existing_run_is_not_overwritten(samples, tmp_path):
+    run(samples, tmp_path, stop_after=1)
+    with pytest.raises(
+        OutputError, match="holds a training run already; continue it with --resume"
+    ):
+        run(samples, tmp_path)
+
+
+def test_resuming_with_other_settings_names_them(samples, tmp_path):
+    run(samples, tmp_path, stop_after=1)
+    with pytest.raises(TrainingError, match=r"lr was 0\.003 and is 0\.1"):
+        run(samples, tmp_path, replace(QUICK, lr=0.1), resume=True)
+
+
+def test_a_run_from_before_a_setting_existed_had_its_default(samples, tmp_path):
+    run(samples, tmp_path, stop_after=1)
+    path = tmp_path / "settings.json"
+    older = json.loads(path.read_text())
+    del older["accumulate"]
+    path.write_text(json.dumps(older))
+    with pytest.raises(TrainingError, match=r"accumulate was 1 and is 2"):
+        run(samples, tmp_path, replace(QUICK, batch=1, accumulate=2), resume=True)
+    assert [log.epoch for log in run(samples, tmp_path, resume=True)] == [2, 3]
+
+
+def test_an_interrupted_run_goes_on(samples, tmp_path, monkeypatch):
+    whole = run(samples, tmp_path / "whole")
+    original = loop.optimize
+    steps = iter([False, True])  # in the second epoch
+
+    def interrupted(*arguments):
+        if next(steps):
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(loop, "optimize", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(samples, tmp_path / "cut")
+    monkeypatch.setattr(loop, "optimize", original)
+    assert not list((tmp_path / "cut").glob("*.partial"))
+    resumed = run(samples, tmp_path / "cut", resume=True)
+    assert [log.loss for log in resumed] == [log.loss for log in whole[1:]]
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_model(
+    samples, tmp_path, monkeypatch
+):
+    run(samples, tmp_path, stop_after=1)
+    good = (tmp_path / "last.safetensors").read_bytes()
+    spoil(monkeypatch)
+    with pytest.raises(TrainingError, match=r"loss is nan at step 1 of epoch 2.*Lower --lr"):
+        run(samples, tmp_path, resume=True)
+    assert (tmp_path / "last.safetensors").read_bytes() == good
+
+
+def test_without_validation_the_last_epoch_is_the_result(samples, tmp_path):
+    events = loop.train(samples, [], tmp_path / "run", TINY, SECOND, QUICK, CPU)
+    logs = [event for event in events if isinstance(event, EpochLog)]
+    assert all(log.val_loss is None and log.miou is None for log in logs)
+    best, last = (tmp_path / "run" / f"{name}.safetensors" for name in ("best", "last"))
+    assert best.read_bytes() == last.read_bytes()
+
+
+def test_learning_rate_decays_by_poly(samples, tmp_path):
+    logs = run(samples, tmp_path, replace(QUICK, epochs=3, poly_power=0.9))
+    steps = 3  # 3 samples in batches of 2, the short batch dropped: 1 step an epoch
+    expected = [QUICK.lr * (1 - done / steps) ** 0.9 for done in range(3)]
+    np.testing.assert_allclose([log.lr for log in logs], expected)
+
+
+def test_unknown_optimizers_and_wrong_band_counts_are_refused(samples, tmp_path):
+    with pytest.raises(UnknownName, match="'lion'; choose one of: adamw, sgd"):
+        run(samples, tmp_path, replace(QUICK, optimizer="lion"))
+    four = replace(TINY, bands=4)
+    events = loop.train(samples, [], tmp_path / "run", four, SECOND, QUICK, CPU)
+    with pytest.raises(TrainingError, match=r"has 3 bands, the network is built for 4"):
+        next(events)
+
+
+def test_a_tiny_network_overfits_one_pair(second_tree, tmp_path):
+    """The only test of learning itself: the changes of one pair, from its labels."""
+    samples = second_samples(second_tree(pairs=1, size=64, covers=True) / "train")
+    settings = TrainingSettings(
+        epochs=30,
+        batch=1,
+        optimizer="adamw",
+        lr=5e-3,
+        cover=True,
+        augmentation=Augmentation(chip=64, scale=(1.0, 1.0), flip=False),
+    )
+    network = NetworkSettings(width=0.125)
+    out = tmp_path / "run"
+    events = loop.train(samples, [], out, network, SECOND, settings, CPU)
+    logs = [event for event in events if isinstance(event, EpochLog)]
+    assert logs[-1].loss < 0.4 * logs[0].loss
+
+
+def test_the_average_follows_quickly_at_first_and_slowly_later():
+    model = torch.nn.Linear(1, 1)
+    torch.nn.init.zeros_(model.weight)
+    average = WeightAverage(model, decay=0.99)
+    torch.nn.init.ones_(model.weight)
+    average.update(model)
+    assert average.model.weight.item() == pytest.approx(1 - 2 / 11)
+    average.updates = 10**6
+    before = average.model.weight.item()
+    average.update(model)
+    assert average.model.weight.item() == pytest.approx(1 - 0.99 * (1 - before))
+
+
+def test_weights_ruined_by_the_last_step_are_not_kept(samples, tmp_path, monkeypatch):
+    run(samples, tmp_path, stop_after=1)
+    good = {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors")}
+    original = loop.optimize
+
+    def ruin(trainer, parts, hardware):
+        loss = original(trainer, parts, hardware)
+        next(trainer.model.parameters()).data.fill_(float("nan"))
+        return loss
+
+    monkeypatch.setattr(loop, "optimize", ruin)
+    with pytest.raises(TrainingError, match=r"no longer numbers at the end of epoch 2.*epoch 1"):
+        run(samples, tmp_path, resume=True)
+    assert good == {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors")}
+
+
+def test_a_run_whose_state_is_gone_is_not_trained_anew(samples, tmp_path):
+    run(samples, tmp_path, stop_after=1)
+    (tmp_path / "state.safetensors").unlink()
+    with pytest.raises(TrainingError, match=r"models but no state\.safetensors"):
+        run(samples, tmp_path, resume=True)
+
+
+def test_a_run_that_never_finished_an_epoch_does_not_block_the_next(samples, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        spoil(patch)
+        with pytest.raises(TrainingError, match="no epoch was finished before"):
+            run(samples, tmp_path)
+    assert len(run(samples, tmp_path, replace(QUICK, lr=1e-3), stop_after=1)) == 1
+
+
+def test_a_run_may_start_from_the_weights_of_another(samples, tmp_path):
+    run(samples, tmp_path / "first", stop_after=1)
+    start = load_model(str(tmp_path / "first/last.safetensors"))
+    still = replace(QUICK, lr=1e-12, ema=0.0, weight_decay=0.0)
+    run(samples, tmp_path / "second", still, stop_after=1, start=start)
+    going_on = load_model(str(tmp_path / "second/last.safetensors"))
+    assert going_on.header.training["init"]["sha256"] == start.sha256
+    for name, tensor in going_on.model.named_parameters():
+        torch.testing.assert_close(tensor, dict(start.model.named_parameters())[name])
+
+
+def test_a_start_of_another_network_names_both(samples, tmp_path):
+    run(samples, tmp_path / "first", stop_after=1)
+    start = load_model(str(tmp_path / "first/last.safetensors"))
+    wider = replace(TINY, width=0.25)
+    events = loop.train(samples, [], tmp_path / "second", wider, SECOND, QUICK, CPU, start=start)
+    with pytest.raises(ModelError, match=r"width 0\.125 there and 0\.25 here"):
+        next(events)
