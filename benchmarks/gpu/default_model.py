@@ -18,7 +18,7 @@ import json
 import multiprocessing
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from math import cos, pi
@@ -28,7 +28,7 @@ import numpy as np
 import pack as packs
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from scdcli.simulation.live.bank import IGNORED, UNKNOWN, Bank, regions
@@ -90,6 +90,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="end after so many, too")
     parser.add_argument("--workers", type=int, default=8, help="processes beside this one")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--init", type=Path, help="a model.safetensors of an earlier run to go on from")
     parser.add_argument("--keep-every", type=float, default=60, help="seconds")
     for name, value in asdict(Run()).items():
         if isinstance(value, bool):
@@ -120,7 +121,7 @@ def train(run: Run, given: dict) -> None:
     large, places = unpacked.large.to(device), unpacked.small.to(device)
     if not run.drawn:
         raise SystemExit("pack without labels instead (an empty covers.json and changes.json)")
-    student = start_student(run, given["weights"], device)
+    student = start_student(run, given["weights"], device, given["init"])
     weights = class_weights((large, places)).to(device)
     draws = Draws.seeded(run.seed, device)
     pool = ProcessPoolExecutor(given["workers"], multiprocessing.get_context("spawn"))
@@ -131,14 +132,14 @@ def train(run: Run, given: dict) -> None:
     log = csv.writer((out / "log.csv").open("w", buffering=1))
     log.writerow(["step", "seconds", "loss", "cover", "change", "dice", "consistency", "pairs_per_s"])
     print(f"unpacked in {time.perf_counter() - started:.0f} s, on {device}", flush=True)
+    batches = Ahead(run, draws)
     losses: list[Tensor] = []
     ticked = time.perf_counter()
     while (share := clock.share(step)) < 1:
         if lessons and share >= lessons[0] and run.real:
             lessons.pop(0)
             places = taught(student.average, first, unpacked, run, pool)
-        banks = sources(large, places, run)
-        batch = make_batch(banks, banks, run.batch, run.size, draws)
+        batch = batches.next(sources(large, places, run))
         for group, scale in zip(student.optimizer.param_groups, (run.encoder_lr, 1.0), strict=True):
             group["lr"] = run.lr * scale * rate(share, run.warmup)
         losses.append(optimize(student, batch, weights, run, device))
@@ -162,6 +163,24 @@ def train(run: Run, given: dict) -> None:
     pool.shutdown(wait=False, cancel_futures=True)
     peak = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else 0
     print(f"{step} steps, {seen} pairs, {time.perf_counter() - started:.0f} s, {peak:.1f} GiB", flush=True)
+
+
+class Ahead:
+    """Makes the next batch beside the step that learns from this one, where that is a processor."""
+
+    def __init__(self, run: Run, draws: Draws) -> None:
+        self.run, self.draws = run, draws
+        self.thread = ThreadPoolExecutor(1) if draws.device.type == "cpu" else None
+        self.coming: Future[Batch] | None = None
+
+    def next(self, banks: list[tuple[Bank, float]]) -> Batch:
+        """A batch of ``banks``; on a processor one that was begun with those of the last call."""
+        settings = (banks, banks, self.run.batch, self.run.size, self.draws)
+        if self.thread is None:
+            return make_batch(*settings)
+        ready = self.coming.result() if self.coming else make_batch(*settings)
+        self.coming = self.thread.submit(make_batch, *settings)
+        return ready
 
 
 class Clock:
@@ -192,8 +211,10 @@ def sources(large: Bank, places: Bank, run: Run) -> list[tuple[Bank, float]]:
     return [(large, run.labelled), (places, 1 - run.labelled)]
 
 
-def start_student(run: Run, weights: Path, device: torch.device) -> Student:
-    """A network with the encoder's weights, and what trains it."""
+def start_student(
+    run: Run, weights: Path, device: torch.device, init: Path | None = None
+) -> Student:
+    """A network with the encoder's weights, or all weights of an earlier run, and its optimizer."""
     settings = NetworkSettings(
         run.network, width=run.width, classes=CLASSES, encoder=run.encoder
     )
@@ -201,6 +222,8 @@ def start_student(run: Run, weights: Path, device: torch.device) -> Student:
     initialize(network)
     tensors = torch.load(weights, map_location="cpu", weights_only=True)
     load_imagenet(network.semantic_encoder.body, tensors, weights.name)
+    if init is not None:
+        network.load_state_dict(load_file(init))
     network = network.to(device, memory_format=torch.channels_last)
     body = {id(p) for p in network.semantic_encoder.body.parameters()}
     groups = [

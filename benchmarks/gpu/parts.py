@@ -36,7 +36,7 @@ def main() -> None:
         out = given.out / name
         out.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, str(script), str(given.pack), str(given.weights), str(out)]
-        limits = ["--steps", str(given.steps), "--minutes", str(given.minutes), "--workers", "3"]
+        limits = ["--steps", str(given.steps), "--minutes", str(given.minutes), "--workers", "6"]
         with (out / "run.log").open("w") as log:
             running[name] = subprocess.Popen(
                 [*command, *limits, *others, *VARIANTS[name]], stdout=log, stderr=subprocess.STDOUT
