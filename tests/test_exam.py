@@ -146,14 +146,26 @@ def test_the_command_scores_a_folder(exam, tmp_path, capsys):
         city, number = place.name.rsplit("_", 1)
         for year in (place.before, place.after):
             (tmp_path / "images" / f"{city}_{year}_{number}.tif").touch()
-        one = {"probability": np.ones((256, 256)), "from": zeros, "to": zeros}
+        one = {"probability": zeros + 1, "from": zeros, "to": zeros}
         np.savez(tmp_path / f"{place.name}.npz", **one)
     exam.main([str(tmp_path), "--pred", str(tmp_path), "--json"])
     shares = json.loads(capsys.readouterr().out)
     assert shares["found"] == {"by_area": 1, "by_place": 1}
     assert shares["false_unchanged"] == {"by_area": 1, "by_place": 1}
     exam.main([str(tmp_path), "--pred", str(tmp_path)])
-    assert "100.0%" in capsys.readouterr().out
+    of_exam = capsys.readouterr().out
+    exam.main([str(tmp_path), "--pred", str(tmp_path), "--validation"])
+    of_validation = capsys.readouterr().out
+    validation = sum(place.validation for place in places)
+    assert of_exam.startswith(f"{len(places) - validation} places")
+    assert of_validation.startswith(f"{validation} places")
+    assert "100.0%" in of_exam
+
+
+def test_a_wrong_folder_of_images_is_refused(exam, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        exam.main([str(tmp_path), "--pred", str(tmp_path)])
+    assert "is missing" in capsys.readouterr().err
 
 
 def test_the_labels_fit_the_chips(exam):

@@ -74,7 +74,7 @@ class Place:
 
     @property
     def validation(self) -> bool:
-        """Whether the place belongs to the validation city, which chose the thresholds."""
+        """Whether the place belongs to the validation city, which the exam leaves out."""
         return self.name.startswith("santa_monica_")
 
 
@@ -306,10 +306,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("california", type=Path, help="folder with images/CITY_YEAR_N.tif")
     parser.add_argument("--pred", type=Path, required=True, help="folder with <place>.npz")
     parser.add_argument("--threshold", type=float, default=0.5)
+    parser.add_argument("--validation", action="store_true", help="the validation city instead")
     parser.add_argument("--unsure", action="store_true", help="count disputable polygons, too")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(arguments)
-    places = [place for place in load_exam(unsure=options.unsure) if not place.validation]
+    places = load_exam(unsure=options.unsure)
+    places = [place for place in places if place.validation == options.validation]
     for place in places:
         city, number = place.name.rsplit("_", 1)
         for year in (place.before, place.after):
