@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-FILE = Path(__file__).parents[1] / "benchmarks" / "exam" / "exam.py"
+FILE = Path(__file__).parents[2] / "benchmarks" / "exam" / "exam.py"
 
 
 @pytest.fixture(scope="module")
