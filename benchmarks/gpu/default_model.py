@@ -3,9 +3,9 @@
 Usage: python benchmarks/gpu/default_model.py PACK.zip WEIGHTS.pth OUT --minutes 9
 
 On a GPU in bf16, without one on the CPU for as long as it takes. The schedule follows the clock, so
-a run ends in time whatever the machine does (with --steps, whichever comes first); OUT gets `model.safetensors` (weights of the moving
-average) every minute, `log.csv`, and `run.json` with all settings. `finish.py` makes a model file
-of it.
+a run ends in time whatever the machine does (with --steps, whichever comes first). Every minute OUT
+gets `model.safetensors` (weights of the moving average) and `run.json` with all settings, beside
+`log.csv`. `finish.py` makes a model file of it.
 
 Three times, a teacher (the moving average) labels all dates of the places: what is confident and
 the same at all dates of a place becomes a label; where it sees no change in a pair of dates, the
@@ -31,14 +31,14 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from scdcli.simulation.live.bank import IGNORED, UNKNOWN, Bank, regions
-from scdcli.simulation.live.camera import standardize
-from scdcli.simulation.live.draws import Draws
-from scdcli.simulation.live.pairs import Batch, make_batch
 from scdcli.models.networks import NetworkSettings, build, initialize
 from scdcli.models.networks.encoders import load_imagenet
 from scdcli.models.networks.losses import inverse_frequency
 from scdcli.models.networks.outputs import in_float
+from scdcli.simulation.live.bank import IGNORED, UNKNOWN, Bank, regions
+from scdcli.simulation.live.camera import standardize
+from scdcli.simulation.live.draws import Draws
+from scdcli.simulation.live.pairs import Batch, make_batch
 
 CLASSES = 5
 
@@ -90,7 +90,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="end after so many, too")
     parser.add_argument("--workers", type=int, default=8, help="processes beside this one")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--init", type=Path, help="a model.safetensors of an earlier run to go on from")
+    parser.add_argument(
+        "--init", type=Path, help="a model.safetensors of an earlier run to go on from"
+    )
     parser.add_argument("--keep-every", type=float, default=60, help="seconds")
     for name, value in asdict(Run()).items():
         if isinstance(value, bool):
@@ -128,13 +130,9 @@ def train(run: Run, given: dict) -> None:
     list(pool.map(regions, [np.zeros((8, 8), np.uint8)] * 16))  # started before the clock
     first = places
     clock = Clock(given["minutes"] * 60, given["steps"])
-    lessons, kept, step, seen = list(run.teach_at), time.perf_counter(), 0, 0
-    log = csv.writer((out / "log.csv").open("w", buffering=1))
-    log.writerow(["step", "seconds", "loss", "cover", "change", "dice", "consistency", "pairs_per_s"])
+    lessons, kept, step = list(run.teach_at), time.perf_counter(), 0
+    log, batches = Log(out, started, run.batch), Ahead(run, draws)
     print(f"unpacked in {time.perf_counter() - started:.0f} s, on {device}", flush=True)
-    batches = Ahead(run, draws)
-    losses: list[Tensor] = []
-    ticked = time.perf_counter()
     while (share := clock.share(step)) < 1:
         if lessons and share >= lessons[0] and run.real:
             lessons.pop(0)
@@ -142,27 +140,40 @@ def train(run: Run, given: dict) -> None:
         batch = batches.next(sources(large, places, run))
         for group, scale in zip(student.optimizer.param_groups, (run.encoder_lr, 1.0), strict=True):
             group["lr"] = run.lr * scale * rate(share, run.warmup)
-        losses.append(optimize(student, batch, weights, run, device))
         step += 1
-        seen += run.batch
-        now = time.perf_counter()
-        if step % 20 == 0:
-            mean = torch.stack(losses).mean(dim=0).tolist()
-            losses = []
-            speed = 20 * run.batch / (now - ticked)
-            ticked = now
-            log.writerow([step, round(now - started, 1), *(round(x, 4) for x in mean), round(speed)])
-            if step % 100 == 0:
-                print(f"{step} {share:.2f} {mean} {speed:.0f} pairs/s", flush=True)
-            if not np.isfinite(mean[0]):
-                raise SystemExit(f"the loss is {mean[0]} at step {step}")
-        if now - kept > given["keep_every"]:
-            keep(student.average, out, run, step, seen)
-            kept = now
-    keep(student.average, out, run, step, seen)
+        log.add(step, optimize(student, batch, weights, run, device))
+        if time.perf_counter() - kept > given["keep_every"]:
+            keep(student.average, out, run, step)
+            kept = time.perf_counter()
+    keep(student.average, out, run, step)
     pool.shutdown(wait=False, cancel_futures=True)
     peak = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else 0
-    print(f"{step} steps, {seen} pairs, {time.perf_counter() - started:.0f} s, {peak:.1f} GiB", flush=True)
+    print(f"{step} steps in {time.perf_counter() - started:.0f} s, {peak:.1f} GiB", flush=True)
+
+
+class Log:
+    """Means over 20 steps, in a table; ends a run whose loss is no number."""
+
+    def __init__(self, out: Path, started: float, batch: int) -> None:
+        self.started, self.ticked, self.batch = started, time.perf_counter(), batch
+        self.losses: list[Tensor] = []
+        self.table = csv.writer((out / "log.csv").open("w", buffering=1))
+        parts = ("loss", "cover", "change", "dice", "consistency")
+        self.table.writerow(["step", "seconds", *parts, "pairs_per_s"])
+
+    def add(self, step: int, loss: Tensor) -> None:
+        """One step's loss and parts, (5,); read every 20 steps, since reading makes a GPU wait."""
+        self.losses.append(loss)
+        if step % 20:
+            return
+        mean = torch.stack(self.losses).mean(dim=0).tolist()
+        now = time.perf_counter()
+        speed = len(self.losses) * self.batch / (now - self.ticked)
+        self.losses, self.ticked = [], now
+        seconds = round(now - self.started, 1)
+        self.table.writerow([step, seconds, *(round(x, 4) for x in mean), round(speed, 1)])
+        if not np.isfinite(mean[0]):
+            raise SystemExit(f"the loss is {mean[0]} at step {step}")
 
 
 class Ahead:
@@ -215,9 +226,7 @@ def start_student(
     run: Run, weights: Path, device: torch.device, init: Path | None = None
 ) -> Student:
     """A network with the encoder's weights, or all weights of an earlier run, and its optimizer."""
-    settings = NetworkSettings(
-        run.network, width=run.width, classes=CLASSES, encoder=run.encoder
-    )
+    settings = NetworkSettings(run.network, width=run.width, classes=CLASSES, encoder=run.encoder)
     network = build(settings)
     initialize(network)
     tensors = torch.load(weights, map_location="cpu", weights_only=True)
@@ -251,7 +260,9 @@ def optimize(
     """One step; the loss and its parts, (5,)."""
     student.network.train()
     with low_precision(device):
-        images = (x.contiguous(memory_format=torch.channels_last) for x in (batch.before, batch.after))
+        images = (
+            x.contiguous(memory_format=torch.channels_last) for x in (batch.before, batch.after)
+        )
         logits = in_float(student.network(*images))
     parts = torch.stack(terms(logits, batch, weights, run))
     loss = (parts * parts.new_tensor([1, 1, run.dice, run.consistency])).sum()
@@ -268,7 +279,7 @@ def low_precision(device: torch.device) -> torch.autocast | nullcontext:
     return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
 
 
-def terms(logits, batch: Batch, weights: Tensor, run: Run) -> list[Tensor]:  # noqa: ANN001
+def terms(logits, batch: Batch, weights: Tensor, run: Run) -> list[Tensor]:
     """Land cover, change, Dice of change, and disagreement where nothing changed."""
     cover = sum(
         F.cross_entropy(x, target - 1, weights, ignore_index=-1)
@@ -307,7 +318,11 @@ def views(network: nn.Module, before: Tensor, after: Tensor) -> tuple[Tensor, Te
     total: list[Tensor] = []
     for axes in ((), (3,)):
         with low_precision(device):
-            logits = in_float(network(*(x.flip(axes).contiguous(memory_format=torch.channels_last) for x in images)))
+            logits = in_float(
+                network(
+                    *(x.flip(axes).contiguous(memory_format=torch.channels_last) for x in images)
+                )
+            )
         found = [x.softmax(1).flip(axes) for x in logits]
         total = found if not total else [a + b for a, b in zip(total, found, strict=True)]
     return total[0] / 2, total[1] / 2, total[2][:, 1] / 2
@@ -349,9 +364,7 @@ def taught(
     )
 
 
-def pseudo_labels(
-    likely: Tensor, times: Tensor, changed: Tensor, first: Bank, run: Run
-) -> Tensor:
+def pseudo_labels(likely: Tensor, times: Tensor, changed: Tensor, first: Bank, run: Run) -> Tensor:
     """Classes that are likely at a date and on average over the dates of its place, else 0."""
     covers = torch.zeros_like(first.covers)
     for dates, pairs in dates_of_places(first):
@@ -384,7 +397,7 @@ def dates_of_places(bank: Bank) -> Iterator[tuple[Tensor, Tensor]]:
             yield torch.tensor(members, device=device), torch.tensor(pairs[root], device=device)
 
 
-def keep(average: nn.Module, out: Path, run: Run, step: int, seen: int) -> None:
+def keep(average: nn.Module, out: Path, run: Run, step: int) -> None:
     """Write the weights, whole or not at all, and what made them."""
     tensors = {
         name: (x.half() if x.ndim > 1 else x).contiguous().cpu()
@@ -392,7 +405,11 @@ def keep(average: nn.Module, out: Path, run: Run, step: int, seen: int) -> None:
     }
     save_file(tensors, out / "model.safetensors.part")
     (out / "model.safetensors.part").replace(out / "model.safetensors")
-    described = asdict(run) | {"steps": step, "pairs": seen, "torch": torch.__version__}
+    described = asdict(run) | {
+        "steps": step,
+        "pairs": step * run.batch,
+        "torch": torch.__version__,
+    }
     (out / "run.json").write_text(json.dumps(described, indent=1))
 
 

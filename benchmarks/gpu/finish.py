@@ -35,7 +35,9 @@ def main() -> None:
     )
     network = build(settings)
     tensors = load_file(given.run / "model.safetensors")
-    network.load_state_dict({k: x.float() if x.is_floating_point() else x for k, x in tensors.items()})
+    network.load_state_dict(
+        {k: x.float() if x.is_floating_point() else x for k, x in tensors.items()}
+    )
     header = ModelHeader(
         settings,
         URBAN,

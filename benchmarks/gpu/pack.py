@@ -5,8 +5,8 @@ Usage: python benchmarks/gpu/pack.py DATA LABELS OUT.zip [--quality 82]
 DATA holds `dubai`, `monterey`, `banepa`, `california` and `wv_naip`; LABELS what people drew by
 eye over Californian places (`covers.json`, `changes.json`, see the README beside them). The cities
 named in EXAM and VALIDATION train nothing and stay out. The pack holds tiles as WebP, maps as PNG
-and a manifest; `unpack` gives them back as two banks of `scdcli.simulation.live.bank`. Pillow is all it needs,
-but for reading the GeoTIFFs while packing.
+and a manifest; `unpack` gives them back as two banks of `scdcli.simulation.live.bank`. It needs
+Pillow alone; packing reads GeoTIFFs, too.
 """
 
 import argparse
@@ -279,9 +279,7 @@ def windows(height: int, width: int, size: int) -> list[tuple[slice, slice]]:
 
     if min(height, width) < size:
         return []
-    return [
-        (slice(y, y + size), slice(x, x + size)) for y in starts(height) for x in starts(width)
-    ]
+    return [(slice(y, y + size), slice(x, x + size)) for y in starts(height) for x in starts(width)]
 
 
 def alone(tiles: list[Tile], group: str, weight: float) -> list[Pair]:
@@ -300,7 +298,9 @@ def write(out: Path, tiles: list[Tile], pairs: list[Pair], quality: int) -> None
             image = Image.fromarray(np.ascontiguousarray(tile.image))
             pack.writestr(f"{tile.name}.webp", encoded(image, "WEBP", quality=quality, method=6))
             known = tile.cover if tile.barren is None else tile.cover + BARREN * tile.barren
-            pack.writestr(f"{tile.name}.png", encoded(Image.fromarray(known.astype(np.uint8)), "PNG"))
+            pack.writestr(
+                f"{tile.name}.png", encoded(Image.fromarray(known.astype(np.uint8)), "PNG")
+            )
         for index, pair in enumerate(pairs):
             if pair.changed is not None and pair.changed.any():
                 pack.writestr(f"{index}.change.png", encoded(Image.fromarray(pair.changed), "PNG"))

@@ -22,6 +22,7 @@ from scdcli.errors import TrainingError
 from scdcli.legend import Legend
 from scdcli.models.checkpoint import LoadedModel, ModelHeader, date_levels, save_model
 from scdcli.models.networks import NetworkSettings
+from scdcli.models.pretrained import EncoderWeights
 from scdcli.training.classweights import class_weights, require_scheme
 from scdcli.training.confidence import ModelFitted, fit_models
 from scdcli.training.finetuning import with_classes
@@ -64,6 +65,7 @@ def train(
     half: bool = False,
     calibrate: bool = False,
     start: LoadedModel | None = None,
+    encoder_weights: EncoderWeights | None = None,
     data: str = "",
     pixel_size: tuple[float, float] | None = None,
     sets: dict[str, Any] | None = None,
@@ -80,6 +82,7 @@ def train(
         hardware: Where to compute.
         resume: Continue the run in ``out``.
         start: A model of the network, or of the one it revises, whose weights to start from.
+        encoder_weights: What a fresh network's encoder begins with.
         half: Store the model files in 16 bits.
         calibrate: In the end fit temperature and threshold of the models to ``validation``.
         data: What the data is, for the model's header.
@@ -101,13 +104,13 @@ def train(
     if start is not None:
         require_same_legend(start, network, legend)
         require_same_normalization(start, network, settings.normalization, settings.freeze)
-        described |= {"init": {"name": start.name, "sha256": start.sha256}}
+    described |= _origin(start, encoder_weights)
     defaults = asdict(TrainingSettings())
     resuming = ranks.by_first(lambda: require_run(out, described, defaults, resume=resume))
     torch.manual_seed(settings.seed)
     with ranks.together():
         start = start and with_classes(start, network, legend)
-        trainer = make_trainer(samples, network, settings, hardware, start)
+        trainer = make_trainer(samples, network, settings, hardware, start, encoder_weights)
     exchange_gradients(trainer, hardware)
     weights = ranks.by_first(
         lambda: class_weights(samples, legend, settings.class_weights, cover=settings.cover)
@@ -167,6 +170,15 @@ def train(
         yield from fit_models(out, validation, legend, hardware)
 
 
+def _origin(start: LoadedModel | None, weights: EncoderWeights | None) -> dict[str, Any]:
+    """Which weights a run begins with, for its record."""
+    if start is not None:
+        return {"init": {"name": start.name, "sha256": start.sha256}}
+    if weights is not None:
+        return {"encoder_weights": {"name": weights.source, "sha256": weights.sha256}}
+    return {}
+
+
 def _steps(
     trainer: Trainer, chips: Chips, epoch: int, settings: TrainingSettings, hardware: Hardware
 ) -> Iterator[StepDone]:
@@ -182,8 +194,9 @@ def _steps(
     loaded = ranks.in_step(loading, hardware.device)
     for step, planned in enumerate(plan, start=1):
         done = (epoch - 1) * len(plan) + step - 1
+        rate = poly_rate(settings, done, settings.epochs * len(plan))
         for group in trainer.optimizer.param_groups:
-            group["lr"] = poly_rate(settings, done, settings.epochs * len(plan))
+            group["lr"] = rate * group["scale"]
         loss = optimize(trainer, list(islice(loaded, len(planned))), hardware)
         if not isfinite(loss):
             raise TrainingError(

@@ -8,7 +8,9 @@ from scdcli.errors import ModelError, TrainingError
 from scdcli.legend import Legend
 from scdcli.models.checkpoint import LoadedModel
 from scdcli.models.networks import NetworkSettings, build, initialize
+from scdcli.models.networks.encoders import EfficientNetLite, load_imagenet
 from scdcli.models.networks.model import ChangeModel
+from scdcli.models.pretrained import EncoderWeights
 from scdcli.training.bandstatistics import band_statistics
 
 # A network that revises a trained and from then on frozen one: that network's name, and its
@@ -17,7 +19,10 @@ REVISES = {"asn-atl": "asn"}
 
 
 def start_model(
-    samples: Sequence[Sample], network: NetworkSettings, start: LoadedModel | None = None
+    samples: Sequence[Sample],
+    network: NetworkSettings,
+    start: LoadedModel | None = None,
+    encoder_weights: EncoderWeights | None = None,
 ) -> ChangeModel:
     """A model to train, with the normalization of what it starts from, or else of the samples.
 
@@ -26,9 +31,11 @@ def start_model(
         network: What to build.
         start: A model of the same network and classes, or of the one it revises, whose weights to
             take.
+        encoder_weights: What a fresh network's encoder begins with; the rest begins at random.
 
     Raises:
-        ModelError: ``start`` is of another network, or missing where there is one to revise.
+        ModelError: ``start`` is of another network, or missing where there is one to revise; the
+            encoder's weights are those of another.
         TrainingError: The images have another number of bands than the network.
         UnknownName: No such network or blocks.
     """
@@ -46,6 +53,9 @@ def start_model(
         )
     else:
         initialize(built)
+        if encoder_weights is not None:
+            body = next(x for x in built.modules() if isinstance(x, EfficientNetLite))
+            load_imagenet(body, encoder_weights.tensors, encoder_weights.source)
     if start is not None:
         # Its weights know images by that normalization.
         return ChangeModel(built, start.model.mean.tolist(), start.model.std.tolist())

@@ -1,9 +1,9 @@
 """The moving parts of a training run: settings, model, optimizer, average, and their state."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,10 @@ from scdcli.datasets.augment import Augmentation
 from scdcli.datasets.samples import Sample
 from scdcli.errors import UnknownName
 from scdcli.models.checkpoint import LoadedModel
-from scdcli.models.networks import NetworkSettings, freeze
+from scdcli.models.networks import FREEZABLE, NetworkSettings, freeze
 from scdcli.models.networks.losses import ClassWeights
 from scdcli.models.networks.model import ChangeModel
+from scdcli.models.pretrained import EncoderWeights
 from scdcli.training.distributed import ALONE, Ranks
 from scdcli.training.runfolder import EpochLog, load_state, save_state
 from scdcli.training.startweights import start_model
@@ -53,6 +54,7 @@ class TrainingSettings:
     accumulate: int = 1  # batches per step of the optimizer
     optimizer: str = "sgd"
     lr: float = 0.005
+    encoder_lr: float = 1.0  # times lr, for the encoder
     momentum: float = 0.9
     weight_decay: float = 1e-4
     poly_power: float = 0.9
@@ -78,7 +80,7 @@ class Hardware:
 
 def _sgd(model: ChangeModel, settings: TrainingSettings) -> torch.optim.Optimizer:
     return torch.optim.SGD(
-        _trained(model),
+        _trained(model, settings),
         lr=settings.lr,
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
@@ -86,11 +88,22 @@ def _sgd(model: ChangeModel, settings: TrainingSettings) -> torch.optim.Optimize
 
 
 def _adamw(model: ChangeModel, settings: TrainingSettings) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(_trained(model), lr=settings.lr, weight_decay=settings.weight_decay)
+    return torch.optim.AdamW(
+        _trained(model, settings), lr=settings.lr, weight_decay=settings.weight_decay
+    )
 
 
-def _trained(model: ChangeModel) -> Iterator[nn.Parameter]:
-    return (parameter for parameter in model.parameters() if parameter.requires_grad)
+def _trained(model: ChangeModel, settings: TrainingSettings) -> list[dict[str, Any]]:
+    """Groups of parameters, each with the ``scale`` of its learning rate."""
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if settings.encoder_lr == 1:
+        return [{"params": learning, "scale": 1.0}]
+    encoders = (x for x in model.modules() if isinstance(x, FREEZABLE["encoder"]))
+    inside = {id(parameter) for encoder in encoders for parameter in encoder.parameters()}
+    return [
+        {"params": [p for p in learning if (id(p) in inside) is encoder], "scale": scale}
+        for encoder, scale in ((False, 1.0), (True, settings.encoder_lr))
+    ]
 
 
 # An optimizer is made from the model and the settings; its state must be tensors and numbers.
@@ -136,6 +149,7 @@ def make_trainer(
     settings: TrainingSettings,
     hardware: Hardware,
     start: LoadedModel | None = None,
+    encoder_weights: EncoderWeights | None = None,
 ) -> Trainer:
     """A model with the statistics of its data, and what trains it.
 
@@ -145,6 +159,7 @@ def make_trainer(
         settings: The protocol.
         hardware: Where to compute.
         start: A model whose weights to start from; fresh ones without it.
+        encoder_weights: What a fresh network's encoder begins with.
 
     Raises:
         ModelError: ``start`` does not fit the network, or is missing.
@@ -152,7 +167,7 @@ def make_trainer(
         UnknownName: No such network, blocks, optimizer or part to freeze.
     """
     require_optimizer(settings.optimizer)
-    model = start_model(samples, network, start).to(hardware.device)
+    model = start_model(samples, network, start, encoder_weights).to(hardware.device)
     freeze(model.network, settings.freeze)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if not hardware.ranks.alone and hardware.device.type == "cuda":

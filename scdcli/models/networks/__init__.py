@@ -54,7 +54,10 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 OWN_ENCODER = frozenset({"fc-ef", "fc-siam-conc", "fc-siam-diff", "hrscd-str2"})
 
 # What of a network may be kept as it is, as the modules that do not learn.
-FREEZABLE: dict[str, tuple[type[nn.Module], ...]] = {"none": (), "encoder": (Encoder, EfficientNetLite)}
+FREEZABLE: dict[str, tuple[type[nn.Module], ...]] = {
+    "none": (),
+    "encoder": (Encoder, EfficientNetLite),
+}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """ASN: the asymmetric siamese network (Yang et al., Section III-D and Fig. 2)."""
 
-import torch
 from torch import Tensor, nn
 
 from scdcli.models.networks.blocks import EncoderBlocks

@@ -31,9 +31,7 @@ class ASNWithThresholds(nn.Module):
     ) -> None:
         """Build the ASN and ψ1, ψ2; γ comes with the blocks."""
         super().__init__()
-        self.asn = ASN(
-            bands=bands, classes=classes, blocks=blocks, width=width, encoder=encoder
-        )
+        self.asn = ASN(bands=bands, classes=classes, blocks=blocks, width=width, encoder=encoder)
         self.asn.requires_grad_(False)
         self.psi1 = _series(classes, classes)
         self.psi2 = _series(2 * classes, 2)

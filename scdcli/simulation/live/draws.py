@@ -43,7 +43,7 @@ class Draws:
 
     def choice(self, weights: Tensor, count: int) -> Tensor:
         """``count`` int64 indices, each as likely as its weight says."""
-        return torch.multinomial(weights, count, replacement=True, generator=self.generator)
+        return torch.multinomial(weights.float(), count, replacement=True, generator=self.generator)
 
     def smooth(self, count: int, size: int, cells: int) -> Tensor:
         """Fields that vary over a ``cells``-th of the side: (count, 1, size, size), spread 1."""

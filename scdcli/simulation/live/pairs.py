@@ -53,11 +53,11 @@ def make_batch(
     for _ in range(PASTES):
         made = paste(made, draw_scenes(donors, count, size, draws), draws)
     scenes = made.scenes
-    images = (
+    before, after = (
         standardize(expose(image, scenes.covers[:, date], scenes.real, draws), draws)
         for date, image in enumerate((scenes.before, scenes.after))
     )
-    return Batch(*images, scenes.covers, labels(made))
+    return Batch(before, after, scenes.covers, labels(made))
 
 
 def live_pairs(

@@ -107,7 +107,9 @@ def _mask(donors: Scenes, draws: Draws, rates: tuple[float, ...]) -> Tensor:
             grown = F.max_pool2d(objects[:, None].float(), 2 * width + 1, 1, width)[:, 0] > 0
             halo |= grown & (kind == index)
     objects = objects | halo
-    mask = torch.where(mode == 1, objects, torch.where(mode == 2, blot, _parcels(count, size, draws)))
+    mask = torch.where(
+        mode == 1, objects, torch.where(mode == 2, blot, _parcels(count, size, draws))
+    )
     return mask & (mode > 0)
 
 

@@ -10,7 +10,6 @@ from torch import Tensor
 from scdcli.simulation.live.bank import IGNORED, Bank, Scenes, Tiles
 from scdcli.simulation.live.draws import Draws
 
-
 ZOOM = (0.55, 2.1)  # ground covered by a pixel, times that of the source
 METERS = (0.3, 1.7)  # bounds of the pixel size that comes out
 BUILDING = 4  # of the legend urban
@@ -18,9 +17,7 @@ LEAN = 3.0  # pixels that a building may stand beside its place in AFTER
 FAR = 100_000  # between the numbers of objects in two parts of a mosaic
 
 
-def draw_scenes(
-    banks: Sequence[tuple[Bank, float]], count: int, size: int, draws: Draws
-) -> Scenes:
+def draw_scenes(banks: Sequence[tuple[Bank, float]], count: int, size: int, draws: Draws) -> Scenes:
     """``count`` windows of ``size`` pixels, in any order.
 
     Tiles of a bank that are smaller than those of the largest are put together four by four, of
@@ -39,11 +36,18 @@ def draw_scenes(
     for index, (bank, _) in enumerate(banks):
         wanted = int((chosen == index).sum())
         if wanted:
-            whole = _tiles(bank, wanted, draws) if bank.size == largest else _mosaic(bank, wanted, draws)
+            whole = (
+                _tiles(bank, wanted, draws)
+                if bank.size == largest
+                else _mosaic(bank, wanted, draws)
+            )
             parts.append(_window(whole, size, draws))
     order = torch.argsort(draws.uniform((count,)))
     return Scenes(
-        **{name: torch.cat([getattr(part, name) for part in parts])[order] for name in vars(parts[0])}
+        **{
+            name: torch.cat([getattr(part, name) for part in parts])[order]
+            for name in vars(parts[0])
+        }
     )
 
 
