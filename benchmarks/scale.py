@@ -101,7 +101,8 @@ def predict(folder, side, land_cover):
     import torch
 
     from scdcli.prediction.chain import Predictor
-    from scdcli.prediction.write import OutputSettings, write_prediction
+    from scdcli.prediction.settings import OutputSettings
+    from scdcli.prediction.write import write_prediction
     from scdcli.rasters.pair.open import open_pair
 
     predictor = Predictor(stand_in(), torch.device("cpu"), 0.5)
@@ -114,9 +115,7 @@ def predict(folder, side, land_cover):
 
     start = time.process_time()
     with open_pair(folder / "before.tif", folder / "after.tif") as pair:
-        summary = write_prediction(
-            pair, predictor, folder / "out", settings, recorded={}, progress=progress
-        )
+        summary = write_prediction(pair, predictor, folder / "out", settings, progress=progress)
     return half | {"changed": summary["changed"]["percent"]}
 
 

@@ -19,8 +19,9 @@ from standins import Thresholds, loaded
 
 from scdcli.files.interruption import owning_the_process
 from scdcli.prediction.chain import Predictor
+from scdcli.prediction.settings import OutputSettings
 from scdcli.prediction.tiling import Tiling
-from scdcli.prediction.write import OutputSettings, write_prediction
+from scdcli.prediction.write import write_prediction
 from scdcli.rasters.pair.open import open_pair
 
 MOST_ROUNDS = 100
@@ -31,7 +32,7 @@ def predict(folder: Path, out: Path) -> None:
     predictor = Predictor(loaded(Thresholds()), torch.device("cpu"), 0.5, tiling=tiling)
     settings = OutputSettings(resume=True, formats=("gpkg", "geojson"))
     with open_pair(folder / "before.tif", folder / "after.tif") as pair:
-        write_prediction(pair, predictor, out, settings, recorded={})
+        write_prediction(pair, predictor, out, settings)
 
 
 def attempt(folder: Path, out: Path, seconds: float | None, number: int) -> int | None:

@@ -14,6 +14,7 @@ from scdcli.cli.onepair import predict_pair, require_usable_output
 from scdcli.cli.options.shared import Command
 from scdcli.cli.terminal import Terminal, show_origin
 from scdcli.errors import InputError, ScdError
+from scdcli.prediction.settings import PredictionJob
 
 if TYPE_CHECKING:
     from scdcli.files.pairlist import ListedPair
@@ -96,7 +97,7 @@ def open_batch(table: Path, out: Path | None, shard: Shard, terminal: Terminal) 
 
 
 def run_batch(
-    batch: Batch, predictor: "Predictor", options: dict[str, Any], terminal: Terminal
+    batch: Batch, predictor: "Predictor", job: PredictionJob, terminal: Terminal, *, as_json: bool
 ) -> list[int]:
     """Predict every pair and tell on stdout what became of it; returns the lines that failed."""
     from scdcli.files.naming import shown
@@ -107,13 +108,13 @@ def run_batch(
         place = f"{number} of {len(batch.pairs)}"
         terminal.note(f"{place}: {shown(pair.before)}, {shown(pair.after)}")
         with _saying_where_it_stops(batch, number, terminal):
-            record = _attempt(pair, predictor, options, terminal)
+            record = _attempt(pair, predictor, job, terminal)
         if record["status"] == "failed":
             failed.append(pair.line)
             terminal.problem(f"Error: {batch.name}, line {pair.line}: {record['error']}")
         else:
             terminal.note(f"{place}: {_told(record)}")
-        if options["json"]:
+        if as_json:
             click.echo(json.dumps(record, ensure_ascii=False))
         elif record["status"] != "failed":
             click.echo(pair.output)
@@ -126,17 +127,17 @@ def run_batch(
 
 
 def _attempt(
-    pair: "ListedPair", predictor: "Predictor", options: dict[str, Any], terminal: Terminal
+    pair: "ListedPair", predictor: "Predictor", job: PredictionJob, terminal: Terminal
 ) -> dict[str, Any]:
     """What became of one pair, JSON-ready."""
-    from scdcli.prediction.write import SUMMARY
+    from scdcli.prediction.outputfolder import SUMMARY
 
     summary, error, status = None, None, "failed"
     finished = pair.output / SUMMARY
     try:
         older = _stamp(finished)
-        require_usable_output(pair.output, pair.before, pair.after, options)
-        summary = predict_pair(pair.before, pair.after, pair.output, predictor, options, terminal)
+        require_usable_output(pair.output, pair.before, pair.after, job)
+        summary = predict_pair(pair.before, pair.after, pair.output, predictor, job, terminal)
         status = "skipped" if older and older == _stamp(finished) else "done"
     except ScdError as problem:
         show_origin(problem)

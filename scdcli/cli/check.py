@@ -1,21 +1,22 @@
 """``scd check``: whether two images can be compared, or what is wrong with a labelled set."""
 
-import json
+from collections.abc import Sequence
 from dataclasses import replace
+from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from scdcli.cli.options.pair import given_settings, pairing_options
+from scdcli.cli.options.pair import pair_options
 from scdcli.cli.options.shared import json_option, legend_option, quiet_option, verbose_option
 from scdcli.cli.terminal import Terminal
+from scdcli.rasters.pair.settings import PairSettings
 
 if TYPE_CHECKING:
-    from scdcli.datasets.whole import SetReport
     from scdcli.models.checkpoint import LoadedModel
-    from scdcli.prediction.check import PairReport
+    from scdcli.rasters.pair.bands import BandNames
 
 FOR_BOTH = {"paths", "bands", "json", "quiet", "verbose"}
 FOR_SETS = {"legend"}
@@ -32,11 +33,19 @@ FOR_SETS = {"legend"}
     show_default=False,
     help="Also say whether two images are what this model was trained for: bands and pixel size.",
 )
-@pairing_options
+@pair_options
 @json_option
 @quiet_option
 @verbose_option
-def check(paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
+def check(
+    paths: tuple[str, ...],
+    legend: str | None,
+    model: str | None,
+    pair: PairSettings,
+    coregister: bool,
+    json: bool,
+    quiet: bool,
+) -> None:
     """Say whether two images can be compared, or what is in a labelled set.
 
     With two images: grids, overlap, bands, nodata, brightness and the shift between them, as
@@ -56,12 +65,13 @@ def check(paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
         raise click.UsageError(f"Give two images or one labelled set, not {len(paths)} paths.")
     ctx = click.get_current_context()
     _refuse_foreign_options(ctx, of_a_pair=len(paths) == 2)
-    report: SetReport | PairReport
+    problems: Sequence[str]
     if len(paths) == 2:
-        report = _check_pair(*paths, options)
+        problems = _check_pair(*paths, model, pair, coregister=coregister, as_json=json)
     else:
-        report = _check_set(Path(paths[0]), options, Terminal(options["quiet"]))
-    ctx.exit(1 if report.problems else 0)
+        bands = _numbers(pair.bands)
+        problems = _check_set(Path(paths[0]), legend, bands, Terminal(quiet), as_json=json)
+    ctx.exit(1 if problems else 0)
 
 
 def _refuse_foreign_options(ctx: click.Context, *, of_a_pair: bool) -> None:
@@ -74,25 +84,32 @@ def _refuse_foreign_options(ctx: click.Context, *, of_a_pair: bool) -> None:
             raise click.UsageError(f"{param.opts[-1]} is for {kind}.")
 
 
-def _check_pair(before: str, after: str, options: dict[str, Any]) -> "PairReport":
+def _check_pair(
+    before: str,
+    after: str,
+    model: str | None,
+    settings: PairSettings,
+    *,
+    coregister: bool,
+    as_json: bool,
+) -> Sequence[str]:
     from scdcli.cli.tables.pair import show_pair
     from scdcli.prediction.check import MODEL_BANDS, check_pair
 
-    model = _load(options["model"])
-    settings = given_settings(options, model.expected.bands if model else MODEL_BANDS)
-    settings = replace(settings, levels=model.levels if model else None)
+    loaded = _load(model)
+    settings = loaded.reads(settings) if loaded else replace(settings, count=MODEL_BANDS)
     report = check_pair(
         before,
         after,
         settings,
-        coregister=options["coregister"],
-        expected=model.expected if model else None,
+        coregister=coregister,
+        expected=loaded.expected if loaded else None,
     )
-    if options["json"]:
-        click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+    if as_json:
+        click.echo(dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
         show_pair(report)
-    return report
+    return report.problems
 
 
 def _load(model: str | None) -> "LoadedModel | None":
@@ -103,14 +120,31 @@ def _load(model: str | None) -> "LoadedModel | None":
     return load_model(model)
 
 
-def _check_set(dataset: Path, options: dict[str, Any], terminal: Terminal) -> "SetReport":
+def _numbers(bands: "BandNames | None") -> tuple[int, ...] | None:
+    """Bands of a labelled set, which are chosen by number."""
+    if bands is None:
+        return None
+    numbers = tuple(band for band in bands if isinstance(band, int))
+    if len(numbers) < len(bands):
+        raise click.UsageError("Give --bands of a labelled set as numbers, for example 1,2,3.")
+    return numbers
+
+
+def _check_set(
+    dataset: Path,
+    legend: str | None,
+    bands: tuple[int, ...] | None,
+    terminal: Terminal,
+    *,
+    as_json: bool,
+) -> Sequence[str]:
     from scdcli.cli.tables.dataset import show_set
     from scdcli.datasets.whole import check_set
 
     with terminal.progress("looking through the labels", None) as bar:
-        report = check_set(dataset, options["legend"], options["bands"] or None, bar.update)
-    if options["json"]:
-        click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        report = check_set(dataset, legend, bands, bar.update)
+    if as_json:
+        click.echo(dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
         show_set(report)
-    return report
+    return report.problems

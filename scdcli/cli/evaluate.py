@@ -1,49 +1,66 @@
 """``scd evaluate``: labels and predictions in, scores out."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from scdcli.cli.options.model import make_predictor
 from scdcli.cli.options.pair import normalize_option
 from scdcli.cli.options.shared import (
+    INFERENCE_OPTIONS,
+    CommaList,
     Command,
     bands_option,
-    batch_option,
-    chip_option,
-    device_option,
+    grouped,
     json_option,
     legend_option,
     output_option,
-    overlap_option,
     overwrite_option,
-    precision_option,
     quiet_option,
     seed_option,
-    threshold_option,
+    tta_option,
     verbose_option,
 )
-from scdcli.cli.sweeping import find_sweeping, sweep_options
+from scdcli.cli.sweeping import SweepFiles, find_sweeping, sweep_options
 from scdcli.cli.tables.scores import show_scores
 from scdcli.cli.terminal import Terminal
+from scdcli.prediction.settings import InferenceSettings
 
 if TYPE_CHECKING:
     from scdcli.legend import Legend
-    from scdcli.prediction.chain import Predictor
     from scdcli.scoring.comparison import Bootstrap, Run
     from scdcli.scoring.figures.panels import Panels
     from scdcli.scoring.mapsets import LabelSet
-    from scdcli.scoring.systems import System
 
 # Options that say how a model runs; maps that exist do without.
 RUNNING = (
     *("tta", "threshold", "chip", "overlap", "batch", "precision", "device", "bands"),
     "normalize",
 )
-TABLES = ("matrix", "per_pair")
+RUNNING_OPTIONS = tuple(option for option in INFERENCE_OPTIONS if option is not tta_option)
+
+
+@dataclass(frozen=True)
+class ScoreFiles:
+    """Where scores are written; None for what is not asked for.
+
+    Attributes:
+        scores: All of them, .json or .csv.
+        matrix: The SeK of every transition, .csv.
+        per_pair: A row for every pair, .csv.
+        panels: Folder of pictures.
+        panel_pairs: The pairs that are drawn; empty for the first ones.
+        overwrite: Replace files that exist.
+    """
+
+    scores: Path | None
+    matrix: Path | None
+    per_pair: Path | None
+    panels: Path | None
+    panel_pairs: tuple[str, ...]
+    overwrite: bool
 
 
 def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Command]:
@@ -76,18 +93,14 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
 )
 @click.option(
     "--tta",
-    default="auto",
+    type=CommaList(str, "names with commas between"),
+    default=InferenceSettings.tta,
     metavar="auto|none|flip|ms|ms+flip",
     help="Test-time augmentation of the models: average over mirrored copies (flip) and six "
     "scales (ms); auto is none on a CPU and ms+flip on a GPU. Several with commas between, for "
     "example none,ms,ms+flip.",
 )
-@threshold_option
-@chip_option
-@overlap_option
-@batch_option
-@precision_option
-@device_option
+@grouped("inference", InferenceSettings, RUNNING_OPTIONS)
 @bands_option
 @normalize_option
 @legend_option
@@ -108,6 +121,7 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
 @_file_option("--panels", "DIR", "Draw images, truth and predictions of some pairs side by side.")
 @click.option(
     "--panel-pairs",
+    type=CommaList(str, "names with commas between"),
     metavar="NAME,NAME",
     default=None,
     show_default="the first 4",
@@ -121,7 +135,23 @@ def evaluate(
     truth: Path,
     model: tuple[str, ...],
     pred: tuple[Path, ...],
-    **options: Any,  # noqa: ANN401
+    tta: tuple[str, ...],
+    inference: InferenceSettings,
+    bands: tuple[int, ...] | None,
+    normalize: str,
+    legend: str | None,
+    output: Path | None,
+    matrix: Path | None,
+    per_pair: Path | None,
+    bootstrap: int | None,
+    seed: int,
+    sweep: Path | None,
+    calibrate: Path | None,
+    panels: Path | None,
+    panel_pairs: tuple[str, ...] | None,
+    overwrite: bool,
+    json: bool,
+    quiet: bool,
 ) -> None:
     """Score maps that exist, or predict a labelled set and score it.
 
@@ -137,56 +167,37 @@ def evaluate(
     scd evaluate SECOND -m runs/fc/best.safetensors -m runs/asn/best.safetensors --tta none,ms
     """
     from scdcli.datasets.legendfile import find_legend
-    from scdcli.scoring.comparison import bootstrap
+    from scdcli.scoring.comparison import bootstrap as resample
+    from scdcli.scoring.job import EvaluationJob, tell_of_maps
     from scdcli.scoring.mapsets import find_truth
     from scdcli.scoring.run import Scoring
     from scdcli.scoring.systems import shared_legend
 
-    _require_usable(options)
-    terminal = Terminal(options["quiet"])
-    given = find_legend(options["legend"]) if options["legend"] else None
+    files = ScoreFiles(output, matrix, per_pair, panels, panel_pairs or (), overwrite)
+    _require_usable(files)
+    if pred and not model:
+        _refuse_running_options()
+    terminal = Terminal(quiet)
+    given = find_legend(legend) if legend else None
+    job = EvaluationJob(truth, model, pred, given, tta, inference, bands, normalize)
     labels = find_truth(truth)
-    systems = _find_systems(model, pred, options, labels)
-    sweeping = find_sweeping(model, systems, options)
-    for side in (labels, *(system.maps for system in systems)):
-        if side and side.note:
-            terminal.note(side.note)
-    legend = shared_legend(systems, labels, given)
-    panels = _choose_panels(labels, legend, len(systems), options)
+    systems = job.systems(labels)
+    asked = SweepFiles(sweep, calibrate, overwrite)
+    sweeping = find_sweeping(job.names, systems, asked, inference.threshold)
+    tell_of_maps(labels, systems, terminal.note)
+    meant = shared_legend(systems, labels, given)
+    drawn = _choose_panels(labels, meant, len(systems), files)
     sweeps = sweeping.sweeps if sweeping else None
     scoring = Scoring(
-        labels, legend, given is not None, panels, terminal.note, terminal.watch, sweeps
+        labels, meant, given is not None, drawn, terminal.note, terminal.watch, sweeps
     )
     runs = scoring.score(systems)
-    resamples = options["bootstrap"]
-    resampled = bootstrap(runs, resamples, options["seed"]) if resamples else None
-    _report(str(truth), runs, resampled, options)
+    resampled = resample(runs, bootstrap, seed) if bootstrap else None
+    _report(str(truth), runs, resampled, files, as_json=json)
     if sweeping:
         sweeping.write(terminal)
-    if panels:
-        _draw(panels, options, terminal)
-
-
-def _find_systems(
-    models: Sequence[str], folders: Sequence[Path], options: dict[str, Any], truth: "LabelSet"
-) -> "list[System]":
-    """The systems that are named; the default model if there are none."""
-    from scdcli.scoring.systems import find_systems
-
-    if folders and not models:
-        _refuse_running_options()
-    if not folders and not models:
-        from scdcli.models.checkpoint import DEFAULT_MODEL  # imports torch
-
-        models = (DEFAULT_MODEL,)
-    return find_systems(
-        models,
-        folders,
-        truth,
-        lambda name: _predictors(name, options),
-        bands=options["bands"] or None,
-        normalize=options["normalize"],
-    )
+    if drawn:
+        _draw(drawn, files, terminal)
 
 
 def _refuse_running_options() -> None:
@@ -200,49 +211,42 @@ def _refuse_running_options() -> None:
             )
 
 
-def _predictors(model: str, options: dict[str, Any]) -> list["Predictor"]:
-    """One per test-time augmentation; the model is loaded once."""
-    from scdcli.prediction.tta import find_tta
-
-    names = [name.strip() for name in options["tta"].split(",")]
-    first = make_predictor(options | {"model": model, "tta": names[0]}, Terminal(quiet=True))
-    gpu = first.device.type == "cuda"
-    chosen = dict.fromkeys(find_tta(name, gpu=gpu) for name in names)
-    return [replace(first, tta=tta) for tta in chosen]
-
-
-def _require_usable(options: dict[str, Any]) -> None:
+def _require_usable(files: ScoreFiles) -> None:
     """Refuse what could not be written at the end."""
     from scdcli.errors import OutputError
     from scdcli.scoring.scorefiles import SCORE_SUFFIXES, TABLE_SUFFIXES, require_writable
 
-    if options["panel_pairs"] and not options["panels"]:
+    if files.panel_pairs and not files.panels:
         raise click.UsageError("--panel-pairs chooses pairs to draw: say where with --panels DIR.")
-    tables = [options[name] for name in TABLES if options[name]]
-    scores = [options["output"]] if options["output"] else []
-    require_writable(scores, SCORE_SUFFIXES, overwrite=options["overwrite"])
-    require_writable(tables, TABLE_SUFFIXES, overwrite=options["overwrite"])
-    files = [path.resolve() for path in (*scores, *tables)]
-    for path in files:
-        if files.count(path) > 1:
+    tables = [path for path in (files.matrix, files.per_pair) if path]
+    scores = [files.scores] if files.scores else []
+    require_writable(scores, SCORE_SUFFIXES, overwrite=files.overwrite)
+    require_writable(tables, TABLE_SUFFIXES, overwrite=files.overwrite)
+    resolved = [path.resolve() for path in (*scores, *tables)]
+    for path in resolved:
+        if resolved.count(path) > 1:
             raise OutputError(f"{path} is named for two outputs; give each its own file.")
 
 
 def _choose_panels(
-    truth: "LabelSet", legend: "Legend | None", systems: int, options: dict[str, Any]
+    truth: "LabelSet", legend: "Legend | None", systems: int, files: ScoreFiles
 ) -> "Panels | None":
     from scdcli.scoring.figures.panels import Panels, choose_pairs, panel_files, picture_side
 
-    if not options["panels"]:
+    if not files.panels:
         return None
-    names = [name.strip() for name in (options["panel_pairs"] or "").split(",")]
-    chosen = choose_pairs(truth, [name for name in names if name])
-    panel_files(options["panels"], chosen, overwrite=options["overwrite"])
+    chosen = choose_pairs(truth, list(files.panel_pairs))
+    panel_files(files.panels, chosen, overwrite=files.overwrite)
     return Panels(chosen, legend, picture_side(systems))
 
 
 def _report(
-    truth: str, runs: list["Run"], resampled: "Bootstrap | None", options: dict[str, Any]
+    truth: str,
+    runs: list["Run"],
+    resampled: "Bootstrap | None",
+    files: ScoreFiles,
+    *,
+    as_json: bool,
 ) -> None:
     """Tables or the document on stdout, and the files that were asked for."""
     from scdcli.scoring.scorefiles import (
@@ -255,23 +259,25 @@ def _report(
     )
 
     whole = document(truth, runs, resampled)
-    if options["json"]:
+    if as_json:
         click.echo(dumps(whole))
     else:
         show_scores(runs, resampled)
-    if options["output"]:
-        write_scores(options["output"], whole, runs, resampled)
-    for name, rows in (("matrix", matrix_rows), ("per_pair", pair_rows)):
-        if options[name]:
-            write_table(options[name], rows(runs))
+    if files.scores:
+        write_scores(files.scores, whole, runs, resampled)
+    if files.matrix:
+        write_table(files.matrix, matrix_rows(runs))
+    if files.per_pair:
+        write_table(files.per_pair, pair_rows(runs))
 
 
-def _draw(panels: "Panels", options: dict[str, Any], terminal: Terminal) -> None:
+def _draw(panels: "Panels", files: ScoreFiles, terminal: Terminal) -> None:
     from scdcli.scoring.figures.panels import panel_files
     from scdcli.scoring.scorefiles import write_bytes
 
-    files = panel_files(options["panels"], panels.truth, overwrite=True)
-    with terminal.progress("panels", len(files)) as bar:
-        for number, (name, path) in enumerate(files.items(), 1):
+    assert files.panels is not None
+    pictures = panel_files(files.panels, panels.truth, overwrite=True)
+    with terminal.progress("panels", len(pictures)) as bar:
+        for number, (name, path) in enumerate(pictures.items(), 1):
             write_bytes(path, panels.draw(name))
-            bar.update(number, len(files))
+            bar.update(number, len(pictures))

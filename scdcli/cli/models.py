@@ -1,7 +1,6 @@
 """``scd models``: what comes with the package, and what a model says of itself."""
 
-import json
-from typing import Any
+from json import dumps
 
 import click
 
@@ -12,7 +11,7 @@ from scdcli.cli.options.shared import json_option, verbose_option
 @click.argument("model", metavar="[NAME|FILE]", required=False)
 @json_option
 @verbose_option
-def models(model: str | None, **options: Any) -> None:  # noqa: ANN401
+def models(model: str | None, json: bool) -> None:
     """List the bundled models, or print one model's card.
 
     The card is what the file says of itself (legend, network, pixel sizes, training, scores) and
@@ -24,19 +23,19 @@ def models(model: str | None, **options: Any) -> None:  # noqa: ANN401
     scd models runs/asn/best.safetensors --json
     """
     from scdcli.cli.tables.models import show_card, show_models
+    from scdcli.models import DEFAULT_MODEL
     from scdcli.models.card import bundled_cards, read_card
-    from scdcli.models.checkpoint import DEFAULT_MODEL
 
     if model is not None:
         card = read_card(model)
-        if options["json"]:
-            click.echo(json.dumps(card.to_dict(), indent=2, ensure_ascii=False))
+        if json:
+            click.echo(dumps(card.to_dict(), indent=2, ensure_ascii=False))
         else:
             show_card(card)
         return
     cards = list(bundled_cards())
-    if options["json"]:
+    if json:
         listed = {"default": DEFAULT_MODEL, "models": [card.to_dict() for card in cards]}
-        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        click.echo(dumps(listed, indent=2, ensure_ascii=False))
     else:
         show_models(cards, DEFAULT_MODEL)

@@ -1,6 +1,6 @@
 """``scd predict``: two images in, a folder of maps, polygons and tables out; or a table of such."""
 
-import json
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,17 +8,19 @@ import click
 
 from scdcli.cli.batch import SOME_FAILED, Shard, batch_options, open_batch, run_batch
 from scdcli.cli.onepair import output_folder, predict_pair, require_usable_output
-from scdcli.cli.options.model import make_predictor
 from scdcli.cli.options.output import writing_options
-from scdcli.cli.options.pair import pairing_options
+from scdcli.cli.options.pair import pair_options
 from scdcli.cli.options.shared import (
+    inference_options,
     json_option,
+    model_option,
     output_option,
     quiet_option,
-    running_options,
     verbose_option,
 )
 from scdcli.cli.terminal import Terminal, open_console
+from scdcli.prediction.settings import InferenceSettings, OutputSettings, PredictionJob
+from scdcli.rasters.pair.settings import PairSettings
 
 if TYPE_CHECKING:
     from scdcli.prediction.chain import Predictor
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
 @click.argument("images", nargs=-1, metavar="[BEFORE AFTER]")
 @output_option("DIR", "Folder of the result; <before>__<after> if not given.")
 @batch_options
-@running_options
-@pairing_options
+@model_option
+@inference_options
+@pair_options
 @writing_options
 @json_option
 @quiet_option
@@ -39,7 +42,13 @@ def predict(
     output: Path | None,
     pairs: Path | None,
     shard: Shard,
-    **options: Any,  # noqa: ANN401
+    model: str,
+    inference: InferenceSettings,
+    pair: PairSettings,
+    coregister: bool,
+    writing: OutputSettings,
+    json: bool,
+    quiet: bool,
 ) -> None:
     """Map what changed between two images of one place.
 
@@ -55,13 +64,14 @@ def predict(
     scd predict --pairs pairs.csv -o maps --resume
     """
     _require_one_kind(images, pairs, shard)
-    terminal = Terminal(options["quiet"])
+    terminal = Terminal(quiet)
+    job = PredictionJob(model, inference, pair, coregister, writing)
     if pairs is None:
         before, after = images
-        _predict_one(before, after, output or output_folder(before, after), options, terminal)
+        _predict_one(before, after, output or output_folder(before, after), job, terminal, json)
         return
     batch = open_batch(pairs, output, shard, terminal)
-    if run_batch(batch, _predictor(options, terminal), options, terminal):
+    if run_batch(batch, _predictor(job, terminal), job, terminal, as_json=json):
         click.get_current_context().exit(SOME_FAILED)
 
 
@@ -78,22 +88,23 @@ def _require_one_kind(images: tuple[str, ...], table: Path | None, shard: Shard)
 
 
 def _predict_one(
-    before: str, after: str, out: Path, options: dict[str, Any], terminal: Terminal
+    before: str, after: str, out: Path, job: PredictionJob, terminal: Terminal, as_json: bool
 ) -> None:
-    require_usable_output(out, before, after, options)
-    summary = predict_pair(before, after, out, _predictor(options, terminal), options, terminal)
-    if not terminal.quiet and not options["json"]:
+    require_usable_output(out, before, after, job)
+    summary = predict_pair(before, after, out, _predictor(job, terminal), job, terminal)
+    if not terminal.quiet and not as_json:
         _show(summary)
-    click.echo(json.dumps(summary, ensure_ascii=False) if options["json"] else out)
+    click.echo(dumps(summary, ensure_ascii=False) if as_json else out)
 
 
-def _predictor(options: dict[str, Any], terminal: Terminal) -> "Predictor":
+def _predictor(job: PredictionJob, terminal: Terminal) -> "Predictor":
     """The model, once the options are such that it can be of use."""
     from scdcli.polygons.files.vector import require_formats
+    from scdcli.prediction.predict import make_predictor
 
-    require_formats(options["vector"])
-    predictor = make_predictor(options, terminal)
-    if options["land_cover"] and not predictor.loaded.header.land_cover:
+    require_formats(job.output.formats)
+    predictor = make_predictor(job.model, job.inference, note=terminal.note)
+    if job.output.land_cover and not predictor.loaded.header.land_cover:
         terminal.note(
             f"The model {predictor.loaded.name} has learnt classes on changed pixels only: its "
             "land cover elsewhere is a guess."

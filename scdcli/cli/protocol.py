@@ -1,14 +1,15 @@
 """What is trained and how: options of ``scd train``, and the settings they stand for."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 
-from scdcli.cli.options.shared import Command
+from scdcli.cli.options.shared import Command, grouped
+from scdcli.datasets.augmentation import Augmentation
 from scdcli.training.presets import preset, preset_rows
-
-if TYPE_CHECKING:
-    from scdcli.training.trainer import TrainingSettings
+from scdcli.training.settings import SECOND_STAGE, TrainingSettings
 
 
 def _ascending(
@@ -47,54 +48,83 @@ PROTOCOL = (
         help="A table of option values, below; options given otherwise win.",
     ),
     click.option("--network", default="asn", help="Network by name."),
-    click.option("--blocks", default="residual", help="Basic blocks of the encoders."),
+    click.option("--blocks", default="residual", help="Basic blocks of the encoder paper."),
+    click.option(
+        "--encoder",
+        default="paper",
+        metavar="paper|efficientnet-lite0|efficientnet-lite2",
+        help="What reads the images: the paper's own, or one with published ImageNet weights, which "
+        "hrscd-str1, -str3, -str4 and every asn can take.",
+    ),
     click.option(
         "--width",
         type=click.FloatRange(0, 8, min_open=True),
         default=1.0,
         help="Multiplier of all channel counts.",
     ),
-    click.option("--epochs", type=click.IntRange(min=1), default=50),
+    click.option("--epochs", type=click.IntRange(min=1), default=TrainingSettings.epochs),
     click.option(
         "--atl-epochs",
         type=click.IntRange(min=1),
-        default=20,
+        default=SECOND_STAGE.epochs,
         help="Of the second stage of asn-atl, which alone is trained with --init.",
     ),
     click.option(
         "--batch",
         type=click.IntRange(min=1),
-        default=4,
+        default=TrainingSettings.batch,
         help="Pairs per batch, over all processes together.",
     ),
     click.option(
         "--accumulate",
         type=click.IntRange(min=1),
-        default=1,
+        default=TrainingSettings.accumulate,
         help="Batches per step of the optimizer: as if --batch were so many times larger.",
     ),
-    click.option("--optimizer", default="sgd", metavar="sgd|adamw"),
+    click.option("--optimizer", default=TrainingSettings.optimizer, metavar="sgd|adamw"),
     click.option(
         "--lr",
         type=click.FloatRange(0, min_open=True),
-        default=0.005,
+        default=TrainingSettings.lr,
         help="Initial learning rate (poly decay).",
     ),
     click.option(
-        "--momentum", type=click.FloatRange(0, 1, max_open=True), default=0.9, help="Of SGD."
+        "--encoder-lr",
+        type=click.FloatRange(min=0),
+        default=TrainingSettings.encoder_lr,
+        help="Times --lr, for the encoder: below 1 what it brings along is changed slowly.",
     ),
-    click.option("--weight-decay", type=click.FloatRange(min=0), default=1e-4),
-    click.option("--chip", type=click.IntRange(min=64), default=512, help="Side in pixels."),
+    click.option(
+        "--momentum",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=TrainingSettings.momentum,
+        help="Of SGD.",
+    ),
+    click.option(
+        "--weight-decay", type=click.FloatRange(min=0), default=TrainingSettings.weight_decay
+    ),
+    click.option(
+        "--chip", type=click.IntRange(min=64), default=Augmentation.chip, help="Side in pixels."
+    ),
     click.option(
         "--scale",
         type=(click.FloatRange(0.1, 10), click.FloatRange(0.1, 10)),
-        default=(0.5, 2.0),
+        default=Augmentation.scale,
         callback=_ascending,
         help="Random scale, low high.",
     ),
-    click.option("--flip/--no-flip", default=True, help="Random mirroring."),
-    click.option("--swap-dates/--no-swap-dates", default=False, help="Randomly swap the dates."),
-    click.option("--jitter", type=click.FloatRange(0, 2), default=0.0, help="Radiometric jitter."),
+    click.option("--flip/--no-flip", default=Augmentation.flip, help="Random mirroring."),
+    click.option(
+        "--swap-dates/--no-swap-dates",
+        default=Augmentation.swap_dates,
+        help="Randomly swap the dates.",
+    ),
+    click.option(
+        "--jitter",
+        type=click.FloatRange(0, 2),
+        default=Augmentation.jitter,
+        help="Radiometric jitter.",
+    ),
     click.option(
         "--normalization",
         default=None,
@@ -106,7 +136,7 @@ PROTOCOL = (
     click.option(
         "--ema",
         type=click.FloatRange(0, 1, max_open=True),
-        default=0.0,
+        default=TrainingSettings.ema,
         help="Decay of the moving average of weights, e.g. 0.999; 0 for none.",
     ),
     click.option(
@@ -117,64 +147,96 @@ PROTOCOL = (
     ),
     click.option(
         "--class-weights",
-        default="none",
+        default=TrainingSettings.class_weights,
         metavar="none|inverse|sqrt",
         help="Weigh labels in the loss by one over their frequency (inverse), or its root (sqrt).",
     ),
     click.option(
         "--atl-class-weights",
-        default="inverse",
+        default=SECOND_STAGE.class_weights,
         metavar="none|inverse|sqrt",
         help="The same in the second stage of asn-atl.",
     ),
 )
 
 
-def protocol_options(command: Command) -> Command:
-    """All options that say what is trained and how; `protocol` takes them."""
-    for option in reversed(PROTOCOL):
-        command = option(command)
-    return command
+class Protocol(NamedTuple):
+    """What the options say; None where nobody asks, so that a model to start from may.
 
-
-def protocol(options: dict[str, Any]) -> tuple["TrainingSettings", "TrainingSettings"]:
-    """Settings of a network trained as a whole, and of one that revises another.
-
-    Of these only ``cover`` is still open: whether the set has land cover is not looked at here.
+    Attributes:
+        network: By name.
+        blocks: Basic blocks of the encoder paper.
+        encoder: What reads the images.
+        width: Multiplier of all channel counts.
+        normalization: How images are brought to one mean and spread.
+        cover: Whether classes are learnt on every pixel.
+        settings: Of a network trained as a whole.
+        second: Of a network that revises another.
     """
-    from dataclasses import replace
 
-    from scdcli.datasets.augment import Augmentation
-    from scdcli.training.trainer import TrainingSettings
+    network: str | None
+    blocks: str | None
+    encoder: str | None
+    width: float | None
+    normalization: str | None
+    cover: bool | None
+    settings: TrainingSettings
+    second: TrainingSettings
 
-    _refuse_options_of_the_first_stage(options)
-    drawn = ("chip", "scale", "flip", "swap_dates", "jitter")
-    same = (
-        *("epochs", "batch", "accumulate", "optimizer", "lr", "momentum", "weight_decay"),
-        *("ema", "class_weights", "freeze", "seed", "preset"),
+
+def _protocol(
+    *,
+    network: str,
+    blocks: str,
+    encoder: str,
+    width: float,
+    normalization: str | None,
+    cover: bool | None,
+    atl_epochs: int,
+    atl_class_weights: str,
+    chip: int,
+    scale: tuple[float, float],
+    flip: bool,
+    swap_dates: bool,
+    jitter: float,
+    **others: Any,  # noqa: ANN401
+) -> Protocol:
+    drawn = Augmentation(chip, scale, flip, swap_dates, jitter)
+    settings = TrainingSettings(**others, augmentation=drawn)
+    second = replace(settings, epochs=atl_epochs, class_weights=atl_class_weights)
+    source = click.get_current_context().get_parameter_source
+    asked = {
+        name: source(name) != ParameterSource.DEFAULT
+        for name in ("network", "blocks", "encoder", "width")
+    }
+    return Protocol(
+        network if asked["network"] else None,
+        blocks if asked["blocks"] else None,
+        encoder if asked["encoder"] else None,
+        width if asked["width"] else None,
+        normalization,
+        cover,
+        settings,
+        second,
     )
-    settings = TrainingSettings(
-        **{name: options[name] for name in same},
-        normalization=options["normalization"] or "none",
-        augmentation=Augmentation(**{name: options[name] for name in drawn}),
-    )
-    second = replace(
-        settings, epochs=options["atl_epochs"], class_weights=options["atl_class_weights"]
-    )
-    return settings, second
 
 
-def _refuse_options_of_the_first_stage(options: dict[str, Any]) -> None:
+def protocol_options(command: Command) -> Command:
+    """All options that say what is trained and how, as ``protocol``."""
+    return grouped("protocol", _protocol, PROTOCOL)(command)
+
+
+def refuse_options_of_the_first_stage(network: str | None) -> None:
     """With a model to revise there is no first stage; an option of it is a mistake."""
     from scdcli.training.startweights import REVISES
 
-    if options["network"] not in REVISES or options["init"] is None:
+    if network not in REVISES:
         return
     source = click.get_current_context().get_parameter_source
     for name in ("epochs", "class_weights"):
-        if source(name) == click.core.ParameterSource.COMMANDLINE:
+        if source(name) == ParameterSource.COMMANDLINE:
             option = name.replace("_", "-")
             raise click.UsageError(
-                f"with --init, {options['network']} is trained in its second stage only; give "
+                f"with --init, {network} is trained in its second stage only; give "
                 f"--atl-{option} instead of --{option}."
             )

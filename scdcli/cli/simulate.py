@@ -1,7 +1,7 @@
 """``scd simulate``: a drawn world that changes, as a demo scene or a labelled set."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,8 +15,7 @@ from scdcli.cli.options.shared import (
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from scdcli.legend import Legend
-    from scdcli.simulation.composed import Composer
+    from scdcli.simulation.job import LabelSettings
 
 OPTIONS = (
     click.option(
@@ -73,51 +72,13 @@ OPTIONS = (
         help="Of the differences that are no change: 0 none, 1 as between real dates.",
     ),
 )
-COMPOSED = ("pixel_size", "change", "unchanged", "strength")
 
 
 def label_options(command: Command) -> Command:
-    """All options that say what pairs are made from; `label_sources` takes them."""
+    """All options that say what pairs are made from."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command
-
-
-def label_sources(
-    options: dict[str, Any], pairs: int | None, size: int, terminal: Terminal
-) -> "Composer | None":
-    """What composes pairs of labelled images; None where the drawn world is asked for."""
-    folders, keys = options["folders"], options["keys"]
-    if not folders:
-        own = options.keys() - {"legend"}  # which the drawn world takes too
-        given = [name for name in options if name in own and options[name] not in (None, ())]
-        if given:
-            option = {"keys": "source"}.get(given[0], given[0].replace("_", "-"))
-            raise click.UsageError(f"--{option} is for pairs made from labels; add --from-labels.")
-        return None
-    if pairs is None:
-        raise click.UsageError("--from-labels needs --pairs: how many to make.")
-    if len(keys) not in (0, 1, len(folders)):
-        raise click.UsageError(
-            f"{len(folders)} folders with --from-labels and {len(keys)} --source; give one for "
-            "all, or one for each in the same order."
-        )
-    from scdcli.datasets.legendfile import find_legend
-    from scdcli.simulation.compose.compose import Composition
-    from scdcli.simulation.composed import open_composer
-    from scdcli.simulation.sources import Source, SourceKey, find_source
-
-    legend = find_legend(options["legend"] or "urban")
-    meanings: list[SourceKey | None] = [find_source(key, legend) for key in keys] or [None]
-    if len(meanings) == 1:
-        meanings *= len(folders)
-    sources = [Source(folder, key) for folder, key in zip(folders, meanings, strict=True)]
-    chosen = {name: options[name] for name in COMPOSED if options[name] is not None}
-    terminal.note("Looking through the labelled images.")
-    composer = open_composer(sources, legend, Composition(size=size, **chosen))
-    for doubt in composer.doubts:
-        terminal.note(f"Warning: {doubt}")
-    return composer
 
 
 @click.command()
@@ -163,9 +124,15 @@ def simulate(
     split: str,
     workers: int,
     seed: int | None,
+    folders: tuple[Path, ...],
+    keys: tuple[str, ...],
+    legend: str | None,
+    pixel_size: tuple[float, float] | None,
+    change: float | None,
+    unchanged: float | None,
+    strength: float | None,
     overwrite: bool,
     quiet: bool,
-    **labels: Any,  # noqa: ANN401
 ) -> None:
     """Make labelled pairs: of a drawn world, or from labelled images of one date.
 
@@ -184,44 +151,42 @@ def simulate(
     scd simulate world --pairs 200 --split test
     scd simulate town --from-labels labelled --legend urban --source key.toml --pairs 1000
     """
-    from scdcli.legend import SECOND, URBAN
-    from scdcli.simulation.composed import shortfall, write_composed
-    from scdcli.simulation.drawn import DEMO_SEED, DEMO_SIZE, PAIR_SIZE, write_demo, write_pairs
+    from scdcli.simulation.composed import shortfall
+    from scdcli.simulation.job import LabelSettings, SimulationJob
 
+    labels = LabelSettings(folders, keys, pixel_size, change, unchanged, strength)
+    _require_usable(labels, pairs)
+    job = SimulationJob(out, pairs, size, split, workers, seed, legend, labels, overwrite)
     terminal = Terminal(quiet)
-    composed = label_sources(labels, pairs, size or PAIR_SIZE, terminal)
+    if folders:
+        terminal.note("Looking through the labelled images.")
+    composer = job.composer()
+    for doubt in composer.doubts if composer else ():
+        terminal.note(f"Warning: {doubt}")
     if pairs is None:
-        write_demo(
-            out,
-            seed=DEMO_SEED if seed is None else seed,
-            size=size or DEMO_SIZE,
-            legend=_world_legend(labels["legend"] or URBAN.name),
-            overwrite=overwrite,
-        )
+        job.write_demo()
         click.echo(out)
         return
-    how: dict[str, Any] = {"seed": seed or 0, "split": split}
-    how |= {"workers": workers, "overwrite": overwrite}
     with terminal.progress("pairs", pairs) as bar:
-        if composed:
-            made = write_composed(out, composed, pairs, **how, progress=bar.update)
-        else:
-            how |= {
-                "size": size or PAIR_SIZE,
-                "legend": _world_legend(labels["legend"] or SECOND.name),
-            }
-            write_pairs(out, pairs, **how, progress=bar.update)
-    if composed and (doubt := shortfall(composed.settings, made)):
-        terminal.note(f"Warning: {doubt}")
+        made = job.write_pairs(pairs, composer, bar.update)
+    if composer and (too_little := shortfall(composer.settings, made)):
+        terminal.note(f"Warning: {too_little}")
     click.echo(out / split)
 
 
-def _world_legend(name: str) -> "Legend":
-    """The legend that the world is drawn in."""
-    from scdcli.errors import UnknownName
-    from scdcli.legend import LEGENDS
-    from scdcli.simulation.drawn import WORLD_LEGENDS
-
-    if name not in WORLD_LEGENDS:
-        raise UnknownName("legend of the drawn world", name, WORLD_LEGENDS)
-    return LEGENDS[name]
+def _require_usable(labels: "LabelSettings", pairs: int | None) -> None:
+    """Refuse options that do not go together."""
+    folders, keys = labels.folders, labels.keys
+    if not folders:
+        given = [name for name, value in vars(labels).items() if value not in (None, ())]
+        if given:
+            option = {"keys": "source"}.get(given[0], given[0].replace("_", "-"))
+            raise click.UsageError(f"--{option} is for pairs made from labels; add --from-labels.")
+        return
+    if pairs is None:
+        raise click.UsageError("--from-labels needs --pairs: how many to make.")
+    if len(keys) not in (0, 1, len(folders)):
+        raise click.UsageError(
+            f"{len(folders)} folders with --from-labels and {len(keys)} --source; give one for "
+            "all, or one for each in the same order."
+        )

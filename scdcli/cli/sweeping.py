@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -46,20 +46,33 @@ def sweep_options(command: Command) -> Command:
 
 
 @dataclass(frozen=True)
+class SweepFiles:
+    """Where the thresholds go; None for what is not asked for.
+
+    Attributes:
+        sweep: Folder for tables and a picture.
+        calibrate: File for a model that is fitted to the labels.
+        overwrite: Replace files that exist.
+    """
+
+    sweep: Path | None
+    calibrate: Path | None
+    overwrite: bool
+
+
+@dataclass(frozen=True)
 class Sweeping:
     """What is asked for of the thresholds.
 
     Attributes:
-        sweep: Folder for tables and a picture; None if they are not asked for.
-        calibrate: File for a model that is fitted to the labels; None if it is not asked for.
+        files: What is written.
         source: The model to fit, by name or file.
         threshold: The threshold its copy gets; None for the one that fits best.
         sweeps: What the models say, gathered while they are scored.
     """
 
-    sweep: Path | None
-    calibrate: Path | None
-    source: str | None
+    files: SweepFiles
+    source: str
     threshold: float | None
     sweeps: "Sweeps"
 
@@ -69,25 +82,27 @@ class Sweeping:
 
         for swept in self.sweeps.found.values():
             terminal.note(_sentence(swept))
-        if self.sweep:
-            write_sweeps(self.sweep, list(self.sweeps.found.values()))
-        if self.calibrate and self.source:
+        if self.files.sweep:
+            write_sweeps(self.files.sweep, list(self.sweeps.found.values()))
+        if self.files.calibrate:
             (swept,) = self.sweeps.found.values()
             fitted = swept.fitted
             if self.threshold is not None:
                 fitted = fitted.at(self.threshold)
-            _write_model(self.source, self.calibrate, fitted)
-            terminal.note(fitted_line(fitted, self.calibrate))
+            _write_model(self.source, self.files.calibrate, fitted)
+            terminal.note(fitted_line(fitted, self.files.calibrate))
 
 
 def find_sweeping(
-    models: Sequence[str], systems: Sequence["System"], options: dict[str, Any]
+    models: Sequence[str],
+    systems: Sequence["System"],
+    files: SweepFiles,
+    threshold: float | None,
 ) -> Sweeping | None:
     """What is asked for, refused where it cannot be had; None where nothing is."""
-    sweep, calibrate = options["sweep"], options["calibrate"]
+    sweep, calibrate = files.sweep, files.calibrate
     if not sweep and not calibrate:
         return None
-    from scdcli.models.checkpoint import DEFAULT_MODEL  # loads torch, which maps do without
     from scdcli.scoring.figures.sweepfiles import sweep_files
     from scdcli.scoring.run import Sweeps
     from scdcli.scoring.scorefiles import require_writable
@@ -103,11 +118,10 @@ def find_sweeping(
             f"--calibrate is for one model with one --tta, and {len(systems)} were given."
         )
     if calibrate:
-        require_writable([calibrate], (MODEL_SUFFIX,), overwrite=options["overwrite"])
+        require_writable([calibrate], (MODEL_SUFFIX,), overwrite=files.overwrite)
     if sweep:
-        sweep_files(sweep, overwrite=options["overwrite"])
-    source = models[0] if models else DEFAULT_MODEL
-    return Sweeping(sweep, calibrate, source, options["threshold"], Sweeps())
+        sweep_files(sweep, overwrite=files.overwrite)
+    return Sweeping(files, models[0], threshold, Sweeps())
 
 
 def _write_model(source: str, out: Path, fitted: "Fit") -> None:

@@ -14,18 +14,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scdcli.datasets.augmentation import Augmentation
 from scdcli.legend import NODATA
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """What is drawn for a training sample; the defaults are the paper's (Section VI-A)."""
-
-    chip: int = 512  # side in pixels
-    scale: tuple[float, float] = (0.5, 2.0)
-    flip: bool = True
-    swap_dates: bool = False
-    jitter: float = 0.0  # strength of radiometric differences, 0 none, 1 strong
 
 
 @dataclass(frozen=True)

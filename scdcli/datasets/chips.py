@@ -7,7 +7,8 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from scdcli.datasets.augment import Augmentation, augment
+from scdcli.datasets.augment import augment
+from scdcli.datasets.augmentation import Augmentation
 from scdcli.datasets.dataset import other_bands, read_pair
 from scdcli.datasets.samples import Sample
 from scdcli.datasets.scenewindows import Scenes

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from rasterio.windows import Window
 
-from scdcli.datasets.augment import Augmentation, LabelledPair, augment
+from scdcli.datasets.augment import LabelledPair, augment
+from scdcli.datasets.augmentation import Augmentation
 from scdcli.datasets.dataset import change_map
 from scdcli.datasets.samples import Part, Sample
 from scdcli.datasets.scenelabels import Drawn, open_scene_labels, read_drawn

@@ -24,11 +24,11 @@ from scdcli.models.expected import Expected
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
 from scdcli.rasters.pair.mappings import Levels
+from scdcli.rasters.pair.settings import PairSettings
 
 FORMAT = 2
 HEADER_KEY = "scd"
 SINCE_2 = {"temperature", "normalization", "pixel_size"}  # header entries of format 2
-DEFAULT_MODEL = "urban"
 NORMALIZATIONS = ("none", "per-date")
 
 
@@ -116,6 +116,10 @@ class LoadedModel:
         """What each date of a pair is brought to before the model sees it; None for as it is."""
         return date_levels(self.model, self.header.normalization)
 
+    def reads(self, settings: PairSettings) -> PairSettings:
+        """How the model wants a pair read, with all else as in the settings."""
+        return replace(settings, count=self.header.network.bands, levels=self.levels)
+
 
 def save_model(path: Path, model: ChangeModel, header: ModelHeader, *, half: bool = False) -> None:
     """Write a model file, whole or not at all; ``half`` stores the weights in 16 bits.
@@ -157,8 +161,12 @@ def calibrate_model(
     write_tensors(out, tensors, _described(header))
 
 
-def load_model(name: str, device: torch.device | None = None) -> LoadedModel:
+def load_model(name: str, device: str | torch.device | None = None) -> LoadedModel:
     """A bundled model by name, or a model file by path, in float32 and evaluation mode.
+
+    Args:
+        name: The name or the path.
+        device: Where its weights are to lie; None for the CPU.
 
     Raises:
         UnknownName: Neither a bundled model nor a file.

@@ -4,11 +4,14 @@ from dataclasses import asdict
 from typing import Any
 
 from scdcli import __version__
-from scdcli.files.naming import crs_name
+from scdcli.files.naming import crs_name, file_name
 from scdcli.models.checkpoint import LoadedModel
 from scdcli.prediction.chain import Predictor
+from scdcli.prediction.settings import OutputSettings
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import Pair
+
+GOING_ON = ("overwrite", "resume")  # make no other prediction
 
 
 def tags(pair: Pair, predictor: Predictor) -> dict[str, str]:
@@ -25,14 +28,22 @@ def tags(pair: Pair, predictor: Predictor) -> dict[str, str]:
 
 
 def describe_prediction(
-    pair: Pair, predictor: Predictor, settings: dict[str, Any]
+    pair: Pair, predictor: Predictor, output: OutputSettings | None
 ) -> dict[str, Any]:
-    """Inputs, model and settings, JSON-ready: equal records are the same prediction."""
+    """Inputs, model and settings, JSON-ready: equal records are the same prediction.
+
+    Args:
+        pair: The two scenes.
+        predictor: The model and how it is run.
+        output: What is written; None for a prediction in memory.
+    """
+    written = asdict(output) if output else {}
+    settings = {name: written[name] for name in written if name not in GOING_ON}
     return {
         "scd": __version__,
         "inputs": pair.provenance,
         "model": describe_model(predictor.loaded),
-        "settings": describe_run(predictor) | settings,
+        "settings": describe_run(predictor) | settings | describe_pair(pair),
         "grid": describe_grid(pair.grid),
     }
 
@@ -49,6 +60,23 @@ def describe_run(predictor: Predictor) -> dict[str, Any]:
         "batch": predictor.batch,
         "device": str(predictor.device),
         "precision": str(predictor.precision).removeprefix("torch."),
+    }
+
+
+def describe_pair(pair: Pair) -> dict[str, Any]:
+    """How the pair was to be read, JSON-ready; the folder of a file is left out."""
+    asked = pair.settings
+    return {
+        "scale": asked.scale,
+        "normalize": asked.normalize,
+        "strict": asked.strict,
+        "coregister": pair.coregister,
+        "bands": asked.bands,
+        "after_bands": asked.after_bands,
+        "assume_crs": asked.assume_crs,
+        "bounds": asked.bounds,
+        "bounds_crs": asked.bounds_crs,
+        "aoi": None if asked.aoi is None else file_name(asked.aoi),
     }
 
 

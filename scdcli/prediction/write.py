@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,9 @@ from scdcli.prediction.chain import Predictor, predict_supertile, require_bands
 from scdcli.prediction.decode import Decoded
 from scdcli.prediction.fit import judge_fit
 from scdcli.prediction.journal import JOURNAL, Journal, Layers, differences, open_journal
+from scdcli.prediction.outputfolder import SUMMARY
 from scdcli.prediction.provenance import describe_prediction, tags
+from scdcli.prediction.settings import OUTPUT, OutputSettings
 from scdcli.prediction.tiling import supertiles
 from scdcli.rasters.cog import (
     PROBABILITY_MAP,
@@ -44,31 +45,17 @@ from scdcli.rasters.sidecar import (
     write_qml,
 )
 
-SUMMARY = "summary.json"
 COVERS = ("before_cover", "after_cover")
 VECTORS = ("formats", "min_area", "simplify")
 """Settings that rasters do not depend on."""
-
-
-@dataclass(frozen=True)
-class OutputSettings:
-    """What to write of a prediction."""
-
-    land_cover: bool = False  # also the class of every pixel at each date
-    formats: tuple[str, ...] = ("gpkg",)
-    min_area: float = 0.0  # of a polygon, m² (pixels without a CRS)
-    simplify: float = 0.0  # how far outlines may move, m (pixels without a CRS)
-    overwrite: bool = False
-    resume: bool = False  # go on with what an interrupted run left; leave a finished one alone
 
 
 def write_prediction(
     pair: Pair,
     predictor: Predictor,
     out: Path,
-    settings: OutputSettings,
+    settings: OutputSettings = OUTPUT,
     *,
-    recorded: dict[str, Any],
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Predict the changes of a pair and write all outputs into a new folder.
@@ -78,7 +65,6 @@ def write_prediction(
         predictor: Model and how to run it.
         out: Folder to make; it appears when everything in it is finished.
         settings: What to write.
-        recorded: Further settings for the summary.
         progress: Called with the share of pixels done, 0 to 1.
 
     Returns:
@@ -93,7 +79,7 @@ def write_prediction(
     require_formats(settings.formats)
     started = time.perf_counter()
     legend = predictor.loaded.header.legend
-    record = describe_prediction(pair, predictor, _written(settings) | recorded)
+    record = describe_prediction(pair, predictor, settings)
     if settings.resume and (finished := _finished(out, record, overwrite=settings.overwrite)):
         return finished
     fit = judge_fit(predictor.loaded.expected, pair)
@@ -118,13 +104,6 @@ def write_prediction(
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
     return json.loads(text)  # type: ignore[no-any-return]  # as a reader of the file sees it
-
-
-def _written(settings: OutputSettings) -> dict[str, Any]:
-    """The settings that tell one prediction from another."""
-    written = asdict(settings)
-    del written["overwrite"], written["resume"]
-    return written
 
 
 def _identity(record: dict[str, Any], predictor: Predictor) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from scdcli.datasets import union
 from scdcli.datasets.division import lattice, share_out
@@ -12,6 +12,7 @@ from scdcli.datasets.scan import Watch, scan
 from scdcli.datasets.union import Member, divided_by
 from scdcli.errors import DatasetError
 from scdcli.legend import Legend
+from scdcli.training.settings import DataSettings
 
 
 class TrainingSet(NamedTuple):
@@ -40,11 +41,12 @@ class TrainingSet(NamedTuple):
 
 def training_set(
     datasets: Sequence[Path],
-    options: dict[str, Any],
-    repeat: tuple[int, ...],
+    settings: DataSettings,
     note: Callable[[str], None],
     watch: Watch,
     *,
+    chip: int,
+    seed: int = 0,
     look: bool = True,
     count: int | None = None,
 ) -> TrainingSet:
@@ -52,39 +54,38 @@ def training_set(
 
     Args:
         datasets: The folders.
-        options: Values by name: legend, bands, split_file, val_share, chips_per_epoch, pixel_size,
-            seed, chip and cover.
-        repeat: How often the pairs of each come in an epoch.
+        settings: What of them is trained on.
         note: Gets a sentence on what is left out.
         watch: Opens what is told how many labels have been looked through.
+        chip: Side in pixels of the windows that are drawn.
+        seed: Which pairs are held out.
         look: Look through all labels first; in one process of several is enough.
         count: How many bands the model to start from reads.
 
     Raises:
         DatasetError: A folder holds no set, or one with problems, or sets do not go together.
     """
-    by_file = options["split_file"]
+    repeat = settings.repeat or (1,) * len(datasets)
+    by_file = settings.split_file
     members = union.find_members(datasets, val=not by_file)
     problems = [problem for member in members for problem in member.problems]
     where = " and ".join(str(each) for each in datasets)
     if not look or not all(member.train for member in members):
         require_none(problems, f"{where} {'is' if len(members) == 1 else 'are'} incomplete")
-    legend = union.shared_legend(members, options["legend"])
-    members = union.with_shared_bands(members, options["bands"], count)
+    legend = union.shared_legend(members, settings.legend)
+    members = union.with_shared_bands(members, settings.bands, count)
     bands = members[0].train[0].bands or ()
     if by_file:
         members = _divided(members, by_file, note)
-    cover = _covered(members, options["cover"])
+    cover = _covered(members, settings.cover)
     if look:
         problems += _look_through(members, legend, watch)
         require_none(problems, f"{where} cannot be trained on")
     if not by_file:
-        members = union.hold_out(members, options["val_share"], options["seed"])
-    pixels = pixel_sizes(
-        (each for member in members for each in member.train), options["pixel_size"]
-    )
+        members = union.hold_out(members, settings.val_share, seed)
+    pixels = pixel_sizes((each for member in members for each in member.train), settings.pixel_size)
     samples = [each for member, n in zip(members, repeat, strict=True) for each in member.train * n]
-    samples = share_out(samples, options["chip"], options["chips_per_epoch"])
+    samples = share_out(samples, chip, settings.chips_per_epoch)
     held_out = lattice([each for member in members for each in member.validation])
     names = [member.name for member in members]
     sets = _recorded(members, repeat) if len(members) > 1 or repeat != (1,) else None

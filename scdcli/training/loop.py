@@ -29,11 +29,11 @@ from scdcli.training.finetuning import with_classes
 from scdcli.training.optimization import optimize
 from scdcli.training.runfolder import BEST, LAST, EpochLog, require_run, start_run, write_log
 from scdcli.training.schedule import plan_epoch, poly_rate, require_divisible
+from scdcli.training.settings import TrainingSettings
 from scdcli.training.startweights import require_same_legend, require_same_normalization
 from scdcli.training.trainer import (
     Hardware,
     Trainer,
-    TrainingSettings,
     exchange_gradients,
     make_trainer,
     restore,

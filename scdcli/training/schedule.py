@@ -4,7 +4,7 @@ import torch
 
 from scdcli.errors import TrainingError
 from scdcli.training.distributed import Ranks
-from scdcli.training.trainer import TrainingSettings
+from scdcli.training.settings import TrainingSettings
 
 # Batches of a step, each a list of indices of samples.
 Step = list[list[int]]

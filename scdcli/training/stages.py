@@ -18,8 +18,9 @@ from scdcli.training.classweights import require_scheme
 from scdcli.training.confidence import ModelFitted
 from scdcli.training.loop import StepDone, train
 from scdcli.training.runfolder import BEST, EpochLog, holds_run, refuse_run
+from scdcli.training.settings import TrainingSettings
 from scdcli.training.startweights import REVISES
-from scdcli.training.trainer import Hardware, TrainingSettings, require_optimizer
+from scdcli.training.trainer import Hardware, require_optimizer
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from scdcli.datasets.augment import Augmentation
 from scdcli.datasets.samples import Sample
 from scdcli.errors import UnknownName
 from scdcli.models.checkpoint import LoadedModel
@@ -19,6 +18,7 @@ from scdcli.models.networks.model import ChangeModel
 from scdcli.models.pretrained import EncoderWeights
 from scdcli.training.distributed import ALONE, Ranks
 from scdcli.training.runfolder import EpochLog, load_state, save_state
+from scdcli.training.settings import TrainingSettings
 from scdcli.training.startweights import start_model
 
 
@@ -43,29 +43,6 @@ class WeightAverage:
                 averaged[name].lerp_(tensor, 1 - decay)
             else:
                 averaged[name].copy_(tensor)
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """The protocol; the defaults are the paper's (Section VI-A)."""
-
-    epochs: int = 50
-    batch: int = 4  # over all processes
-    accumulate: int = 1  # batches per step of the optimizer
-    optimizer: str = "sgd"
-    lr: float = 0.005
-    encoder_lr: float = 1.0  # times lr, for the encoder
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
-    poly_power: float = 0.9
-    ema: float = 0.0  # decay of the weight average, 0 for none
-    cover: bool = False  # semantic terms on every pixel of known land cover
-    class_weights: str = "none"  # a scheme of `scdcli.training.classweights.SCHEMES`
-    freeze: str = "none"  # what stays as it is, of `scdcli.models.networks.FREEZABLE`
-    seed: int = 0
-    normalization: str = "none"  # "per-date": every image is brought to one mean and spread
-    preset: str | None = None  # where the values come from; for the record
-    augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 @dataclass(frozen=True)

@@ -311,8 +311,6 @@ import sys, time, types
 from scdcli.cli import batch, main
 import scdcli.cli.predict as command
 
-sys.modules["scdcli.prediction.write"] = types.SimpleNamespace(SUMMARY="summary.json")
-
 def predict_pair(before, after, out, *rest):
     if "slow" in after:
         print("slow", file=sys.stderr, flush=True)

@@ -158,7 +158,7 @@ def test_a_split_file_says_what_trains(scd, second_tree, tmp_path):
 
 
 def test_models_lists_and_describes(scd):
-    from scdcli.models.checkpoint import DEFAULT_MODEL
+    from scdcli.models import DEFAULT_MODEL
 
     assert f"{DEFAULT_MODEL}  (default)" in scd("models").stdout
     card = scd("models", DEFAULT_MODEL).stdout

@@ -18,8 +18,9 @@ from standins import Thresholds, loaded
 from scdcli.errors import InputError, OutputError, UnknownName
 from scdcli.legend import SECOND, split_transition
 from scdcli.prediction.chain import Predictor
+from scdcli.prediction.settings import OutputSettings
 from scdcli.prediction.tiling import Tiling
-from scdcli.prediction.write import OutputSettings, write_prediction
+from scdcli.prediction.write import write_prediction
 from scdcli.rasters.pair.open import open_pair
 
 FILES = {
@@ -60,7 +61,7 @@ def run(scenes, out, network=None, **settings):
         loaded(network or Thresholds()), torch.device("cpu"), 0.5, tiling=Tiling(64, 16, 1)
     )
     with open_pair(*scenes) as pair:
-        return write_prediction(pair, predictor, out, OutputSettings(**settings), recorded={})
+        return write_prediction(pair, predictor, out, OutputSettings(**settings))
 
 
 def read(path):

@@ -21,8 +21,9 @@ import scdcli.prediction.write
 from scdcli.polygons.strips import read_strips
 from scdcli.prediction.chain import Predictor, predict_supertile
 from scdcli.prediction.decode import Decoded
+from scdcli.prediction.settings import OutputSettings
 from scdcli.prediction.tiling import Tiling, supertiles
-from scdcli.prediction.write import OutputSettings, write_prediction
+from scdcli.prediction.write import write_prediction
 from scdcli.rasters import warp
 from scdcli.rasters.pair.open import open_pair
 
@@ -67,7 +68,7 @@ def predictor(model, supertile=2, batch=1):
 
 def predict(scenes, out, used, **settings):
     with open_pair(*scenes) as pair:
-        write_prediction(pair, used, out, OutputSettings(**settings), recorded={})
+        write_prediction(pair, used, out, OutputSettings(**settings))
     return out
 
 

@@ -26,8 +26,9 @@ from standins import Thresholds, loaded
 from scdcli.errors import InputError
 from scdcli.legend import split_transition
 from scdcli.prediction.chain import Predictor
+from scdcli.prediction.settings import OutputSettings
 from scdcli.prediction.tiling import Tiling
-from scdcli.prediction.write import OutputSettings, write_prediction
+from scdcli.prediction.write import write_prediction
 from scdcli.rasters import warp
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
@@ -183,9 +184,7 @@ def test_every_field_is_found_in_its_place(tmp_path, case):
             dataset.transform = TURNED @ Affine.translation(5, -3) @ Affine.translation(5, -3)
     with open_pair(*paths, PairSettings(**settings)) as pair:
         grid = pair.grid
-        summary = write_prediction(
-            pair, predictor(), tmp_path / "out", OutputSettings(formats=()), recorded={}
-        )
+        summary = write_prediction(pair, predictor(), tmp_path / "out", OutputSettings(formats=()))
         _, _, valid = pair.read(Window(0, 0, grid.width, grid.height))
     with rasterio.open(tmp_path / "out/transition.tif") as dataset:
         assert dataset.transform == grid.transform
@@ -208,9 +207,7 @@ def test_polygons_of_interest_bound_the_result(tmp_path):
     )
     settings = PairSettings(aoi=str(tmp_path / "aoi.gpkg"))
     with open_pair(*paths, settings) as pair:
-        summary = write_prediction(
-            pair, predictor(), tmp_path / "out", OutputSettings(), recorded={}
-        )
+        summary = write_prediction(pair, predictor(), tmp_path / "out", OutputSettings())
     rows, cols = np.mgrid[: pair.grid.height, : pair.grid.width] + 0.5
     inside = shapely.contains_xy(area, *pair.grid.transform @ (cols, rows))
     with rasterio.open(tmp_path / "out/from.tif") as dataset:
@@ -316,9 +313,7 @@ def test_an_image_without_a_measurement_gives_nodata_only(tmp_path):
     empty = write_scene(tmp_path / "a.tif", np.zeros((3, 50, 40), np.uint8), nodata=0)
     full = write_scene(tmp_path / "b.tif", np.full((3, 50, 40), 99, np.uint8), nodata=0)
     with open_pair(empty, full) as pair:
-        summary = write_prediction(
-            pair, predictor(), tmp_path / "out", OutputSettings(), recorded={}
-        )
+        summary = write_prediction(pair, predictor(), tmp_path / "out", OutputSettings())
     assert summary["valid"]["pixels"] == 0
     assert summary["transitions"] == []
     with rasterio.open(tmp_path / "out/from.tif") as dataset:
@@ -343,5 +338,5 @@ def test_damage_in_the_middle_names_file_window_and_cause(tmp_path):
                 InputError, match=rf"{path.name} \(.*{place}.* cannot be read: .*(Read|ZIP)"
             ),
         ):
-            write_prediction(pair, predictor(), tmp_path / "out", OutputSettings(), recorded={})
+            write_prediction(pair, predictor(), tmp_path / "out", OutputSettings())
         assert {found.name for found in tmp_path.iterdir()} <= {"a.tif", "b.tif", "c.tif"}

@@ -22,8 +22,9 @@ from standins import Thresholds, loaded
 
 from scdcli.legend import SECOND
 from scdcli.prediction.chain import Predictor
+from scdcli.prediction.settings import OutputSettings
 from scdcli.prediction.tiling import Tiling
-from scdcli.prediction.write import OutputSettings, write_prediction
+from scdcli.prediction.write import write_prediction
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.sidecar import transition_color
 
@@ -54,7 +55,7 @@ def predict(folder, images, crs, transform, **profile):
     predictor = Predictor(loaded(Thresholds()), torch.device("cpu"), 0.5, tiling=Tiling(256, 16, 4))
     with open_pair(*paths) as pair:
         settings = OutputSettings(land_cover=True)
-        write_prediction(pair, predictor, folder / "out", settings, recorded={})
+        write_prediction(pair, predictor, folder / "out", settings)
     return folder / "out"
 
 

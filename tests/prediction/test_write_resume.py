@@ -11,8 +11,9 @@ from standins import Thresholds, loaded
 
 from scdcli.errors import OutputError
 from scdcli.prediction.chain import Predictor
+from scdcli.prediction.settings import OutputSettings
 from scdcli.prediction.tiling import Tiling
-from scdcli.prediction.write import OutputSettings, write_prediction
+from scdcli.prediction.write import write_prediction
 from scdcli.rasters.pair.open import open_pair
 
 RASTERS = ("from.tif", "to.tif", "transition.tif", "probability.tif")
@@ -56,7 +57,7 @@ def run(scenes, out, network=None, threshold=0.5, **settings):
         loaded(network or Thresholds()), torch.device("cpu"), threshold, tiling=Tiling(64, 16, 1)
     )
     with open_pair(*scenes) as pair:
-        return write_prediction(pair, predictor, out, OutputSettings(**settings), recorded={})
+        return write_prediction(pair, predictor, out, OutputSettings(**settings))
 
 
 def interrupt(scenes, out, passes=7, **settings):
@@ -166,4 +167,4 @@ def test_a_supertile_of_another_size_is_another_journal(scenes, tmp_path):
     )
     settings = OutputSettings(resume=True)
     with open_pair(*scenes) as pair, pytest.raises(OutputError, match="supertile was 1 and is 2"):
-        write_prediction(pair, predictor, tmp_path / "out", settings, recorded={})
+        write_prediction(pair, predictor, tmp_path / "out", settings)

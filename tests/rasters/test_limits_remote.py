@@ -15,8 +15,9 @@ from webserver import serving
 
 from scdcli.errors import InputError
 from scdcli.prediction.chain import Predictor
+from scdcli.prediction.settings import OutputSettings
 from scdcli.prediction.tiling import Tiling
-from scdcli.prediction.write import OutputSettings, write_prediction
+from scdcli.prediction.write import write_prediction
 from scdcli.rasters.limits import waiting
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.scene import open_scene
@@ -36,7 +37,7 @@ def draw(rng, height, width):
 def predict(scenes, out):
     predictor = Predictor(loaded(Thresholds()), torch.device("cpu"), 0.5, tiling=Tiling(128, 32, 2))
     with open_pair(*scenes) as pair:
-        write_prediction(pair, predictor, out, OutputSettings(), recorded={})
+        write_prediction(pair, predictor, out, OutputSettings())
 
 
 def contents(folder):

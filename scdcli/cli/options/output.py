@@ -1,21 +1,16 @@
-"""What a prediction leaves on disk: the options, and the settings they make."""
+"""What a prediction leaves on disk: options that make `OutputSettings`."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from scdcli.cli.options.shared import Command, overwrite_option
-
-if TYPE_CHECKING:
-    from scdcli.prediction.write import OutputSettings
+from scdcli.cli.options.shared import CommaList, Command, grouped, overwrite_option
+from scdcli.prediction.settings import OutputSettings
 
 
-def _formats(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str, ...]:
-    names = [name.strip() for name in text.split(",")]
-    if "none" in names and len(names) > 1:
-        raise click.BadParameter(f"{text!r}: none goes with no other format.")
-    return () if names == ["none"] else tuple(dict.fromkeys(names))
+def _formats(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    return () if names == ("none",) else tuple(dict.fromkeys(names))
 
 
 def _finite(ctx: click.Context, param: click.Parameter, value: float) -> float:
@@ -29,23 +24,28 @@ land_cover_option = click.option(
 )
 vector_option = click.option(
     "--vector",
+    type=CommaList(
+        str,
+        "names of formats with commas between, or none alone",
+        lambda names: "none" not in names or len(names) == 1,
+    ),
     callback=_formats,
     metavar="gpkg,geojson,fgb,shp,parquet|none",
-    default="gpkg",
+    default=",".join(OutputSettings.formats),
     help="Polygon formats.",
 )
 min_area_option = click.option(
     "--min-area",
     type=click.FloatRange(min=0),
     callback=_finite,
-    default=0.0,
+    default=OutputSettings.min_area,
     help="Smallest polygon, m² (pixels without a CRS); the rasters keep everything.",
 )
 simplify_option = click.option(
     "--simplify",
     type=click.FloatRange(min=0),
     callback=_finite,
-    default=0.0,
+    default=OutputSettings.simplify,
     help="How far outlines of polygons may move to lose vertices, m (pixels without a CRS); "
     "neighbors stay neighbors.",
 )
@@ -56,29 +56,18 @@ resume_option = click.option(
 )
 
 
+def _output_settings(vector: tuple[str, ...], **others: Any) -> OutputSettings:  # noqa: ANN401
+    return OutputSettings(formats=vector, **others)
+
+
 def writing_options(command: Command) -> Command:
-    """All options that say what a prediction writes; `output_settings` takes them."""
-    for option in (
-        resume_option,
-        overwrite_option,
-        simplify_option,
-        min_area_option,
-        vector_option,
+    """All options that say what a prediction writes, as ``writing``."""
+    options = (
         land_cover_option,
-    ):
-        command = option(command)
-    return command
-
-
-def output_settings(options: dict[str, Any]) -> "OutputSettings":
-    """What to write, from `writing_options`."""
-    from scdcli.prediction.write import OutputSettings
-
-    return OutputSettings(
-        land_cover=options["land_cover"],
-        formats=options["vector"],
-        min_area=options["min_area"],
-        simplify=options["simplify"],
-        overwrite=options["overwrite"],
-        resume=options["resume"],
+        vector_option,
+        min_area_option,
+        simplify_option,
+        overwrite_option,
+        resume_option,
     )
+    return grouped("writing", _output_settings, options)(command)

@@ -1,26 +1,17 @@
-"""How two images are read as a pair: options of bands, place and values, and the pair they open."""
+"""How two images are read as a pair: options of bands, place and values, as `PairSettings`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import isfinite
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from scdcli.cli.options.shared import Command
-from scdcli.cli.terminal import Terminal
-from scdcli.rasters.pair.methods import DEFAULT_METHOD, METHODS
+from scdcli.cli.options.shared import CommaList, Command, grouped
+from scdcli.rasters.pair.methods import METHODS
+from scdcli.rasters.pair.settings import PairSettings
 
-if TYPE_CHECKING:
-    from scdcli.models.checkpoint import LoadedModel
-    from scdcli.rasters.pair.open import Pair
-    from scdcli.rasters.pair.settings import PairSettings
-
-Bands = tuple[int, ...] | tuple[str, ...]
 normalize_option = click.option(
     "--normalize",
     type=click.Choice(METHODS),
-    default=DEFAULT_METHOD,
+    default=PairSettings.normalize,
     help="Bring the colors of AFTER to those of BEFORE: match, by their histograms; pif, by a line "
     "per band through what seems unchanged.",
 )
@@ -36,32 +27,27 @@ coregister_option = click.option(
 )
 
 
-def _bands(ctx: click.Context, param: click.Parameter, text: str | None) -> Bands:
-    """Numbers or names with commas between."""
-    parts = [part.strip() for part in (text or "").split(",") if part.strip()]
-    numbers = [int(part) for part in parts if part.isascii() and part.isdigit()]
-    if numbers and len(numbers) < len(parts):
-        raise click.BadParameter(f"{text!r} mixes numbers and names; give one or the other.")
-    return tuple(numbers) or tuple(parts)
-
-
-def _bounds(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[float, ...]:
-    """Left, bottom, right, top."""
-    try:
-        found = tuple(float(part) for part in (text or "").replace(",", " ").split())
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not four numbers with commas between.") from error
-    if found and not _is_box(found):
-        raise click.BadParameter(
-            f"{text!r} is not L,B,R,T: left below right, then bottom below top."
-        )
-    return found
+def _band(text: str) -> int | str:
+    return int(text) if text.isascii() and text.isdigit() else text
 
 
 def _is_box(found: tuple[float, ...]) -> bool:
     if len(found) != 4 or not all(map(isfinite, found)):
         return False
     return found[0] < found[2] and found[1] < found[3]
+
+
+def _is_range(found: tuple[float, ...]) -> bool:
+    return len(found) == 2 and all(map(isfinite, found)) and found[0] < found[1]
+
+
+BANDS = CommaList(
+    _band,
+    "numbers or names with commas between, all of one kind",
+    lambda bands: len({type(band) for band in bands}) == 1,
+)
+BOX = CommaList(float, "L,B,R,T: left below right, then bottom below top", _is_box, spaces=True)
+RANGE = CommaList(float, "LO,HI, the lower value first", _is_range)
 
 
 def _whole(ctx: click.Context, param: click.Parameter, number: float) -> int:
@@ -71,7 +57,7 @@ def _whole(ctx: click.Context, param: click.Parameter, number: float) -> int:
 PLACE_OPTIONS = (
     click.option(
         "--bands",
-        callback=_bands,
+        type=BANDS,
         metavar="1,2,3|red,green,blue",
         default=None,
         help="Bands to use, numbers or names, in the order of the model; if not given all but "
@@ -79,7 +65,7 @@ PLACE_OPTIONS = (
     ),
     click.option(
         "--after-bands",
-        callback=_bands,
+        type=BANDS,
         metavar="1,2,3",
         default=None,
         help="The same of AFTER, where it has them in another order.",
@@ -93,7 +79,7 @@ PLACE_OPTIONS = (
     ),
     click.option(
         "--bounds",
-        callback=_bounds,
+        type=BOX,
         metavar="L,B,R,T",
         default=None,
         help="Map only the pixels of BEFORE that touch left, bottom, right, top in its CRS.",
@@ -109,127 +95,29 @@ PLACE_OPTIONS = (
         "--max-pixels",
         type=click.FloatRange(min=1),
         callback=_whole,
-        default=4e10,
+        default=PairSettings.max_pixels,
         show_default="4e10",
         metavar="NUMBER",
         help="Refuse more pixels than this, which are hardly meant.",
     ),
 )
-
-
-def place_options(command: Command) -> Command:
-    """All options of this module; `placed` turns them into settings."""
-    for option in reversed(PLACE_OPTIONS):
-        command = option(command)
-    return command
-
-
-def placed(options: dict[str, Any]) -> dict[str, Any]:
-    """Fields of `scdcli.rasters.pair.settings.PairSettings` that these options give."""
-    return {
-        "bands": options["bands"] or None,
-        "after_bands": options["after_bands"] or None,
-        "assume_crs": options["assume_crs"],
-        "bounds": options["bounds"] or None,
-        "bounds_crs": options["bounds_crs"],
-        "aoi": options["aoi"],
-        "max_pixels": options["max_pixels"],
-    }
-
-
-def recorded_place(options: dict[str, Any]) -> dict[str, Any]:
-    """What a summary says of these options, JSON-ready; the folder of a file is left out."""
-    from scdcli.files.naming import file_name
-
-    said = placed(options)
-    aoi = None if said["aoi"] is None else file_name(said["aoi"])
-    return {name: said[name] for name in said if name != "max_pixels"} | {"aoi": aoi}
-
-
-def _range(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[float, ...]:
-    """Two numbers with a comma between, the lower first."""
-    try:
-        numbers = tuple(float(part) for part in (text or "").split(",") if part)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not numbers with commas between.") from error
-    if numbers and not _is_range(numbers):
-        raise click.BadParameter(f"{text!r} is not LO,HI, the lower value first.")
-    return numbers
-
-
-def _is_range(numbers: tuple[float, ...]) -> bool:
-    return len(numbers) == 2 and all(map(isfinite, numbers)) and numbers[0] < numbers[1]
-
-
 scale_option = click.option(
     "--scale",
-    callback=_range,
+    type=RANGE,
     metavar="LO,HI",
     default=None,
     help="Values that become 0 and 255, for both dates; by default uint8 is used as it is and "
     "other types get the 2-98 % range of both dates together.",
 )
+PAIR_OPTIONS = (
+    *PLACE_OPTIONS,
+    normalize_option,
+    scale_option,
+    strict_option,
+    allow_vrt_option,
+)
 
 
-def pairing_options(command: Command) -> Command:
-    """All options that say how two images become a pair; `open_given_pair` takes them."""
-    for option in (
-        allow_vrt_option,
-        strict_option,
-        coregister_option,
-        scale_option,
-        normalize_option,
-        place_options,
-    ):
-        command = option(command)
-    return command
-
-
-def given_settings(options: dict[str, Any], count: int | None = None) -> "PairSettings":
-    """How the pair is to be read, from `pairing_options` and the number of bands of the model."""
-    from scdcli.rasters.pair.settings import PairSettings
-
-    return PairSettings(
-        **placed(options),
-        count=count,
-        scale=options["scale"] or None,
-        normalize=options["normalize"],
-        strict=options["strict"],
-        allow_vrt=options["allow_vrt"],
-    )
-
-
-@contextmanager
-def open_given_pair(
-    before: str,
-    after: str,
-    options: dict[str, Any],
-    terminal: Terminal,
-    model: "LoadedModel",
-) -> Iterator["Pair"]:
-    """The pair as `pairing_options` say it is to be read; tells what was done to match the two.
-
-    The three bands that a model reads are red, green and blue of more.
-    """
-    from dataclasses import replace
-
-    from scdcli.rasters.pair.coregister import open_registered
-
-    settings = given_settings(options, model.header.network.bands)
-    settings = replace(settings, levels=model.levels)
-    coregister = options["coregister"]
-    with open_registered(before, after, settings, coregister=coregister) as pair:
-        for note in pair.notes:
-            terminal.note(f"Warning: {note}" if note in pair.doubts else note)
-        yield pair
-
-
-def recorded(options: dict[str, Any]) -> dict[str, Any]:
-    """What a summary says of these options, JSON-ready."""
-    return {
-        "scale": options["scale"] or None,
-        "normalize": options["normalize"],
-        "strict": options["strict"],
-        "coregister": options["coregister"],
-        **recorded_place(options),
-    }
+def pair_options(command: Command) -> Command:
+    """All options that say how two images become a pair, as ``pair`` and ``coregister``."""
+    return grouped("pair", PairSettings, PAIR_OPTIONS)(coregister_option(command))

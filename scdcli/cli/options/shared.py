@@ -1,14 +1,86 @@
 """Options that several commands share, each defined once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from scdcli.cli.terminal import be_verbose
+from scdcli.models import DEFAULT_MODEL
+from scdcli.prediction.settings import InferenceSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class CommaList(click.ParamType):  # type: ignore[type-arg]
+    """Values with commas between, as a tuple; None where there are none and none are needed."""
+
+    name = "list"
+
+    def __init__(
+        self,
+        item: Callable[[str], object],
+        what: str,
+        accept: Callable[[tuple[Any, ...]], bool] = bool,
+        *,
+        spaces: bool = False,
+    ) -> None:
+        """A kind of list.
+
+        Args:
+            item: Reads an item.
+            what: To call the list in an error.
+            accept: Whether these items will do.
+            spaces: Spaces separate, too.
+        """
+        self._item, self._what, self._accept, self._spaces = item, what, accept, spaces
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Any, ...] | None:
+        """The items of a text, or of a list in a configuration."""
+        separated = str(value).replace(" ", ",") if self._spaces else str(value)
+        parts = value if isinstance(value, list | tuple) else separated.split(",")
+        texts = [text for part in parts if (text := str(part).strip())]
+        if not texts and not isinstance(getattr(param, "default", None), str):
+            return None
+        try:
+            items = tuple(self._item(text) for text in texts)
+        except ValueError:
+            items = ()
+        if not self._accept(items):
+            self.fail(f"{value!r} is not {self._what}.", param, ctx)
+        return items
+
+
+def grouped(
+    name: str, make: Callable[..., object], options: Sequence[Callable[[Command], Command]]
+) -> Callable[[Command], Command]:
+    """Options that a command gets as one object.
+
+    Args:
+        name: Of the parameter by which the command gets it.
+        make: Makes it of the values of the options, by name.
+        options: In the order of the help page.
+    """
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def gathering(*args: Any, **values: Any) -> Any:  # noqa: ANN401
+            own = {each: values.pop(each) for each in names}
+            return command(*args, **values, **{name: make(**own)})
+
+        others = len(getattr(gathering, "__click_params__", ()))
+        for option in reversed(options):
+            option(gathering)
+        own_params: list[click.Parameter] = gathering.__click_params__[others:]  # type: ignore[attr-defined]
+        names = [str(param.name) for param in own_params]
+        return gathering  # type: ignore[return-value]
+
+    return decorate
+
 
 json_option = click.option("--json", is_flag=True, help="Print the result as JSON on stdout.")
 overwrite_option = click.option(
@@ -25,13 +97,13 @@ verbose_option = click.option(
 )
 device_option = click.option(
     "--device",
-    default="auto",
+    default=InferenceSettings.device,
     metavar="auto|cpu|cuda|cuda:N",
     help="Where to compute; auto takes a GPU when there is one.",
 )
 tta_option = click.option(
     "--tta",
-    default="auto",
+    default=InferenceSettings.tta,
     metavar="auto|none|flip|ms|ms+flip",
     help="Test-time augmentation: average over mirrored copies (flip) and six scales (ms); "
     "auto is none on a CPU and ms+flip on a GPU.",
@@ -41,7 +113,8 @@ model_option = click.option(
     "--model",
     "model",
     metavar="NAME|FILE",
-    default=None,
+    default=DEFAULT_MODEL,
+    show_default=False,
     help="A bundled model (see scd models) or a file written by scd train; "
     "the bundled default if not given.",
 )
@@ -54,16 +127,9 @@ legend_option = click.option(
 )
 
 
-def _whole_numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in (text or "").split(",") if part)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not numbers with commas between.") from error
-
-
 bands_option = click.option(
     "--bands",
-    callback=_whole_numbers,
+    type=CommaList(int, "numbers with commas between"),
     metavar="1,2,3",
     default=None,
     help="Bands to use of both images, in the order of the model; all but alpha if not given.",
@@ -119,23 +185,25 @@ batch_option = click.option(
     show_default="1, on a GPU 8",
     help="Chips per forward pass.",
 )
-precision_option = click.option("--precision", default="auto", metavar="auto|fp32|bf16|fp16")
+precision_option = click.option(
+    "--precision", default=InferenceSettings.precision, metavar="auto|fp32|bf16|fp16"
+)
 
 
-def running_options(command: Command) -> Command:
-    """All options that say how a model runs; `scdcli.cli.options.model` takes them."""
-    for option in (
-        device_option,
-        precision_option,
-        batch_option,
-        overlap_option,
-        chip_option,
-        threshold_option,
-        tta_option,
-        model_option,
-    ):
-        command = option(command)
-    return command
+INFERENCE_OPTIONS = (
+    tta_option,
+    threshold_option,
+    chip_option,
+    overlap_option,
+    batch_option,
+    precision_option,
+    device_option,
+)
+
+
+def inference_options(command: Command) -> Command:
+    """All options that say how a model is run, as ``inference``."""
+    return grouped("inference", InferenceSettings, INFERENCE_OPTIONS)(command)
 
 
 def _local(ctx: click.Context, param: click.Parameter, text: str | None) -> Path | None:

@@ -80,10 +80,11 @@ def _table(rows: "Sequence[tuple[str, str]]") -> "Table":
 def _facts(card: "Card") -> "Table":
     header = card.header
     network = header.network
+    encoder = f"{network.blocks} blocks" if network.encoder == "paper" else network.encoder
     learnt = "the land cover of every pixel" if header.land_cover else "changed pixels only"
     return _table(
         [
-            ("network", f"{network.name}, {network.blocks} blocks, width {network.width:g}"),
+            ("network", f"{network.name}, {encoder}, width {network.width:g}"),
             ("parameters", f"{card.parameters:,}"),
             ("file", f"{card.file.stat().st_size / MEBIBYTE:.1f} MiB"),
             ("SHA-256", card.sha256),

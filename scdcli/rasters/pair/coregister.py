@@ -75,6 +75,7 @@ def open_registered(
             notes=(*pair.notes, *known.notes),
             doubts=(*pair.doubts, *(known.notes if known.doubtful else ())),
             provenance=pair.provenance | known.to_dict(),
+            coregister=coregister,
         )
 
 

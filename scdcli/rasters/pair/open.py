@@ -23,7 +23,7 @@ from scdcli.rasters.pair.normalization import Normalization, find_normalization
 from scdcli.rasters.pair.report import Matched, doubts, notes, provenance
 from scdcli.rasters.pair.sample import sample_pair
 from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
-from scdcli.rasters.pair.stretch import Stretch, fixed_stretch, joint_stretch, sample
+from scdcli.rasters.pair.stretch import Sampled, Stretch, find_stretch
 from scdcli.rasters.scene import Reader, Scene, open_scene, scene_reader
 from scdcli.rasters.warp import warped_reader
 
@@ -35,6 +35,7 @@ class Pair:
     """Two scenes on one grid, open for reading; not to be shared between threads.
 
     Attributes:
+        settings: What it was opened with.
         grid: The grid of BEFORE, or the part of it asked for, on which both are read.
         bands: Band numbers used of BEFORE, from 1.
         after_bands: Those used of AFTER, in the same order.
@@ -44,9 +45,14 @@ class Pair:
         share: Share of the grid that AFTER covers, 0 to 1.
         stretch: What maps values to 0..255; None where uint8 is used as it is.
         interest: The area outside of which nothing is read; None for all of the grid.
+        read_before: Reads the chosen bands of BEFORE in a window, (C, h, w) float32, NaN where
+            nothing is measured, before stretch and normalization.
+        read_after: The same of AFTER.
         normalization: What maps values after the stretch; None where nothing does.
+        coregister: Whether AFTER was to be moved over BEFORE by the shift between them.
     """
 
+    settings: PairSettings
     grid: Grid
     bands: tuple[int, ...]
     after_bands: tuple[int, ...]
@@ -59,6 +65,7 @@ class Pair:
     read_before: Reader
     read_after: Reader
     normalization: Normalization | None = None
+    coregister: bool = False
 
     @property
     def count(self) -> int:
@@ -126,6 +133,7 @@ def open_pair(
         matched = _match(first, second, settings)
         read_before, read_after = _open_readers(matched, stack)
         pair = Pair(
+            settings=settings,
             grid=matched.grid,
             bands=matched.bands.before,
             after_bands=matched.bands.after,
@@ -138,7 +146,7 @@ def open_pair(
             read_before=read_before,
             read_after=read_after,
         )
-        yield _normalized(pair, settings, (first.name, second.name))
+        yield normalized(pair, (first.name, second.name))
 
 
 def _open_readers(pair: Matched, stack: ExitStack) -> tuple[Reader, Reader]:
@@ -157,8 +165,9 @@ def _open_readers(pair: Matched, stack: ExitStack) -> tuple[Reader, Reader]:
     )
 
 
-def _normalized(pair: Pair, settings: PairSettings, names: tuple[str, str]) -> Pair:
-    """The pair with its values normalized, as the settings want it."""
+def normalized(pair: Pair, names: tuple[str, str]) -> Pair:
+    """The pair with its values normalized, as its settings want it."""
+    settings = pair.settings
     levels = settings.levels
     if levels and len(levels.mean) != pair.count:
         levels = None  # what predicts says that the number of bands is wrong
@@ -233,32 +242,25 @@ def choose_stretch(pair: Matched) -> Stretch | None:
         PairError: The types hardly hold one quantity, or nothing is measured.
     """
     first, second, bands = pair.first, pair.second, pair.bands
-    if pair.settings.scale is not None:
-        return fixed_stretch(pair.settings.scale, len(bands.before))
-    types = [
-        scene.dataset.dtypes[chosen[0] - 1]
-        for scene, chosen in ((first, bands.before), (second, bands.after))
-    ]
-    if types == ["uint8", "uint8"]:
-        return None
-    if _family(types[0]) != _family(types[1]):
-        raise PairError(
-            f"{first.name} is {types[0]} and {second.name} is {types[1]}: no stretch fits both. "
-            "Convert one to the units of the other, or give their common range with --scale LO,HI."
-        )
     window = Window(0, 0, first.dataset.width, first.dataset.height)
     if first.points is None:
         row, col = offset_in(first.grid, pair.grid)
         window = Window(col, row, pair.grid.width, pair.grid.height)
-    samples = [
-        sample(first.dataset, window, bands.before, first.path),
-        sample(second.dataset, pair.alignment.window, bands.after, second.path),
-    ]
-    return joint_stretch(samples, (first.name, second.name))
-
-
-def _family(dtype: str) -> str:
-    """Types within a family may well hold the same quantity; across families they hardly do."""
-    if dtype == "uint8":
-        return dtype
-    return "float" if dtype.startswith("float") else "integer"
+    return find_stretch(
+        pair.settings.scale,
+        (
+            Sampled(
+                first.name,
+                first.dataset.dtypes[bands.before[0] - 1],
+                scene_reader(first.dataset, bands.before, first.path),
+                window,
+            ),
+            Sampled(
+                second.name,
+                second.dataset.dtypes[bands.after[0] - 1],
+                scene_reader(second.dataset, bands.after, second.path),
+                pair.alignment.window,
+            ),
+        ),
+        len(bands.before),
+    )

@@ -127,7 +127,7 @@ def notes(pair: Matched) -> Iterator[str]:
     yield from _placement_notes(pair)
     yield from _band_notes(pair)
     if pair.stretch is not None:
-        yield f"One stretch to 0-255 for both dates: {pair.stretch}."
+        yield pair.stretch.note
     doubtful = doubts(pair.first, pair.second, pair.alignment, pair.bands)
     yield from (sentence for sentence in doubtful if sentence != pair.bands.note)
 

@@ -1,12 +1,16 @@
 """How two scenes are to be read as a pair."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from scdcli.rasters.pair.bands import BandNames
-from scdcli.rasters.pair.extent import Bounds
-from scdcli.rasters.pair.mappings import Levels
-from scdcli.rasters.pair.normalization import Normalization
-from scdcli.rasters.pair.stretch import Stretch
+from scdcli.rasters.pair.methods import DEFAULT_METHOD
+
+if TYPE_CHECKING:  # a command reads its defaults here, and its help page is to be quick
+    from scdcli.rasters.pair.bands import BandNames
+    from scdcli.rasters.pair.extent import Bounds
+    from scdcli.rasters.pair.mappings import Levels
+    from scdcli.rasters.pair.normalization import Normalization
+    from scdcli.rasters.pair.stretch import Stretch
 
 MOST_PIXELS = 40_000_000_000
 
@@ -38,19 +42,19 @@ class PairSettings:
         max_pixels: Largest grid that is taken for a scene and not for an accident.
     """
 
-    bands: BandNames | None = None
-    after_bands: BandNames | None = None
+    bands: "BandNames | None" = None
+    after_bands: "BandNames | None" = None
     count: int | None = None
     scale: tuple[float, float] | None = None
-    stretch: Stretch | None = None
-    normalize: str = "none"
-    levels: Levels | None = None
-    normalization: Normalization | None = None
+    stretch: "Stretch | None" = None
+    normalize: str = DEFAULT_METHOD
+    levels: "Levels | None" = None
+    normalization: "Normalization | None" = None
     strict: bool = False
     allow_vrt: bool = False
     shift: tuple[float, float] = (0.0, 0.0)
     assume_crs: str | None = None
-    bounds: Bounds | None = None
+    bounds: "Bounds | None" = None
     bounds_crs: str | None = None
     aoi: str | None = None
     max_pixels: int = MOST_PIXELS

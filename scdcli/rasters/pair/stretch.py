@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from scdcli.errors import PairError
-from scdcli.rasters.scene import measured_window
+from scdcli.rasters.scene import Reader
 
 PERCENTILES = (2, 98)
 SAMPLE_SIDE = 64  # pixels
@@ -31,6 +30,11 @@ class Stretch:
         stretched = ((pixels - low) * (255 / width)).clip(0, 255)
         return np.asarray(stretched, dtype=np.float32)
 
+    @property
+    def note(self) -> str:
+        """A sentence on what is done."""
+        return f"One stretch to 0-255 for both dates: {self}."
+
     def __str__(self) -> str:
         """For example ``band 1: 120 to 3400``; bands count from 1 in the order they are used."""
         ranges = zip(self.low, self.high, strict=True)
@@ -38,6 +42,51 @@ class Stretch:
             f"band {band}: {low:.6g} to {high:.6g}"
             for band, (low, high) in enumerate(ranges, start=1)
         )
+
+
+class Sampled(NamedTuple):
+    """One date, and where a stretch may look at its values."""
+
+    name: str
+    dtype: str
+    read: Reader
+    part: Window
+
+
+def find_stretch(
+    scale: tuple[float, float] | None, dates: tuple[Sampled, Sampled], count: int
+) -> Stretch | None:
+    """What maps the values of both dates to 0..255; None where uint8 is used as it is.
+
+    Args:
+        scale: The range that the user asked for, if any.
+        dates: BEFORE and AFTER.
+        count: Bands in use.
+
+    Raises:
+        InputError: A file cannot be read.
+        PairError: The types hardly hold one quantity, or nothing is measured.
+    """
+    first, second = dates
+    if scale is not None:
+        return fixed_stretch(scale, count)
+    if first.dtype == second.dtype == "uint8":
+        return None
+    if _family(first.dtype) != _family(second.dtype):
+        raise PairError(
+            f"{first.name} is {first.dtype} and {second.name} is {second.dtype}: no stretch fits "
+            "both. Convert one to the units of the other, or give their common range with "
+            "--scale LO,HI."
+        )
+    samples = [sample(date.read, date.part) for date in dates]
+    return joint_stretch(samples, (first.name, second.name))
+
+
+def _family(dtype: str) -> str:
+    """Types within a family may well hold the same quantity; across families they hardly do."""
+    if dtype == "uint8":
+        return dtype
+    return "float" if dtype.startswith("float") else "integer"
 
 
 def fixed_stretch(scale: tuple[float, float], count: int) -> Stretch:
@@ -76,9 +125,7 @@ def joint_stretch(
     return Stretch(tuple(low.tolist()), tuple(high.tolist()))
 
 
-def sample(
-    dataset: DatasetReader, part: Window, bands: Sequence[int], path: str | Path
-) -> NDArray[np.float32]:
+def sample(read: Reader, part: Window) -> NDArray[np.float32]:
     """Pixels from small windows spread evenly over a part of a scene, (C, N) float32.
 
     At most 256 windows of 64 pixels are read, whatever the size of the scene, at full resolution:
@@ -89,8 +136,8 @@ def sample(
         for row, height in _spread(part.height)
         for col, width in _spread(part.width)
     ]
-    pieces = [measured_window(dataset, window, bands, path) for window in windows]
-    return np.concatenate([piece.reshape(len(bands), -1) for piece in pieces], axis=1)
+    pieces = [read(window) for window in windows]
+    return np.concatenate([piece.reshape(len(piece), -1) for piece in pieces], axis=1)
 
 
 def _spread(length: int) -> Iterator[tuple[int, int]]:

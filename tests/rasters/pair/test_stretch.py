@@ -5,7 +5,7 @@ from scenes import noise, ramp, write_scene
 
 from scdcli.errors import PairError
 from scdcli.rasters.pair.stretch import Stretch, fixed_stretch, joint_stretch, sample
-from scdcli.rasters.scene import open_scene
+from scdcli.rasters.scene import open_scene, scene_reader
 
 
 def test_the_range_is_that_of_both_dates_together():
@@ -50,8 +50,8 @@ def test_a_short_scene_is_sampled_whole(tmp_path):
     pixels = noise((2, 130, 70), "uint16")
     path = write_scene(tmp_path / "a.tif", pixels)
     with open_scene(path) as dataset:
-        values = sample(dataset, Window(0, 0, 70, 130), (1, 2), path)
-        part = sample(dataset, Window(3, 20, 10, 100), (2,), path)
+        values = sample(scene_reader(dataset, (1, 2), path), Window(0, 0, 70, 130))
+        part = sample(scene_reader(dataset, (2,), path), Window(3, 20, 10, 100))
     np.testing.assert_array_equal(np.sort(values), np.sort(pixels.reshape(2, -1)))
     np.testing.assert_array_equal(np.sort(part), np.sort(pixels[1:, 20:120, 3:13].reshape(1, -1)))
 
@@ -60,6 +60,6 @@ def test_a_large_scene_is_sampled_from_edge_to_edge(tmp_path):
     pixels = ramp(5000, 100)
     path = write_scene(tmp_path / "a.tif", pixels, tiled=True)
     with open_scene(path) as dataset:
-        values = sample(dataset, Window(0, 0, 100, 5000), (1,), path)
+        values = sample(scene_reader(dataset, (1,), path), Window(0, 0, 100, 5000))
     assert values.shape == (1, 16 * 64 * 100)
     assert (values.min(), values.max()) == (pixels.min(), pixels.max())

@@ -1,0 +1,80 @@
+"""What is asked of a prediction: which model, how it is run, how the pair is read, what is written.
+
+All defaults are here and in `scdcli.rasters.pair.settings`, for the command line and for Python.
+Nothing heavy is imported, so that a help page is not slow.
+"""
+
+from dataclasses import dataclass
+
+from scdcli.models import DEFAULT_MODEL
+from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
+
+
+@dataclass(frozen=True)
+class InferenceSettings:
+    """How a model is run.
+
+    Attributes:
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto takes a GPU when there is one.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``; auto is fp32 on a CPU.
+        tta: Test-time augmentation, ``auto`` or a name in `scdcli.prediction.tta.TTA`; auto is none
+            on a CPU and ms+flip on a GPU.
+        threshold: Change probability, 0 to 1, from which a pixel counts as changed; None for the
+            threshold in the model file.
+        chip: Side in pixels of what the network sees at a time; None for 512, or what the model
+            was trained on if that is larger.
+        overlap: Of neighboring chips, pixels; None for 128, or a quarter of a smaller chip.
+        batch: Chips per forward pass; None for 1, on a GPU 8.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    tta: str = "auto"
+    threshold: float | None = None
+    chip: int | None = None
+    overlap: int | None = None
+    batch: int | None = None
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """What is written of a prediction.
+
+    Attributes:
+        land_cover: Also the class of every pixel at each date.
+        formats: Of polygons, names in `scdcli.polygons.files.vector.DRIVERS`.
+        min_area: Of a polygon, m² (pixels without a CRS); rasters keep everything.
+        simplify: How far outlines of polygons may move, m (pixels without a CRS).
+        overwrite: Replace a prediction that is there.
+        resume: Go on with what an interrupted run left; leave a finished one alone.
+    """
+
+    land_cover: bool = False
+    formats: tuple[str, ...] = ("gpkg",)
+    min_area: float = 0.0
+    simplify: float = 0.0
+    overwrite: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class PredictionJob:
+    """What is asked of a prediction, whatever the pair.
+
+    Attributes:
+        model: A bundled model by name, or a model file.
+        inference: How the model is run.
+        pair: How two images are read as a pair.
+        coregister: Move AFTER over BEFORE by the shift between them.
+        output: What is written.
+    """
+
+    model: str = DEFAULT_MODEL
+    inference: InferenceSettings = InferenceSettings()
+    pair: PairSettings = DEFAULTS
+    coregister: bool = False
+    output: OutputSettings = OutputSettings()
+
+
+INFERENCE = InferenceSettings()
+OUTPUT = OutputSettings()

@@ -1,0 +1,150 @@
+"""An evaluation from Python or the command line: what is asked for, and the systems it means."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scdcli.datasets.legendfile import find_legend
+from scdcli.datasets.scan import Progress, Watch
+from scdcli.legend import Legend
+from scdcli.models import DEFAULT_MODEL
+from scdcli.prediction.settings import INFERENCE, InferenceSettings
+from scdcli.prediction.tta import find_tta
+from scdcli.rasters.pair.methods import DEFAULT_METHOD
+from scdcli.scoring.comparison import Run
+from scdcli.scoring.mapsets import LabelSet, find_truth
+from scdcli.scoring.run import Scoring
+from scdcli.scoring.systems import System, find_systems, shared_legend
+
+if TYPE_CHECKING:
+    from scdcli.prediction.chain import Predictor
+
+
+@dataclass(frozen=True)
+class EvaluationJob:
+    """What is asked of an evaluation.
+
+    Attributes:
+        truth: Folder of the labels.
+        models: Bundled models by name, or model files.
+        predictions: Folders of maps that exist; without them and without models the default model
+            is scored.
+        legend: What the labels mean; None for what labels or models say.
+        tta: Test-time augmentations, each of which makes a system of every model; for what the
+            settings below have.
+        inference: How the models are run.
+        bands: Band numbers the models read of the images, from 1; None for all but alpha.
+        normalize: How AFTER is brought to the values of BEFORE, one of
+            `scdcli.rasters.pair.methods.METHODS`.
+    """
+
+    truth: Path
+    models: tuple[str, ...] = ()
+    predictions: tuple[Path, ...] = ()
+    legend: Legend | None = None
+    tta: tuple[str, ...] = (InferenceSettings.tta,)
+    inference: InferenceSettings = INFERENCE
+    bands: tuple[int, ...] | None = None
+    normalize: str = DEFAULT_METHOD
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models: those that are asked for, or the default one."""
+        return self.models if self.models or self.predictions else (DEFAULT_MODEL,)
+
+    def systems(self, truth: LabelSet) -> list[System]:
+        """What is scored: models, once per test-time augmentation, then folders.
+
+        Raises:
+            DatasetError: The labels have no images for a model, or maps do not match them.
+            ModelError: A model file is damaged.
+            UnknownName: No such model, device, precision or test-time augmentation.
+        """
+        return find_systems(
+            self.names,
+            self.predictions,
+            truth,
+            self._predictors,
+            bands=self.bands,
+            normalize=self.normalize,
+        )
+
+    def _predictors(self, model: str) -> "list[Predictor]":
+        """One per test-time augmentation; the model is loaded once."""
+        # Imports torch, which scoring maps that exist does without.
+        from scdcli.prediction.predict import make_predictor
+
+        first = make_predictor(model, replace(self.inference, tta=self.tta[0]))
+        gpu = first.device.type == "cuda"
+        chosen = dict.fromkeys(find_tta(name, gpu=gpu) for name in self.tta)
+        return [replace(first, tta=tta) for tta in chosen]
+
+
+@contextmanager
+def _unwatched(title: str, total: int) -> Iterator[Progress]:
+    yield lambda done, total: None
+
+
+def evaluate(
+    truth: str | Path,
+    *,
+    models: Sequence[str | Path] = (),
+    predictions: Sequence[str | Path] = (),
+    legend: str | Legend | None = None,
+    tta: Sequence[str] = EvaluationJob.tta,
+    inference: InferenceSettings = INFERENCE,
+    bands: Sequence[int] | None = None,
+    normalize: str = DEFAULT_METHOD,
+    note: Callable[[str], None] = lambda sentence: None,
+    watch: Watch = _unwatched,
+) -> list[Run]:
+    """Score maps that exist, or models on a labelled set, as ``scd evaluate`` does.
+
+    Args:
+        truth: Folder of the labels, of any form that ``scd evaluate`` takes.
+        models: Bundled models by name, or model files.
+        predictions: Folders of maps that exist. Without them and without models the default model
+            is scored.
+        legend: What the labels mean: a built-in legend by name, a TOML or JSON file, or a legend;
+            None for what labels or models say.
+        tta: Test-time augmentations, each of which is scored with every model.
+        inference: How the models are run, but for ``tta``.
+        bands: Band numbers the models read of the images, from 1; None for all but alpha.
+        normalize: How AFTER is brought to the values of BEFORE: none, match or pif.
+        note: Called with a sentence for each thing to know.
+        watch: Called with the title of a system and the number of pairs; gives a context whose
+            value is called with (pairs done, pairs).
+
+    Returns:
+        What each system scored: models first, once per test-time augmentation, then folders.
+
+    Raises:
+        DatasetError: A folder has none of the known shapes, or what is in it does not match.
+        InputError: A file cannot be read.
+        ModelError: A model file is damaged, or a model does not fit the images.
+        UnknownName: No such model, legend, device, precision or test-time augmentation.
+    """
+    job = EvaluationJob(
+        Path(truth),
+        tuple(map(str, models)),
+        tuple(map(Path, predictions)),
+        find_legend(legend) if isinstance(legend, str) else legend,
+        tuple(tta),
+        inference,
+        None if bands is None else tuple(bands),
+        normalize,
+    )
+    labels = find_truth(job.truth)
+    systems = job.systems(labels)
+    tell_of_maps(labels, systems, note)
+    meant = shared_legend(systems, labels, job.legend)
+    return Scoring(labels, meant, job.legend is not None, None, note, watch).score(systems)
+
+
+def tell_of_maps(truth: LabelSet, systems: Sequence[System], note: Callable[[str], None]) -> None:
+    """Say which of the maps that were found are used."""
+    for side in (truth, *(system.maps for system in systems)):
+        if side and side.note:
+            note(side.note)
