@@ -53,7 +53,7 @@ PROTOCOL = (
         "--encoder",
         default="paper",
         metavar="paper|efficientnet-lite0|efficientnet-lite2",
-        help="What reads the images: the paper's own, or one with published ImageNet weights, which "
+        help="What reads the images: the paper's own, or one with ImageNet weights, which "
         "hrscd-str1, -str3, -str4 and every asn can take.",
     ),
     click.option(

@@ -60,8 +60,8 @@ freeze_option = click.option(
     "--freeze",
     metavar="none|encoder",
     default=TrainingSettings.freeze,
-    help="With --init or --pretrained: what stays as it is. With the encoder frozen fewer numbers are learnt "
-    "from the labels, and a step takes less time.",
+    help="With --init or --pretrained: what stays as it is. With the encoder frozen fewer numbers "
+    "are learnt from the labels, and a step takes less time.",
 )
 
 
