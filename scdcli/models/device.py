@@ -10,13 +10,19 @@ from scdcli.errors import InputError, ModelError, UnknownName
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
-# What PyTorch raises as a plain RuntimeError when a library below it gets no memory.
+# What PyTorch raises as a plain RuntimeError when a library below it gets no memory. cuDNN says of
+# a convolution whose workspace finds no room that it knows no way to compute it.
 SIGNS = (
     "out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_NOT_SUPPORTED",
     "can't allocate memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR",
+    "unable to find an engine",
+    "Unable to find a valid cuDNN algorithm",
 )
+BFLOAT16 = (8, 0)  # compute capability from which on bf16 is computed, not emulated
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -64,12 +70,18 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
         return PRECISIONS[name]
     if device.type != "cuda":
         return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if torch.version.hip is not None:  # AMD numbers its GPUs otherwise
+        return torch.bfloat16
+    able = torch.cuda.get_device_capability(device) >= BFLOAT16
+    return torch.bfloat16 if able else torch.float16
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextManager[None]:
-    """Mixed precision where it is not plain float32."""
+    """Mixed precision where it is not plain float32; plain float32 rounds nothing to TF32."""
     if precision == torch.float32:
+        if device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False
+            torch.backends.cuda.matmul.allow_tf32 = False
         return nullcontext()
     return torch.autocast(device.type, precision)
 

@@ -34,7 +34,9 @@ class BranchWeights(nn.Module):
 
     def forward(self, shallow: Tensor) -> Tensor:
         """Weights from a shallow feature."""
-        return F.softmax(self.perceptron(shallow.mean(dim=(2, 3))), dim=1)
+        # Autocast leaves softmax in 32 bits; weights of 32 bits would lift all they weigh to them.
+        weights = F.softmax(self.perceptron(shallow.mean(dim=(2, 3))), dim=1)
+        return weights.to(shallow.dtype)
 
 
 class SqueezeGate(nn.Module):
