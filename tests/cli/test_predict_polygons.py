@@ -61,15 +61,6 @@ def test_every_format_in_one_run_and_what_a_shapefile_calls_its_columns(predict)
     assert summary["shapefile_names"] == {"perimeter_m": "perim_m"}
 
 
-def test_parquet_without_its_library_is_refused_before_any_work(scd, predict, monkeypatch):
-    monkeypatch.setattr("scdcli.polygons.files.geoparquet.find_spec", lambda name: None)
-    pair = ("predict", "before.tif", "after.tif", "-m", "model.safetensors", "-o", "out")
-    result = scd(*pair, "--vector", "parquet")
-    assert result.exit_code == 1
-    assert "pip install 'scdcli[parquet]'" in result.stderr
-    assert "predicting" not in result.stderr
-
-
 @pytest.mark.parametrize("option", ["--simplify", "--min-area"])
 @pytest.mark.parametrize("value", ["-1", "nan", "inf", "much"])
 def test_sizes_that_are_no_sizes_are_wrong_usage(scd, option, value):

@@ -1,9 +1,10 @@
-"""Polygons of change with the columns every vector format has, in chunks of equal size."""
+"""Polygons of change with the columns every vector format has, as Arrow record batches."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import shapely
 from numpy.typing import NDArray
 
 from scdcli.errors import InputError
@@ -11,39 +12,48 @@ from scdcli.legend import TRANSITION_BASE, Legend
 from scdcli.polygons.area import PIXELS, Ground
 from scdcli.polygons.trace.trace import Polygons
 
-CHUNK = 5000
-
-Columns = dict[str, NDArray[np.generic]]
-
-
-class Features(NamedTuple):
-    """Polygons and their attributes."""
-
-    outline: NDArray[np.object_]  # shapely polygons in map coordinates, (N,)
-    columns: Columns  # name to values, (N,) each
+CHUNK = 5000  # rows of a batch
+GEOMETRY = "geometry"
 
 
-def no_features(ground: Ground, legend: Legend) -> Features:
-    """The columns, without a feature."""
-    none = np.empty(0)
-    codes = np.empty(0, dtype=np.uint16)
-    nothing = Polygons(np.empty(0, dtype=object), codes, none.astype(np.int64), none, none, none)
-    return _features(nothing, 1, ground, legend)
+def feature_schema(ground: Ground) -> pa.Schema:
+    """The columns: the outline as WKB in map coordinates, and its attributes.
+
+    Lengths and areas are metres and square metres, or pixels and square pixels without a CRS.
+    """
+    area, perimeter = (
+        ("area_px", "perimeter_px") if ground.unit == PIXELS else ("area_m2", "perimeter_m")
+    )
+    return pa.schema(
+        {
+            GEOMETRY: pa.binary(),
+            "id": pa.int64(),
+            "from_class": pa.int32(),
+            "to_class": pa.int32(),
+            "transition": pa.int32(),
+            "from_name": pa.string(),
+            "to_name": pa.string(),
+            area: pa.float64(),
+            perimeter: pa.float64(),
+            "confidence": pa.float64(),
+        }
+    )
 
 
 def number_features(
     polygons: Iterable[Polygons], ground: Ground, legend: Legend
-) -> Iterator[Features]:
-    """Features numbered from 1 in the order of the polygons.
+) -> Iterator[pa.RecordBatch]:
+    """Features numbered from 1 in the order of the polygons, in batches of `feature_schema`.
 
-    Chunks are equal however the polygons arrive, so a file's bytes do not depend on the strips.
+    Batches are equal however the polygons arrive, so a file's bytes do not depend on the strips.
 
     Raises:
         InputError: A transition is not in the legend.
     """
+    schema = feature_schema(ground)
     first = 1
     for chunk in _rechunk(polygons):
-        yield _features(chunk, first, ground, legend)
+        yield _batch(chunk, first, schema, legend)
         first += len(chunk.outline)
 
 
@@ -70,24 +80,29 @@ def _part(polygons: Polygons, which: slice) -> Polygons:
     return Polygons._make(field[which] for field in polygons)
 
 
-def _features(polygons: Polygons, first: int, ground: Ground, legend: Legend) -> Features:
+def _batch(polygons: Polygons, first: int, schema: pa.Schema, legend: Legend) -> pa.RecordBatch:
     from_class, to_class = np.divmod(polygons.transition.astype(np.int32), TRANSITION_BASE)
     names = _class_names(legend, from_class, to_class)
-    area, perimeter = (
-        ("area_px", "perimeter_px") if ground.unit == PIXELS else ("area_m2", "perimeter_m")
+    columns = (
+        shapely.to_wkb(polygons.outline),
+        np.arange(first, first + len(from_class)),
+        from_class,
+        to_class,
+        polygons.transition,
+        names[from_class],
+        names[to_class],
+        polygons.area,
+        polygons.perimeter,
+        polygons.confidence,
     )
-    columns: Columns = {
-        "id": np.arange(first, first + len(from_class), dtype=np.int64),
-        "from_class": from_class,
-        "to_class": to_class,
-        "transition": polygons.transition.astype(np.int32),
-        "from_name": names[from_class],
-        "to_name": names[to_class],
-        area: polygons.area,
-        perimeter: polygons.perimeter,
-        "confidence": polygons.confidence,
-    }
-    return Features(polygons.outline, columns)
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def outlines_of(batch: pa.RecordBatch) -> NDArray[np.object_]:
+    """The outlines as shapely polygons, (N,)."""
+    outlines: NDArray[np.object_] = shapely.from_wkb(batch[GEOMETRY].to_numpy(zero_copy_only=False))
+    return outlines
 
 
 def _class_names(

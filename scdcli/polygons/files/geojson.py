@@ -1,17 +1,17 @@
 """GeoJSON as RFC 7946 wants it: longitude and latitude, seven decimals, cut at the antimeridian."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from scdcli.errors import OutputError
-from scdcli.polygons.files.features import Features
+from scdcli.polygons.files.features import GEOMETRY, outlines_of
 
 DECIMALS = 7  # of a degree: about a centimetre
 HALF_TURN = 180.0
@@ -21,38 +21,35 @@ WGS84 = "OGC:CRS84"
 Outlines = NDArray[np.object_]
 
 
-@contextmanager
-def open_geojson(path: Path, name: str, crs: str | None) -> Iterator[Callable[[Features], None]]:
-    """A function that appends features to a new feature collection.
+def write_geojson(path: Path, name: str, crs: str | None, features: pa.RecordBatchReader) -> None:
+    """Write features as a feature collection.
 
     Args:
         path: File to write.
         name: Name of the collection.
         crs: WKT of the outlines' CRS; None leaves the coordinates as they are (pixels).
+        features: Batches of `features.feature_schema`.
 
     Raises:
         OutputError: An outline has no longitude and latitude.
+        OSError: The file cannot be written.
     """
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(f'{{"type": "FeatureCollection", "name": {json.dumps(name)}, "features": [')
         separator = "\n"
-
-        def put(features: Features) -> None:
-            nonlocal separator
-            for feature in _feature_texts(features, crs):
+        for batch in features:
+            for feature in _feature_texts(batch, crs):
                 file.write(separator + feature)
                 separator = ",\n"
-
-        yield put
         file.write("\n]}\n")
 
 
-def _feature_texts(features: Features, crs: str | None) -> Iterator[str]:
-    outlines = features.outline if crs is None else _lonlat(features.outline, crs)
-    names = list(features.columns)
-    rows = zip(*(column.tolist() for column in features.columns.values()), strict=True)
-    for geometry, row in zip(shapely.to_geojson(outlines), rows, strict=True):
-        properties = json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False)
+def _feature_texts(batch: pa.RecordBatch, crs: str | None) -> Iterator[str]:
+    outlines = outlines_of(batch)
+    geometries = shapely.to_geojson(outlines if crs is None else _lonlat(outlines, crs))
+    for geometry, row in zip(geometries, batch.to_pylist(), strict=True):
+        del row[GEOMETRY]
+        properties = json.dumps(row, ensure_ascii=False)
         yield f'{{"type": "Feature", "properties": {properties}, "geometry": {geometry}}}'
 
 

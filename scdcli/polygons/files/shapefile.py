@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import shapely
 
 from scdcli.errors import OutputError
-from scdcli.polygons.files.features import Features
+from scdcli.polygons.files.features import GEOMETRY, outlines_of
 
 NAMES = {
+    GEOMETRY: GEOMETRY,
     "id": "id",
     "from_class": "from_class",
     "to_class": "to_class",
@@ -39,28 +41,29 @@ def changed_names(unit: str) -> dict[str, str]:
     }
 
 
-def renamed(features: Features) -> Features:
+def renamed(features: pa.Table) -> pa.Table:
     """The features with the columns' names in a shapefile."""
-    return features._replace(columns={NAMES[name]: each for name, each in features.columns.items()})
+    return features.rename_columns([NAMES[name] for name in features.column_names])
 
 
-def require_room(path: Path, features: Features) -> None:
+def require_room(path: Path, batch: pa.RecordBatch) -> None:
     """Refuse to let a shapefile grow over two gigabytes.
 
     Args:
         path: The ``.shp``, with its ``.dbf`` beside it.
-        features: What is to be appended.
+        batch: The features that are to be appended.
 
     Raises:
         OutputError: It would become too large.
     """
+    outlines = outlines_of(batch)
     shapes = (
-        RECORD * len(features.outline)
-        + PART * int(np.sum(1 + shapely.get_num_interior_rings(features.outline)))
-        + VERTEX * int(np.sum(shapely.get_num_coordinates(features.outline)))
+        RECORD * len(outlines)
+        + PART * int(np.sum(1 + shapely.get_num_interior_rings(outlines)))
+        + VERTEX * int(np.sum(shapely.get_num_coordinates(outlines)))
     )
     table = path.with_suffix(".dbf")
-    rows = _record_length(table) * len(features.outline)
+    rows = _record_length(table) * len(outlines)
     for file, more in ((path, shapes), (table, rows)):
         if file.stat().st_size + more > MOST_BYTES:
             raise OutputError(

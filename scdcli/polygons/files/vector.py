@@ -1,73 +1,55 @@
 """Polygons of change as files for geographic information systems, one layer named `changes`.
 
-All formats are written in one pass over the polygons, beside their destination, and appear together
-at the end or not at all.
+The polygons are gathered once, as Arrow record batches on disk; every format reads those. All files
+are written beside their destination and appear together at the end or not at all.
 """
 
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import fiona
+import pyarrow as pa
 import pyogrio
-import shapely
-from fiona.errors import FionaError
-from pyogrio import errors as pyogrio_errors
+from pyogrio.errors import DataLayerError, DataSourceError
 
 from scdcli.errors import OutputError, UnknownName
+from scdcli.files.interruption import mortal
 from scdcli.legend import Legend
 from scdcli.polygons.area import Ground
 from scdcli.polygons.files import geopackage, shapefile
-from scdcli.polygons.files.features import Features, no_features, number_features
-from scdcli.polygons.files.geojson import open_geojson
-from scdcli.polygons.files.geoparquet import open_geoparquet, require_pyarrow
+from scdcli.polygons.files.features import GEOMETRY, feature_schema, number_features
+from scdcli.polygons.files.geojson import write_geojson
+from scdcli.polygons.files.geoparquet import write_geoparquet
 from scdcli.polygons.trace.trace import Polygons
 from scdcli.rasters.grid import Grid
 
 LAYER = "changes"
-FIONA_TYPES = {"i": "int64", "f": "float", "O": "str"}
+SPOOL = "features.arrow"
 # from 1.4 on, GDAL before 3.7 (QGIS of 2022) warns that it may not understand the file
 CREATION = {"GPKG": {"VERSION": "1.2"}}
-FOREIGN_ERRORS = (
-    OSError,
-    sqlite3.Error,
-    FionaError,
-    fiona._err.CPLE_BaseError,
-    pyogrio_errors.DataSourceError,
-    pyogrio_errors.DataLayerError,
-    pyogrio_errors.FeatureError,
-    pyogrio_errors.FieldError,
-    pyogrio_errors.GeometryError,
-)
-
-Put = Callable[[Features], None]
+FOREIGN_ERRORS = (OSError, sqlite3.Error, pa.ArrowException, DataSourceError, DataLayerError)
 
 
 class Layer(NamedTuple):
-    """Where a layer goes and what it needs besides features."""
+    """Where a layer goes and what it needs besides its features."""
 
     path: Path
     crs: str | None  # as WKT: each library carries a PROJ of its own, and they share no objects
     style: str | None  # QGIS layer style (QML)
-    empty: Features  # the columns, without a feature
 
 
 def require_formats(names: Iterable[str]) -> None:
-    """Refuse formats that cannot be written, before any work is done.
+    """Refuse formats that there are not, before any work is done.
 
     Raises:
         UnknownName: No such format.
-        OutputError: A library that the format needs is not installed.
     """
     for name in names:
         if name not in DRIVERS:
             raise UnknownName("vector format", name, (*DRIVERS, "none"))
-        if name == "parquet":
-            require_pyarrow()
 
 
 def write_polygons(
@@ -100,36 +82,43 @@ def write_polygons(
     Raises:
         UnknownName: No such format.
         InputError: A transition is not in the legend.
-        OutputError: The files cannot be written, one of them would become too large, or a library
-            is missing; nothing is left behind.
+        OutputError: The files cannot be written, or one of them would become too large; nothing is
+            left behind.
     """
     formats = tuple(formats)
     require_formats(formats)
     drivers = {name: DRIVERS[name] for name in formats}
     crs = None if grid.crs is None else grid.crs.to_wkt()
-    empty = no_features(ground, legend)
     try:
         with TemporaryDirectory(prefix=f".{LAYER}.", dir=folder) as beside:
-            with ExitStack() as layers:
-                puts = [
-                    layers.enter_context(
-                        driver(Layer(Path(beside, f"{LAYER}.{name}"), crs, style_qml, empty))
-                    )
-                    for name, driver in drivers.items()
-                ]
-                count = 0
-                for features in number_features(polygons, ground, legend):
-                    count += len(features.outline)
-                    for put in puts:
-                        put(features)
-            for name in drivers:
-                _verify(Path(beside, f"{LAYER}.{name}"), count)
+            spool = Path(beside, SPOOL)
+            count = _gather(spool, number_features(polygons, ground, legend), ground)
+            for name, write in drivers.items():
+                layer = Layer(Path(beside, f"{LAYER}.{name}"), crs, style_qml)
+                with pa.OSFile(str(spool)) as file, pa.ipc.open_stream(file) as features:
+                    write(layer, features)
+                _verify(layer.path, count)
+            spool.unlink()
             return [file.replace(folder / file.name) for file in sorted(Path(beside).iterdir())]
     except FOREIGN_ERRORS as error:
         raise OutputError(
             f"the polygons cannot be written to {folder} ({error}); "
             "see that the folder exists, may be written to and has room."
         ) from error
+
+
+def _gather(spool: Path, batches: Iterable[pa.RecordBatch], ground: Ground) -> int:
+    """Keep the batches on disk, and say how many features they hold."""
+    count = 0
+    packed = pa.ipc.IpcWriteOptions(compression="zstd")  # a tenth of what a GeoPackage takes
+    with (
+        pa.OSFile(str(spool), "wb") as file,
+        pa.ipc.new_stream(file, feature_schema(ground), options=packed) as stream,
+    ):
+        for batch in batches:
+            stream.write_batch(batch)
+            count += len(batch)
+    return count
 
 
 def _verify(path: Path, count: int) -> None:
@@ -145,66 +134,54 @@ def _verify(path: Path, count: int) -> None:
         raise OSError(f"{path.name} does not hold the {count} polygons written to it")
 
 
-def _append(layer: Layer, driver: str, features: Features) -> None:
-    """Append features with pyogrio; the layer is made when there is none."""
-    with warnings.catch_warnings():
+def _write(
+    layer: Layer, driver: str, features: pa.RecordBatchReader | pa.Table, *, append: bool = False
+) -> None:
+    """Write features with GDAL, batch by batch, into a new layer or at the end of one."""
+    with warnings.catch_warnings(), mortal():
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)  # a pixel grid
-        pyogrio.raw.write(
+        pyogrio.raw.write_arrow(
+            features,
             layer.path,
-            shapely.to_wkb(features.outline),
-            list(features.columns.values()),
-            list(features.columns),
             layer=LAYER,
             driver=driver,
+            geometry_name=GEOMETRY,
             geometry_type="Polygon",
             crs=layer.crs,
-            append=layer.path.exists(),
+            encoding="UTF-8",
+            append=append,
             dataset_options=CREATION.get(driver),
         )
 
 
-@contextmanager
-def _geopackage(layer: Layer) -> Iterator[Put]:
-    _append(layer, "GPKG", layer.empty)
-    yield lambda features: _append(layer, "GPKG", features)
+def _flatgeobuf(layer: Layer, features: pa.RecordBatchReader) -> None:
+    """In one call, as the format cannot be appended to; all whole numbers are 64-bit."""
+    wide = [
+        field.with_type(pa.int64()) if pa.types.is_integer(field.type) else field
+        for field in features.schema
+    ]
+    _write(layer, "FlatGeobuf", features.cast(pa.schema(wide)))
+
+
+def _geopackage(layer: Layer, features: pa.RecordBatchReader) -> None:
+    _write(layer, "GPKG", features.schema.empty_table())
+    for batch in features:
+        _write(layer, "GPKG", pa.Table.from_batches([batch]), append=True)
     geopackage.finish(layer.path, LAYER, layer.style)
 
 
-@contextmanager
-def _shapefile(layer: Layer) -> Iterator[Put]:
-    def put(features: Features) -> None:
-        shapefile.require_room(layer.path, features)
-        _append(layer, "ESRI Shapefile", shapefile.renamed(features))
-
-    _append(layer, "ESRI Shapefile", shapefile.renamed(layer.empty))
-    yield put
+def _shapefile(layer: Layer, features: pa.RecordBatchReader) -> None:
+    _write(layer, "ESRI Shapefile", shapefile.renamed(features.schema.empty_table()))
+    for batch in features:
+        shapefile.require_room(layer.path, batch)
+        table = shapefile.renamed(pa.Table.from_batches([batch]))
+        _write(layer, "ESRI Shapefile", table, append=True)
 
 
-@contextmanager
-def _flatgeobuf(layer: Layer) -> Iterator[Put]:
-    """Kept open with fiona: pyogrio would write the whole file again for every chunk."""
-    types = {name: FIONA_TYPES[column.dtype.kind] for name, column in layer.empty.columns.items()}
-    schema = {"geometry": "Polygon", "properties": types}
-    with fiona.open(
-        layer.path, "w", driver="FlatGeobuf", layer=LAYER, schema=schema, crs_wkt=layer.crs
-    ) as collection:
-        yield lambda features: collection.writerecords(_records(features))
-
-
-def _records(features: Features) -> Iterator[fiona.Feature]:
-    names = list(features.columns)
-    rows = zip(*(column.tolist() for column in features.columns.values()), strict=True)
-    for outline, row in zip(features.outline, rows, strict=True):
-        yield fiona.Feature(
-            geometry=fiona.Geometry.from_dict(shapely.geometry.mapping(outline)),
-            properties=fiona.Properties(**dict(zip(names, row, strict=True))),
-        )
-
-
-DRIVERS: dict[str, Callable[[Layer], AbstractContextManager[Put]]] = {
+DRIVERS: dict[str, Callable[[Layer, pa.RecordBatchReader], None]] = {
     "fgb": _flatgeobuf,
-    "geojson": lambda layer: open_geojson(layer.path, LAYER, layer.crs),
+    "geojson": lambda layer, features: write_geojson(layer.path, LAYER, layer.crs, features),
     "gpkg": _geopackage,
-    "parquet": lambda layer: open_geoparquet(layer.path, layer.crs, layer.empty),
+    "parquet": lambda layer, features: write_geoparquet(layer.path, layer.crs, features),
     "shp": _shapefile,
 }

@@ -1,16 +1,10 @@
-"""GeoParquet has the metadata its readers rely on, and says what it needs."""
-
-import importlib.util
+"""GeoParquet has the metadata its readers rely on."""
 
 import numpy as np
-import pytest
 from affine import Affine
 from pyarrow import parquet
 from pyproj import CRS
 from vectors import geo, write
-
-from scdcli.errors import OutputError
-from scdcli.polygons.files.vector import require_formats
 
 
 def written(folder, codes=None, **options):
@@ -70,16 +64,3 @@ def test_types_are_those_of_the_columns(tmp_path):
     assert types["id"] == "int64"
     assert types["from_name"] == "string"
     assert types["confidence"] == "double"
-
-
-def test_without_pyarrow_the_remedy_is_given_before_any_work(tmp_path, monkeypatch):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        "scdcli.polygons.files.geoparquet.find_spec",
-        lambda name: None if name == "pyarrow" else find(name),
-    )
-    with pytest.raises(OutputError, match=r"pip install 'scdcli\[parquet\]'"):
-        require_formats(["gpkg", "parquet"])
-    with pytest.raises(OutputError, match="needs pyarrow"):
-        written(tmp_path)
-    assert list(tmp_path.iterdir()) == []

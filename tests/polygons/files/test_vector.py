@@ -123,6 +123,16 @@ def test_columns_are_the_documented_ones(tmp_path):
     assert pyogrio.read_info(tmp_path / "changes.gpkg")["fields"].tolist() == COLUMNS
 
 
+@pytest.mark.parametrize(
+    ("name", "class_type"), [("gpkg", "Integer"), ("fgb", "Integer64"), ("shp", "Integer")]
+)
+def test_types_are_those_of_the_columns(tmp_path, name, class_type):
+    write(tmp_path, formats=[name])
+    types = pyogrio.read_info(tmp_path / f"changes.{name}")["ogr_types"]
+    classes, texts, numbers = [f"OFT{class_type}"] * 3, ["OFTString"] * 2, ["OFTReal"] * 3
+    assert types == ["OFTInteger64", *classes, *texts, *numbers]
+
+
 def test_geopackage_has_a_spatial_index_and_its_style(tmp_path):
     write(tmp_path, style_qml="<qgis>Größe → Höhe</qgis>")
     path = tmp_path / "changes.gpkg"

@@ -24,24 +24,40 @@ SMALL_DISK = """
 import json, pathlib, resource, signal, sys
 import numpy as np
 from vectors import write
-from scdcli.polygons.files.vector import DRIVERS
+from scdcli.polygons.files import vector
 from scdcli.errors import OutputError
+
+def within(limit, call, *arguments):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        return call(*arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
 
 codes = np.zeros((64, 64), dtype=np.uint16)
 codes[::2, ::2] = 203
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 outcome = []
+writers, gather = dict(vector.DRIVERS), vector._gather
+
+def attempt(name, label, limit):
+    folder = pathlib.Path(sys.argv[1], f"{label}{limit}")
+    folder.mkdir()
+    try:
+        write(folder, codes, formats=[name], style_qml="<qgis/>")
+        said = "written"
+    except OutputError as error:
+        said = str(error)
+    outcome.append([label, limit, said, len(list(folder.iterdir()))])
+
 for limit in (2_000, 60_000, 10_000_000):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-    for name in DRIVERS:
-        folder = pathlib.Path(sys.argv[1], f"{name}{limit}")
-        folder.mkdir()
-        try:
-            write(folder, codes, formats=[name], style_qml="<qgis/>")
-            said = "written"
-        except OutputError as error:
-            said = str(error)
-        outcome.append([name, limit, said, len(list(folder.iterdir()))])
+    for name, writer in writers.items():
+        vector.DRIVERS[name] = lambda *a, writer=writer: within(limit, writer, *a)
+        attempt(name, name, limit)
+    vector.DRIVERS.update(writers)
+    vector._gather = lambda *a: within(limit, gather, *a)
+    attempt("gpkg", "gathered", limit)
+    vector._gather = gather
 json.dump(outcome, sys.stdout)
 """
 
@@ -50,18 +66,18 @@ import os, signal, sys
 import numpy as np
 import vectors
 from scdcli.polygons.files import features
+from scdcli.polygons.files import shapefile
 from scdcli.polygons.files import vector
 
 features.CHUNK = 50
-numbered = vector.number_features
+seen = []
 
-def until_the_third(polygons, ground, legend):
-    for number, chunk in enumerate(numbered(polygons, ground, legend)):
-        if number == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        yield chunk
+def until_the_third(path, batch):
+    seen.append(batch)
+    if len(seen) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
 
-vector.number_features = until_the_third
+shapefile.require_room = until_the_third
 codes = np.zeros((60, 60), dtype=np.uint16)
 codes[::2, ::2] = 203
 vectors.write(sys.argv[1], codes, height=4, formats=vector.DRIVERS)
@@ -90,26 +106,27 @@ def test_a_full_disk_is_an_error_in_every_format_and_leaves_nothing(tmp_path):
         else:
             assert files == 0, (name, limit)
             assert "see that the folder exists, may be written to and has room" in text
-    for name in DRIVERS:
+    assert said.keys() == {*DRIVERS, "gathered"}
+    for name in said:
         assert said[name][0] == "refused", name
         assert said[name][-1] == "written", name
     refused = sum(text == "refused" for outcome in said.values() for text in outcome)
-    assert refused > len(DRIVERS)
+    assert refused > len(said)
 
 
 def test_a_kill_leaves_no_file_of_the_final_name(tmp_path):
     assert child(KILLED, tmp_path).returncode == -9
     (beside,) = tmp_path.iterdir()
     assert beside.name.startswith(".changes.")
-    assert "changes.gpkg" in {path.name for path in beside.iterdir()}
+    assert {"changes.gpkg", "changes.shp"} <= {path.name for path in beside.iterdir()}
 
 
-@pytest.mark.parametrize("name", ["gpkg", "shp"])
+@pytest.mark.parametrize("name", ["fgb", "gpkg", "shp"])
 def test_a_failing_writer_is_an_error_and_leaves_nothing(tmp_path, monkeypatch, name):
     def full_disk(*_, **__):
         raise pyogrio.errors.FeatureError("disk I/O error")
 
-    monkeypatch.setattr(pyogrio.raw, "write", full_disk)
+    monkeypatch.setattr(pyogrio.raw, "write_arrow", full_disk)
     with pytest.raises(OutputError, match="disk I/O error"):
         write(tmp_path, formats=["geojson", name])
     assert list(tmp_path.iterdir()) == []
@@ -117,14 +134,14 @@ def test_a_failing_writer_is_an_error_and_leaves_nothing(tmp_path, monkeypatch, 
 
 @pytest.mark.parametrize("suffix", ["dbf", "shx"])
 def test_a_file_cut_off_at_its_end_is_noticed(tmp_path, monkeypatch, suffix):
-    def write_and_lose(path, geometry, *args, **options):
-        pyogrio_write(path, geometry, *args, **options)
-        if len(geometry):
+    def write_and_lose(features, path, **options):
+        write_arrow(features, path, **options)
+        if len(features):
             part = path.with_suffix(f".{suffix}")
             part.write_bytes(part.read_bytes()[:-60])
 
-    pyogrio_write = pyogrio.raw.write
-    monkeypatch.setattr(pyogrio.raw, "write", write_and_lose)
+    write_arrow = pyogrio.raw.write_arrow
+    monkeypatch.setattr(pyogrio.raw, "write_arrow", write_and_lose)
     with pytest.raises(OutputError, match="cannot be written"):
         write(tmp_path, formats=["shp"])
     assert list(tmp_path.iterdir()) == []
