@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scdcli.errors import DatasetError, OutputError
+from scdcli.errors import DatasetError
 from scdcli.legend import NODATA, UNCHANGED_COLOR, Color, LandCover, Legend
 from scdcli.scoring.counting import largest_index
 from scdcli.scoring.figures.panelfigure import Column, draw_panel
@@ -25,6 +25,7 @@ from scdcli.scoring.figures.thumbnails import (
 )
 from scdcli.scoring.mappairs import ScoredWindow
 from scdcli.scoring.mapsets import Files, LabelSet, find_images, listed
+from scdcli.scoring.scorefiles import require_free
 
 DEFAULT_PAIRS = 4
 NODATA_COLOR = (0, 0, 0)
@@ -148,17 +149,7 @@ def panel_files(folder: Path, truth: LabelSet, *, overwrite: bool) -> dict[str, 
         OutputError: The folder cannot be made, or a file in it exists.
     """
     files = {name: folder / f"{name}.png" for name in truth.maps}
-    taken = [path for path in files.values() if path.exists()]
-    if taken and not overwrite:
-        raise OutputError(
-            f"{taken[0]} exists; replace it with --overwrite, or name another folder."
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be made ({error.strerror}); name another folder."
-        ) from error
+    require_free(folder, files.values(), overwrite=overwrite)
     return files
 
 
