@@ -2,9 +2,11 @@
 
 import numpy as np
 import rasterio
+from rasterio.windows import Window
 from scenes import NORTH_UP, UTM, write_scene
 
 from scdcli.legend import SECOND
+from scdcli.scoring.mappairs import Prediction, ScoredPair, ScoredWindow
 
 LABELS = ("label1", "label2")
 MAPS = ("from.tif", "to.tif")
@@ -54,3 +56,15 @@ def write_prediction(folder, maps, **options):
     for file, index in zip(MAPS, maps, strict=True):
         write_tif(folder / file, index, **options)
     return folder
+
+
+def scored_window(maps, name="x", covers=None, **predicted):
+    """A pair as one window: truth from, truth to, predicted from, predicted to."""
+    height, width = shape = maps[0].shape
+    prediction = Prediction(Window(0, 0, width, height), maps[2:], **predicted)
+    return ScoredWindow(name, shape, maps[:2], prediction, covers)
+
+
+def scored_pair(name, sources, *windows):
+    """A pair of windows of four maps each."""
+    return ScoredPair(name, sources, [scored_window(maps, name) for maps in windows])

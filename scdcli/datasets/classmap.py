@@ -235,12 +235,7 @@ def read_label(path: Path, legend: Legend | None = None) -> NDArray[np.uint8]:
     """
     with open_label(path, legend) as label:
         index = label.read(Window(0, 0, label.grid.width, label.grid.height))
-        last = len(label.legend) if label.legend else MAX_CLASSES
-        unknown = index[(index > last) & (index != NODATA)]
-        if unknown.size:
-            value = int(unknown[0])
-            count = int((unknown == value).sum())
-            raise unknown_class(str(path), value, count, label.legend)
+        require_known(index, str(path), label.legend)
         return index
 
 
@@ -253,6 +248,19 @@ def read_image(path: Path) -> NDArray[Any]:
     with open_scene(path) as dataset:
         whole = Window(0, 0, dataset.width, dataset.height)
         return read_window(dataset, whole, spectral_bands(dataset), path)
+
+
+def require_known(index: NDArray[np.uint8], source: str, legend: Legend | None) -> None:
+    """Refuse classes, (H, W), that the legend does not know.
+
+    Raises:
+        DatasetError: A value is above the legend's last, and not nodata.
+    """
+    last = len(legend) if legend else MAX_CLASSES
+    unknown = index[(index > last) & (index != NODATA)]
+    if unknown.size:
+        value = int(unknown[0])
+        raise unknown_class(source, value, int((unknown == value).sum()), legend)
 
 
 def unknown_class(source: str, value: int, pixels: int, legend: Legend | None) -> DatasetError:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyogrio
-import pyproj
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from rasterio.windows import Window
 from scdcli.errors import DatasetError, InputError
 from scdcli.files.naming import crs_name
 from scdcli.legend import MAX_CLASSES, TRANSITION_BASE, Legend, split_transition
+from scdcli.rasters.alignment import reproject_outlines
 from scdcli.rasters.grid import Grid
 
 LAYER = "changes"
@@ -281,19 +281,10 @@ def _in_crs(path: Path, layer: Layer, grid: Grid, grid_name: str) -> NDArray[np.
         )
     if crs is None or grid.crs is None:
         return layer.outline
-    # The libraries carry a PROJ each and share no objects: text goes between them.
-    target = grid.crs.to_wkt()
     try:
-        move = pyproj.Transformer.from_crs(crs, target, always_xy=True)
-        if pyproj.CRS(crs) == pyproj.CRS(target):
-            return layer.outline
-        moved: NDArray[np.object_] = shapely.transform(
-            layer.outline,
-            lambda xy: np.column_stack(move.transform(xy[:, 0], xy[:, 1], errcheck=True)),
-        )
+        return reproject_outlines(layer.outline, crs, grid.crs)
     except ProjError as error:
         raise DatasetError(
             f"{path} cannot be brought from {crs} to {crs_name(grid.crs)} of {grid_name}: {error}. "
             "Reproject it with ogr2ogr -t_srs."
         ) from error
-    return moved

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from scdcli.datasets.classmap import LabelMap, open_label, unknown_class
+from scdcli.datasets.classmap import LabelMap, open_label, require_known
 from scdcli.datasets.drawn import AOI, Burner, burn_area, burn_changes, has_layer
 from scdcli.datasets.layouts import is_drawn
 from scdcli.datasets.samples import Sample
@@ -92,10 +92,7 @@ def _read_at(
         part = label.read(Window.from_slices((rows.start, rows.stop), (cols.start, cols.stop)))
         index[rows.start - top : rows.stop - top, cols.start - left : cols.stop - left] = part
     if legend is not None:
-        unknown = index[(index > len(legend)) & (index != NODATA)]
-        if unknown.size:
-            value = int(unknown[0])
-            raise unknown_class(str(label.path), value, int((unknown == value).sum()), legend)
+        require_known(index, str(label.path), legend)
     return index
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scdcli.datasets.classmap import open_label
 from scdcli.datasets.division import split_validation
@@ -185,7 +186,6 @@ def _untrainable(root: Path, splits: dict[str, list[Sample]]) -> list[str]:
 
 def _described(found: DatasetScan, legend: Legend | None) -> dict[str, Any]:
     counts = found.counts
-    pairs = zip(counts.from_pixels.tolist(), counts.to_pixels.tolist(), strict=True)
     codes = [(int(a), int(b)) for a, b in np.argwhere(counts.transitions)]
     return {
         "pairs": found.pairs,
@@ -197,16 +197,9 @@ def _described(found: DatasetScan, legend: Legend | None) -> dict[str, Any]:
         "unchanged": counts.unchanged,
         "changed": counts.changed,
         "nodata": counts.nodata,
-        "classes": [
-            {
-                "index": index,
-                "name": legend[index].name if legend else None,
-                "from_pixels": before,
-                "to_pixels": after,
-            }
-            for index, (before, after) in enumerate(pairs, start=1)
-            if legend or before or after
-        ],
+        "classes": _described_classes(
+            legend, from_pixels=counts.from_pixels, to_pixels=counts.to_pixels
+        ),
         "transitions": {
             str((a + 1) * TRANSITION_BASE + b + 1): int(counts.transitions[a, b]) for a, b in codes
         },
@@ -215,18 +208,18 @@ def _described(found: DatasetScan, legend: Legend | None) -> dict[str, Any]:
 
 
 def _described_cover(cover: CoverCounts, legend: Legend | None) -> dict[str, Any]:
-    pairs = zip(cover.before.tolist(), cover.after.tolist(), strict=True)
     return {
         "pairs": cover.pairs,
         "pixels": cover.pixels,
-        "classes": [
-            {
-                "index": index,
-                "name": legend[index].name if legend else None,
-                "before_pixels": before,
-                "after_pixels": after,
-            }
-            for index, (before, after) in enumerate(pairs, start=1)
-            if legend or before or after
-        ],
+        "classes": _described_classes(legend, before_pixels=cover.before, after_pixels=cover.after),
     }
+
+
+def _described_classes(legend: Legend | None, **pixels: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """A row per class with its pixels, (K,) each; without a legend of the classes that occur."""
+    rows = []
+    for index, each in enumerate(zip(*pixels.values(), strict=True), start=1):
+        counts = dict(zip(pixels, map(int, each), strict=True))
+        if legend or any(counts.values()):
+            rows.append({"index": index, "name": legend[index].name if legend else None, **counts})
+    return rows

@@ -189,10 +189,16 @@ def read_windows(
     """As `predict_windows`, but with all that the model says, whatever the threshold."""
     require_bands(predictor.loaded, pair)
     for tile in supertiles(pair.grid.height, pair.grid.width, predictor.tiling):
-        blended, valid = _blend(pair, tile, predictor)
-        temperature = predictor.temperature
-        found = read(blended, predictor.output, predictor.classes, temperature=temperature)
-        yield tile.core, found, valid
+        yield tile.core, *_read_supertile(pair, tile, predictor)
+
+
+def _read_supertile(
+    pair: Pair, tile: Supertile, predictor: Predictor
+) -> tuple[Reading, NDArray[np.bool_]]:
+    """The probabilities are gone when it returns: those of the next need the memory."""
+    blended, valid = _blend(pair, tile, predictor)
+    temperature = predictor.temperature
+    return read(blended, predictor.output, predictor.classes, temperature=temperature), valid
 
 
 def _blend(

@@ -192,6 +192,35 @@ def reproject_points(source: CRS, target: CRS, points: Points) -> Points:
     return np.array(move.transform(*points))
 
 
+def reproject_outlines(
+    outlines: NDArray[np.object_], source: str, target: CRS, pieces: int | None = None
+) -> NDArray[np.object_]:
+    """Polygons in another CRS, as they are if it is the same.
+
+    Args:
+        outlines: The polygons, (N,).
+        source: Their CRS.
+        target: The other one.
+        pieces: How many the longest side of their box is cut into, so that a side that bends is
+            followed; None to move the corners only.
+
+    Raises:
+        ProjError: There is no way from one CRS to the other, or a corner cannot be expressed.
+    """
+    crs = pyproj.CRS(target.to_wkt())  # each library has a PROJ of its own: text between them
+    if pyproj.CRS(source) == crs:
+        return outlines
+    move = pyproj.Transformer.from_crs(source, crs, always_xy=True)
+    if pieces is not None:
+        left, bottom, right, top = shapely.total_bounds(outlines)
+        longest = max(right - left, top - bottom, np.finfo(float).tiny)
+        outlines = shapely.segmentize(outlines, longest / pieces)
+    reprojected: NDArray[np.object_] = shapely.transform(
+        outlines, lambda xy: np.column_stack(move.transform(xy[:, 0], xy[:, 1], errcheck=True))
+    )
+    return reprojected
+
+
 def moved(transform: Affine, points: Points) -> Points:
     """Points through an affine transform."""
     matrix = np.array(tuple(transform)[:6]).reshape(2, 3)

@@ -16,6 +16,9 @@ from scdcli.legend import NODATA, UNCHANGED
 
 ClassMap = NDArray[np.uint8]
 Counts = NDArray[np.int64]
+DateMaps = tuple[ClassMap, ClassMap]
+"""Maps before and after, or from and to, (H, W) uint8 each."""
+
 FourMaps = tuple[ClassMap, ClassMap, ClassMap, ClassMap]
 
 # A chunk's maps, codes and the table stay in a core's L2 cache (about 1 MiB).

@@ -1,6 +1,6 @@
 """Scoring a set: a joint table per pair, their sum, then the scores."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from scdcli.datasets.classmap import unknown_class
 from scdcli.errors import DatasetError
 from scdcli.legend import MAX_CLASSES, NODATA, TRANSITION_BASE, Legend
 from scdcli.scoring.counting import JointCounts, count_joint, from_to_margins, stacked_matrix
-from scdcli.scoring.mappairs import PairOfMaps
+from scdcli.scoring.mappairs import ScoredPair, WindowTally
 from scdcli.scoring.metrics import Scores, Undefined, Value, known, scores
 
 
@@ -121,7 +121,7 @@ class Evaluation:
         ]
 
 
-def score_maps(pairs: Iterable[PairOfMaps], legend: Legend | None) -> Evaluation:
+def score_maps(pairs: Iterable[ScoredPair], legend: Legend | None) -> Evaluation:
     """Scores of one matrix over all pairs; the maps are seen once, a window at a time.
 
     Args:
@@ -134,13 +134,20 @@ def score_maps(pairs: Iterable[PairOfMaps], legend: Legend | None) -> Evaluation
     return evaluate(count_set(pairs, legend), legend)
 
 
-def count_set(pairs: Iterable[PairOfMaps], legend: Legend | None) -> tuple[PairCounts, ...]:
+def count_set(
+    pairs: Iterable[ScoredPair], legend: Legend | None, tallies: Sequence[WindowTally] = ()
+) -> tuple[PairCounts, ...]:
     """The counts of every pair; the maps are seen once, a window at a time.
+
+    Args:
+        pairs: What to count.
+        legend: The classes; None for whatever is there.
+        tallies: What else gathers something of every window.
 
     Raises:
         DatasetError: An index is not in the legend, or a label is changed at one date only.
     """
-    return tuple(PairCounts(pair.name, count_pair(pair, legend)) for pair in pairs)
+    return tuple(PairCounts(pair.name, count_pair(pair, legend, tallies)) for pair in pairs)
 
 
 def evaluate(
@@ -158,17 +165,21 @@ def evaluate(
     return Evaluation(legend, classes, parts, counts, scores(counts, classes))
 
 
-def count_pair(pair: PairOfMaps, legend: Legend | None) -> JointCounts:
-    """Joint counts of one pair.
+def count_pair(
+    pair: ScoredPair, legend: Legend | None, tallies: Sequence[WindowTally] = ()
+) -> JointCounts:
+    """Joint counts of one pair; for the arguments see `count_set`.
 
     Raises:
         DatasetError: An index is not in the legend, or a label is changed at one date only.
     """
     counts = JointCounts.empty()
     for window in pair.windows:
-        found = count_joint(window)
+        found = count_joint((*window.labels, *window.predicted.classes))
         _require_known(found, pair, legend)
         counts += found
+        for tally in tallies:
+            tally.add(window)
     half = counts.half_changed_truth().total
     if half:
         raise DatasetError(
@@ -179,7 +190,7 @@ def count_pair(pair: PairOfMaps, legend: Legend | None) -> JointCounts:
     return counts
 
 
-def _require_known(found: JointCounts, pair: PairOfMaps, legend: Legend | None) -> None:
+def _require_known(found: JointCounts, pair: ScoredPair, legend: Legend | None) -> None:
     last = len(legend) if legend else MAX_CLASSES
     for source, index in zip(pair.sources, found.classes, strict=True):
         unknown = (index > last) & (index != NODATA)

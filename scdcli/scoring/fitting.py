@@ -1,6 +1,5 @@
 """The temperature and the threshold that suit a labelled set best."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -16,8 +15,8 @@ from scdcli.scoring.calibration import (
     fit_temperature,
     negative_log_likelihood,
 )
-from scdcli.scoring.counting import ClassMap, FourMaps
-from scdcli.scoring.mappairs import PairOfMaps
+from scdcli.scoring.counting import ClassMap
+from scdcli.scoring.mappairs import ScoredWindow
 from scdcli.scoring.metrics import Value, known
 from scdcli.scoring.sweep import SweepCounts, ThresholdScores, count_sweep, sweep
 
@@ -45,37 +44,21 @@ class Confidence:
 
 
 @dataclass
-class Tally:
-    """What a model says of a set, gathered while its pairs are scored window by window.
+class ConfidenceTally:
+    """What a model says of a set, gathered from its readings while it is scored.
 
     Attributes:
         confidence: Of all windows so far.
-        labels: Of the window that is being scored, (h, w) each.
     """
 
     confidence: Confidence
-    labels: tuple[ClassMap, ClassMap] | None = None
 
-    def watch(self, pair: PairOfMaps) -> PairOfMaps:
-        """The same pair, of which the labels are seen as they pass by."""
-        return replace(pair, windows=self._labelled(pair))
-
-    def _labelled(self, pair: PairOfMaps) -> Iterator[FourMaps]:
-        for maps in pair.windows:
-            self.labels = maps[:2]
-            yield maps
-
-    def see(self, reading: Reading, measured: NDArray[np.bool_]) -> None:
-        """What the model says of the window whose labels were seen last.
-
-        Args:
-            reading: Of that window, (h, w).
-            measured: Where both images have measurements, (h, w).
-        """
-        assert self.labels is not None
+    def add(self, window: ScoredWindow) -> None:
+        """What the model says of a window; it must have a reading."""
+        reading, valid = window.predicted.reading, window.predicted.valid
+        assert reading is not None
         classes = self.confidence.sweep.classes
-        self.confidence += count_both(*self.labels, reading, classes, measured)
-        self.labels = None
+        self.confidence += count_both(*window.labels, reading, classes, valid)
 
 
 class Plateau(NamedTuple):

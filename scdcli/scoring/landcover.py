@@ -4,29 +4,23 @@ Matrices are oriented as in the paper: ``q[i, j]`` pixels are predicted as class
 labelled ``j + 1``. A pixel counts at each date by itself, where its class is known and predicted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
-from scdcli.datasets.classmap import LabelMap, label_windows, unknown_class
 from scdcli.datasets.layouts import COVERS
 from scdcli.datasets.samples import by_stem
 from scdcli.errors import DatasetError
-from scdcli.legend import NODATA, UNCHANGED, Legend
+from scdcli.legend import NODATA, UNCHANGED
 from scdcli.scoring.bootstrap import Floats, draw_weights
-from scdcli.scoring.counting import ClassMap, Counts
-from scdcli.scoring.mappairs import open_maps
-from scdcli.scoring.mapsets import NAMES_SHOWN, Files, LabelSet, find_images, match
+from scdcli.scoring.counting import Counts, DateMaps
+from scdcli.scoring.mappairs import ScoredWindow
+from scdcli.scoring.mapsets import Files, LabelSet, listed
 from scdcli.scoring.metrics import ABSENT, Undefined, Value, known
-
-DateMaps = tuple[ClassMap, ClassMap]
-"""Maps before and after, (H, W) uint8 each."""
 
 NAMES = ("landcover_oa", "landcover_miou")
 NO_KNOWN_PIXEL = Undefined("no pixel of known land cover has a predicted one")
@@ -236,146 +230,61 @@ def find_covers(maps: Mapping[str, Files]) -> dict[str, Files]:
     return found
 
 
-def find_known(truth: LabelSet, legend: Legend, *, overrule: bool) -> "CoverTruth | None":
-    """What is known of the land cover of a set; None for a set without any.
+def find_known(truth: LabelSet) -> dict[str, Files]:
+    """What is known of the land cover of a set, by name of the pair; not all pairs need have it.
 
     Raises:
         DatasetError: A pair has land cover of one date only.
     """
     maps = {name: files for name, files in truth.maps.items() if name not in truth.scenes}
-    covers = find_covers(maps)
-    return CoverTruth(truth, covers, legend, overrule) if covers else None
+    return find_covers(maps)
 
 
-@dataclass(frozen=True)
-class CoverTruth:
-    """The known land cover of a set.
+def why_none(known: Collection[str], predicted: Collection[str]) -> Undefined | None:
+    """Why predictions in files have no score of the land cover; None where they have one.
 
-    Attributes:
-        truth: The set.
-        covers: Its land cover by name of the pair; not all pairs need have it.
-        legend: The classes.
-        overrule: Whether they also hold for files that carry others as many.
+    Args:
+        known: Names of the pairs whose land cover is known.
+        predicted: Names of the pairs with a predicted one.
     """
-
-    truth: LabelSet
-    covers: dict[str, Files]
-    legend: Legend
-    overrule: bool
-
-    def score_files(self, predictions: LabelSet) -> LandCover:
-        """Scores of predictions in files; without a value where some of them are not there.
-
-        Raises:
-            DatasetError: Maps of a pair do not lie on one grid, or hold what the legend has not.
-        """
-        pairs = match(self.truth, predictions).items()
-        found = find_covers({name: maps for name, (_, maps) in pairs})
-        gaps = [name for name in self.covers if name not in found]
-        if gaps:
-            return self.without(self._missing(gaps))
-        return self.score({name: self._count_files(name, found[name]) for name in self.covers})
-
-    def without(self, why: Undefined) -> LandCover:
-        """What a system without land cover scores."""
-        return LandCover.without(why, len(self.legend))
-
-    def score(self, counted: dict[str, CoverMatrices]) -> LandCover:
-        """Scores of the matrices of the pairs, by name."""
-        none = CoverMatrices.empty(len(self.legend))
-        parts = [counted.get(name, none) for name in self.truth.maps]
-        return LandCover.of(parts, len(self.legend))
-
-    def count(self, name: str, window: Window, predicted: DateMaps) -> CoverMatrices:
-        """The matrices of a window of a pair.
-
-        Raises:
-            DatasetError: The labels hold what the legend has not.
-        """
-        files = (*self.truth.maps[name], *self.covers[name])
-        with open_maps(files, self.legend, self.overrule) as maps:
-            return self._count(maps, window, predicted)
-
-    def _count_files(self, name: str, predicted: Files) -> CoverMatrices:
-        files = (*self.truth.maps[name], *self.covers[name], *predicted)
-        total = CoverMatrices.empty(len(self.legend))
-        with open_maps(files, self.legend, self.overrule) as maps:
-            for window in label_windows(maps):
-                found = (maps[4].read(window), maps[5].read(window))
-                for index, path in zip(found, predicted, strict=True):
-                    _require_everywhere(index, path)
-                    self._require_known(index, path)
-                total += self._count(maps, window, found)
-        return total
-
-    def _count(
-        self, maps: Sequence[LabelMap], window: Window, predicted: DateMaps
-    ) -> CoverMatrices:
-        """Of labels and land cover, the first four of the maps."""
-        from_label, to_label, before, after = (each.read(window) for each in maps[:4])
-        for index, path in zip((before, after), (maps[2].path, maps[3].path), strict=True):
-            self._require_known(index, path)
-        labelled = (from_label != NODATA) & (to_label != NODATA)
-        return count_cover((before, after), predicted, labelled, len(self.legend))
-
-    def _require_known(self, index: ClassMap, path: Path) -> None:
-        unknown = index[(index > len(self.legend)) & (index != NODATA)]
-        if unknown.size:
-            value = int(unknown[0])
-            raise unknown_class(str(path), value, int((unknown == value).sum()), self.legend)
-
-    def _missing(self, gaps: Sequence[str]) -> Undefined:
-        if len(gaps) == len(self.covers):
-            return NONE_PREDICTED
-        more = len(gaps) - NAMES_SHOWN
-        listed = ", ".join(gaps[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        return Undefined(
-            f"{len(gaps)} of {len(self.covers)} pairs of known land cover have no predicted one "
-            f"({listed})"
-        )
+    gaps = [name for name in known if name not in predicted]
+    if not gaps:
+        return None
+    if len(gaps) == len(known):
+        return NONE_PREDICTED
+    return Undefined(
+        f"{len(gaps)} of {len(known)} pairs of known land cover have no predicted one "
+        f"({listed(gaps)})"
+    )
 
 
 @dataclass(frozen=True)
 class CoverTally:
-    """Counts land cover while a model predicts it; nothing is predicted twice.
+    """Land cover of a set, counted where it is known and predicted.
 
     Attributes:
-        known: The truth.
-        names: The pairs with known land cover by their images.
-        counted: Matrices of each of them so far.
+        classes: K.
+        counted: Matrices by name of the pair, of those that have any.
     """
 
-    known: CoverTruth
-    names: dict[Files, str]
+    classes: int
     counted: dict[str, CoverMatrices] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, known: CoverTruth) -> "CoverTally":
-        """Nothing counted yet."""
-        images = find_images(known.truth)
-        return cls(known, {images[name]: name for name in known.covers})
+    def add(self, window: ScoredWindow) -> None:
+        """Count a window; one whose land cover is not known or not predicted is passed over."""
+        predicted = window.predicted.covers
+        if window.covers is None or predicted is None:
+            return
+        found = count_cover(window.covers, predicted, window.labelled, self.classes)
+        before = self.counted.get(window.pair)
+        self.counted[window.pair] = found if before is None else before + found
 
-    def see(self, images: Files, window: Window, predicted: DateMaps) -> None:
-        """Count a window of the pair of these images.
+    @property
+    def total(self) -> CoverMatrices:
+        """Of all pairs."""
+        return sum(self.counted.values(), CoverMatrices.empty(self.classes))
 
-        Raises:
-            DatasetError: The labels hold what the legend has not.
-        """
-        name = self.names.get(images)
-        if name is not None:
-            found = self.known.count(name, window, predicted)
-            self.counted[name] = self.counted[name] + found if name in self.counted else found
-
-    def score(self) -> LandCover:
-        """The scores of all that was counted."""
-        return self.known.score(self.counted)
-
-
-def _require_everywhere(index: ClassMap, path: Path) -> None:
-    holes = int((index == UNCHANGED).sum())
-    if holes:
-        raise DatasetError(
-            f"{path} holds 0 in {'1 pixel' if holes == 1 else f'{holes} pixels'}, but a predicted "
-            f"land cover has a class everywhere, or {NODATA} for nodata; write it with scd predict "
-            "--land-cover."
-        )
+    def score(self, names: Iterable[str]) -> LandCover:
+        """The scores of the pairs of these names."""
+        none = CoverMatrices.empty(self.classes)
+        return LandCover.of([self.counted.get(name, none) for name in names], self.classes)

@@ -1,51 +1,120 @@
-"""Labelled pairs and their predictions as windows of four class maps, from files or a model."""
+"""Labelled pairs beside what a system predicts of them, window by window, from files or a model."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from scdcli.datasets.classmap import LabelMap, label_windows, open_label
+from scdcli.datasets.classmap import LabelMap, label_windows, open_label, require_known
 from scdcli.datasets.layouts import is_drawn
 from scdcli.datasets.samples import Sample
 from scdcli.datasets.scenelabels import open_scene_labels, read_drawn
 from scdcli.errors import DatasetError
-from scdcli.legend import Legend
+from scdcli.legend import NODATA, UNCHANGED, Legend
+from scdcli.prediction.decode import Reading
 from scdcli.rasters.alignment import align
 from scdcli.rasters.scene import open_scene, scene_grid
-from scdcli.scoring.counting import FourMaps
+from scdcli.scoring.counting import ClassMap, DateMaps
 from scdcli.scoring.mapsets import Files, LabelSet, find_images, match
-
-PredictedWindow = tuple[Window, NDArray[np.uint8], NDArray[np.uint8]]
-"""A window of the before image, and its from and to classes, (h, w) each."""
-
-PredictPair = Callable[[Path, Path], Iterator[PredictedWindow]]
-"""Before and after image to windows that together cover the before image once."""
-
 
 # Every block is read once, so GDAL's own cache (5 % of the machine's memory) would only fill up.
 CACHE_BYTES = 64 << 20
 
 
+class Prediction(NamedTuple):
+    """What a system says of a window of a pair; (h, w) each.
+
+    Attributes:
+        window: Where in the pair.
+        classes: From and to class: 0 unchanged, 1..K, 255 nodata.
+        covers: Class of every pixel before and after: 1..K, 255 nodata; None of a system that does
+            not map it.
+        reading: All that a model says, whatever the threshold; None for maps that exist.
+        valid: Where both images have measurements, bool; None where that is not known.
+    """
+
+    window: Window
+    classes: DateMaps
+    covers: DateMaps | None = None
+    reading: Reading | None = None
+    valid: NDArray[np.bool_] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        window: Window,
+        reading: Reading,
+        threshold: float,
+        valid: NDArray[np.bool_] | None = None,
+        *,
+        land_cover: bool,
+    ) -> "Prediction":
+        """The maps of a model at a threshold τ, nodata where it is not valid."""
+        decoded = reading.at(threshold)
+        if valid is not None:
+            decoded = decoded.masked(valid)
+        covers = (decoded.before_cover, decoded.after_cover) if land_cover else None
+        return cls(window, (decoded.from_class, decoded.to_class), covers, reading, valid)
+
+
+PredictPair = Callable[[Path, Path], Iterator[Prediction]]
+"""Before and after image to predictions whose windows together cover the before image once."""
+
+
 @dataclass(frozen=True)
-class PairOfMaps:
-    """One labelled pair and its prediction, read as windows.
+class ScoredWindow:
+    """A window of a labelled pair, with all that is known of it and all that is predicted.
+
+    Attributes:
+        pair: The pair's name.
+        shape: Height and width of the whole pair.
+        labels: From and to class, (h, w) uint8 each: 0 unchanged, 1..K, 255 nodata.
+        predicted: What a system says of the window.
+        covers: Known class of every pixel before and after, (h, w) uint8 each: 1..K, 0 and 255 for
+            not known; None for pairs without.
+    """
+
+    pair: str
+    shape: tuple[int, int]
+    labels: DateMaps
+    predicted: Prediction
+    covers: DateMaps | None = None
+
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """Where both dates have a label, (h, w)."""
+        from_label, to_label = self.labels
+        known: NDArray[np.bool_] = (from_label != NODATA) & (to_label != NODATA)
+        return known
+
+
+class WindowTally(Protocol):
+    """What gathers something of every window of a set."""
+
+    def add(self, window: ScoredWindow) -> None:
+        """Take in one more window."""
+
+
+@dataclass(frozen=True)
+class ScoredPair:
+    """One labelled pair and its prediction.
 
     Attributes:
         name: The pair's name.
         sources: What errors call truth from, truth to, predicted from, predicted to.
-        windows: Windows of the four maps, that together cover them once.
+        windows: Windows that together cover the pair once.
     """
 
     name: str
     sources: tuple[str, str, str, str]
-    windows: Iterable[FourMaps]
+    windows: Iterable[ScoredWindow]
 
 
 def files_legend(truth: LabelSet, predictions: LabelSet | None = None) -> Legend | None:
@@ -65,36 +134,52 @@ def files_legend(truth: LabelSet, predictions: LabelSet | None = None) -> Legend
 
 
 def pairs_of_files(
-    truth: LabelSet, predictions: LabelSet, legend: Legend | None, *, overrule: bool = False
-) -> Iterator[PairOfMaps]:
+    truth: LabelSet,
+    predictions: LabelSet,
+    legend: Legend | None,
+    covers: Mapping[str, tuple[Files, Files]] | None = None,
+    *,
+    overrule: bool = False,
+) -> Iterator[ScoredPair]:
     """Pairs of maps that exist.
 
     Args:
         truth: The labels.
         predictions: The maps to score, of the same names.
         legend: What all maps mean; None for indices that nobody declared.
+        covers: Known and predicted land cover by name, of the pairs that have both.
         overrule: Whether the legend also holds for files that carry another one of its length.
 
     Yields:
-        Pairs whose windows raise `DatasetError` when the maps do not lie on one grid, or carry
-        another legend.
+        Pairs whose windows raise `DatasetError` when the maps do not lie on one grid, carry
+        another legend, or hold land cover that the legend does not know.
     """
     for name, (labels, maps) in match(truth, predictions).items():
-        paths = (*labels, *maps)
         scene = truth.scenes.get(name)
-        windows = _scene_windows(scene, maps, legend, overrule) if scene else None
-        yield PairOfMaps(name, _named(paths), windows or _file_windows(paths, legend, overrule))
+        if scene:
+            windows = _scene_windows(scene, maps, legend, overrule)
+        else:
+            land_cover = (covers or {}).get(name, ())
+            paths = (*labels, *maps, *(path for files in land_cover for path in files))
+            windows = _file_windows(name, paths, legend, overrule)
+        yield ScoredPair(name, _named((*labels, *maps)), windows)
 
 
 def pairs_of_predictor(
-    truth: LabelSet, predict: PredictPair, legend: Legend, *, overrule: bool = False
-) -> Iterator[PairOfMaps]:
+    truth: LabelSet,
+    predict: PredictPair,
+    legend: Legend,
+    covers: Mapping[str, Files] | None = None,
+    *,
+    overrule: bool = False,
+) -> Iterator[ScoredPair]:
     """Pairs whose maps are predicted as they are scored; nothing is written.
 
     Args:
         truth: The labels, with their images where `find_images` looks.
         predict: Predicts the maps of one pair.
         legend: The predictor's classes, which the labels must have too.
+        covers: Known land cover by name, of the pairs that have it.
         overrule: As in `pairs_of_files`.
     """
     images = find_images(truth)
@@ -103,8 +188,9 @@ def pairs_of_predictor(
         if scene:
             windows = _predicted_scene(scene, predict, legend)
         else:
-            windows = _predicted_windows(labels, images[name], predict, legend, overrule)
-        yield PairOfMaps(name, _named((*labels, *images[name])), windows)
+            known = (*labels, *(covers or {}).get(name, ()))
+            windows = _predicted_windows(name, known, images[name], predict, legend, overrule)
+        yield ScoredPair(name, _named((*labels, *images[name])), windows)
 
 
 def _named(paths: tuple[Path, ...]) -> tuple[str, str, str, str]:
@@ -113,52 +199,98 @@ def _named(paths: tuple[Path, ...]) -> tuple[str, str, str, str]:
 
 
 def _file_windows(
-    paths: tuple[Path, ...], legend: Legend | None, overrule: bool
-) -> Iterator[FourMaps]:
+    name: str, paths: tuple[Path, ...], legend: Legend | None, overrule: bool
+) -> Iterator[ScoredWindow]:
+    """Of labels and predicted maps, and of known and predicted land cover if it is there."""
     with open_maps(paths, legend, overrule) as maps:
         for window in label_windows(maps):
-            first, second, third, fourth = (each.read(window) for each in maps)
-            yield first, second, third, fourth
+            # Nothing of it is held here while the next one is read.
+            yield _read_files(name, maps, window)
+
+
+def _read_files(name: str, maps: Sequence[LabelMap], window: Window) -> ScoredWindow:
+    labels, classes = _read_both(maps[:2], window), _read_both(maps[2:4], window)
+    covers = predicted = None
+    if len(maps) > 4:
+        covers, predicted = _read_covers(maps[4:6], window), _read_covers(maps[6:8], window)
+        for index, label in zip(predicted, maps[6:8], strict=True):
+            _require_everywhere(index, label.path)
+    prediction = Prediction(window, classes, predicted)
+    return ScoredWindow(name, maps[0].grid.shape, labels, prediction, covers)
 
 
 def _predicted_windows(
-    labels: Files, images: Files, predict: PredictPair, legend: Legend, overrule: bool
-) -> Iterator[FourMaps]:
-    with open_maps(labels, legend, overrule) as (from_label, to_label):
-        height, width = from_label.grid.shape
+    name: str,
+    paths: tuple[Path, ...],
+    images: Files,
+    predict: PredictPair,
+    legend: Legend,
+    overrule: bool,
+) -> Iterator[ScoredWindow]:
+    """Of labels, and of known land cover if it is there."""
+    with open_maps(paths, legend, overrule) as maps:
+        height, width = shape = maps[0].grid.shape
         rows = columns = 0
-        for window, from_class, to_class in predict(*images):
+        for predicted in predict(*images):
+            window = predicted.window
             rows = max(rows, window.row_off + window.height)
             columns = max(columns, window.col_off + window.width)
             if rows > height or columns > width:
                 break
-            yield from_label.read(window), to_label.read(window), from_class, to_class
+            labels = _read_both(maps[:2], window)
+            covers = _read_covers(maps[2:], window) if len(maps) > 2 else None
+            yield ScoredWindow(name, shape, labels, predicted, covers)
         if (rows, columns) != (height, width):
             raise DatasetError(
-                f"{labels[0]} is {width} x {height} pixels, but {images[0]} is not of that size; "
+                f"{paths[0]} is {width} x {height} pixels, but {images[0]} is not of that size; "
                 "labels lie on the grid of the before image."
             )
 
 
 def _scene_windows(
     scene: Sample, maps: Files, legend: Legend | None, overrule: bool
-) -> Iterator[FourMaps]:
+) -> Iterator[ScoredWindow]:
     """Labels of a scene, burnt or read on the grid of the predicted maps."""
-    with open_maps(maps, legend, overrule) as (from_map, to_map):
-        grid = from_map.grid
+    with open_maps(maps, legend, overrule) as opened:
+        grid = opened[0].grid
         drawn = read_drawn(scene, grid, legend)
         with open_scene_labels(scene, grid, legend, drawn) as read_labels:
-            for window in label_windows([from_map, to_map]):
-                yield *read_labels(window), from_map.read(window), to_map.read(window)
+            for window in label_windows(opened):
+                predicted = Prediction(window, _read_both(opened, window))
+                yield ScoredWindow(scene.name, grid.shape, read_labels(window), predicted)
 
 
-def _predicted_scene(scene: Sample, predict: PredictPair, legend: Legend) -> Iterator[FourMaps]:
+def _predicted_scene(scene: Sample, predict: PredictPair, legend: Legend) -> Iterator[ScoredWindow]:
     with open_scene(scene.before) as dataset:
         grid = scene_grid(dataset, scene.before)
     drawn = read_drawn(scene, grid, legend)
     with open_scene_labels(scene, grid, legend, drawn) as read_labels:
-        for window, from_class, to_class in predict(scene.before, scene.after):
-            yield *read_labels(window), from_class, to_class
+        for predicted in predict(scene.before, scene.after):
+            labels = read_labels(predicted.window)
+            yield ScoredWindow(scene.name, grid.shape, labels, predicted)
+
+
+def _read_both(maps: Sequence[LabelMap], window: Window) -> DateMaps:
+    first, second = (each.read(window) for each in maps)
+    return first, second
+
+
+def _read_covers(maps: Sequence[LabelMap], window: Window) -> DateMaps:
+    """Land cover is not counted by value, so that what the legend lacks is refused here."""
+    found = _read_both(maps, window)
+    for index, label in zip(found, maps, strict=True):
+        require_known(index, str(label.path), label.legend)
+    return found
+
+
+def _require_everywhere(index: ClassMap, path: Path) -> None:
+    holes = int((index == UNCHANGED).sum())
+    if holes:
+        raise DatasetError(
+            f"{path} holds 0 in {'1 pixel' if holes == 1 else f'{holes} pixels'}, but a predicted "
+            f"land cover has a class everywhere, or {NODATA} for nodata; write it with scd predict "
+            "--land-cover."
+        )
 
 
 @contextmanager

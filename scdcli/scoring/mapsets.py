@@ -80,7 +80,7 @@ def match(truth: LabelSet, predictions: LabelSet) -> dict[str, tuple[Files, File
         return {name: (labels, maps)}
     if truth.maps.keys() != predictions.maps.keys():
         gaps = [
-            f"{len(names)} without {missing} ({_listed(names)})"
+            f"{len(names)} without {missing} ({listed(names)})"
             for missing, names in (
                 ("prediction", truth.maps.keys() - predictions.maps.keys()),
                 ("labels", predictions.maps.keys() - truth.maps.keys()),
@@ -118,7 +118,7 @@ def find_images(truth: LabelSet) -> dict[str, Files]:
     missing = truth.maps.keys() - found.keys()
     if missing:
         raise DatasetError(
-            f"{truth.root} has no images to predict from for {_listed(missing)}; they are looked "
+            f"{truth.root} has no images to predict from for {listed(missing)}; they are looked "
             "for in im1 and im2, or as before.tif and after.tif. Score maps that exist with --pred."
         )
     return found
@@ -156,7 +156,7 @@ def _second_maps(root: Path) -> dict[str, Files] | None:
     alone = before.keys() ^ after.keys()
     if alone:
         raise DatasetError(
-            f"{root}: {len(alone)} maps exist in label1 or label2 only ({_listed(alone)}); "
+            f"{root}: {len(alone)} maps exist in label1 or label2 only ({listed(alone)}); "
             "every pair needs both."
         )
     return {name: (before[name], after[name]) for name in sorted(before)}
@@ -212,7 +212,8 @@ def _first(root: Path, shapes: tuple[Callable[[Path], dict[str, Files] | None], 
     )
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """The first `NAMES_SHOWN` names in order, and how many more there are."""
     known = sorted(names)
     more = len(known) - NAMES_SHOWN
     return ", ".join(known[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

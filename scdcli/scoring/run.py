@@ -7,28 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 from scdcli.datasets.scan import Progress, Watch
 from scdcli.legend import Legend
-from scdcli.prediction.decode import Decoded
-from scdcli.rasters.pair.open import Pair, open_pair
+from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.scoring.comparison import Run, run_titles
 from scdcli.scoring.evaluation import PairCounts, count_set, evaluate, largest_class
-from scdcli.scoring.fitting import Confidence, Tally
-from scdcli.scoring.landcover import NOT_LEARNT, CoverTally, CoverTruth, LandCover, find_known
+from scdcli.scoring.fitting import Confidence, ConfidenceTally
+from scdcli.scoring.landcover import (
+    NOT_LEARNT,
+    CoverTally,
+    LandCover,
+    find_covers,
+    find_known,
+    why_none,
+)
 from scdcli.scoring.mappairs import (
-    PairOfMaps,
-    PredictedWindow,
+    Prediction,
     PredictPair,
+    ScoredPair,
+    WindowTally,
     pairs_of_files,
     pairs_of_predictor,
 )
-from scdcli.scoring.mapsets import LabelSet, match
+from scdcli.scoring.mapsets import Files, LabelSet, match
+from scdcli.scoring.metrics import Undefined
 from scdcli.scoring.systems import System
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from rasterio.windows import Window
-
     from scdcli.prediction.chain import Predictor
     from scdcli.scoring.figures.panels import Panels
     from scdcli.scoring.figures.sweepfiles import Swept
@@ -43,12 +47,12 @@ class Sweeps:
         found: Per title of a run that is through.
     """
 
-    tallies: dict[str, Tally] = field(default_factory=dict)
+    tallies: dict[str, ConfidenceTally] = field(default_factory=dict)
     found: "dict[str, Swept]" = field(default_factory=dict)
 
-    def tally(self, title: str, classes: int) -> Tally:
+    def tally(self, title: str, classes: int) -> ConfidenceTally:
         """What gathers under a title, of a model of K classes."""
-        return self.tallies.setdefault(title, Tally(Confidence.empty(classes)))
+        return self.tallies.setdefault(title, ConfidenceTally(Confidence.empty(classes)))
 
     def describe(self, title: str, system: System) -> dict[str, Any]:
         """What was found under a title, JSON-ready; all its pairs have been seen."""
@@ -92,18 +96,16 @@ class Scoring:
     def score(self, systems: Sequence[System]) -> list[Run]:
         """The scores of every system, in order; all with one K."""
         # Without a legend nobody knows how many classes the land cover has.
-        known = None
-        if self.legend:
-            known = find_known(self.truth, self.legend, overrule=self.overrule)
+        covers = find_known(self.truth) if self.legend else {}
         parts: dict[str, tuple[PairCounts, ...]] = {}
-        covers: dict[str, LandCover | None] = {}
+        land_covers: dict[str, LandCover | None] = {}
         titles = run_titles([(system.name, system.tta) for system in systems])
         titled = dict(zip(titles, systems, strict=True))
         if self.panels:
             self.panels.predicted.update((title, {}) for title in titled)
         # Folders first: if one of them is wrong, no model has run for nothing.
         for title in sorted(titled, key=lambda title: titled[title].maps is None):
-            parts[title], covers[title] = self._count(title, titled[title], known)
+            parts[title], land_covers[title] = self._count(title, titled[title], covers)
         present = (largest_class(part.counts) for each in parts.values() for part in each)
         classes = len(self.legend) if self.legend else max(present)
         runs = [
@@ -112,7 +114,7 @@ class Scoring:
                 system.tta,
                 evaluate(parts[title], self.legend, classes),
                 system.describe() | self._swept(title, system),
-                covers[title],
+                land_covers[title],
             )
             for title, system in titled.items()
         ]
@@ -120,36 +122,50 @@ class Scoring:
         return runs
 
     def _count(
-        self, title: str, system: System, known: CoverTruth | None
-    ) -> "tuple[tuple[PairCounts, ...], LandCover | None]":
-        tally = CoverTally.of(known) if known and system.maps_land_cover else None
+        self, title: str, system: System, covers: dict[str, Files]
+    ) -> tuple[tuple[PairCounts, ...], LandCover | None]:
+        """The counts of all pairs, and the scores of the land cover where any is known."""
         if system.predictor:
             self.note(
                 f"Model {system.name}, test-time augmentation {system.tta}, "
                 f"on {system.predictor.device}."
             )
+        pairs, unscored = self._pairs(system, covers)
+        cover_tally = CoverTally(len(self.legend or ()))
+        tallies: list[WindowTally] = [cover_tally]
+        if self.sweeps and system.predictor:
+            tallies.append(self.sweeps.tally(title, system.predictor.classes))
+        if self.panels:
+            tallies.append(self.panels.tally(title))
         with self.watch(title, len(self.truth.maps)) as progress:
-            pairs = self._pairs(title, system, tally)
-            counts = count_set(_shown(pairs, len(self.truth.maps), progress), self.legend)
-        return counts, _land_cover(known, tally, system) if known else None
+            shown = _shown(pairs, len(self.truth.maps), progress)
+            parts = count_set(shown, self.legend, tallies)
+        if not covers:
+            return parts, None
+        if unscored:
+            return parts, LandCover.without(unscored, cover_tally.classes)
+        return parts, cover_tally.score(self.truth.maps)
 
-    def _pairs(self, title: str, system: System, tally: CoverTally | None) -> Iterator[PairOfMaps]:
+    def _pairs(
+        self, system: System, covers: dict[str, Files]
+    ) -> tuple[Iterator[ScoredPair], Undefined | None]:
+        """The pairs as the system has them, and why it has no land cover to score if so."""
         if system.maps:
-            if self.panels:
-                found = match(self.truth, system.maps).items()
-                self.panels.read(title, {name: maps for name, (_, maps) in found})
-            return pairs_of_files(self.truth, system.maps, self.legend, overrule=self.overrule)
+            maps = {name: files for name, (_, files) in match(self.truth, system.maps).items()}
+            predicted = find_covers(maps) if covers else {}
+            unscored = why_none(covers, predicted)
+            both = {} if unscored else {name: (covers[name], predicted[name]) for name in covers}
+            pairs = pairs_of_files(
+                self.truth, system.maps, self.legend, both, overrule=self.overrule
+            )
+            return pairs, unscored
         assert system.predictor is not None
         assert self.legend is not None
-        classes = system.predictor.classes
-        said = self.sweeps.tally(title, classes) if self.sweeps else None
-        predict = predict_with(
-            system.predictor, system.bands, tally, said, normalize=system.normalize
-        )
-        if self.panels:
-            predict = self.panels.watch(title, predict)
-        pairs = pairs_of_predictor(self.truth, predict, self.legend, overrule=self.overrule)
-        return map(said.watch, pairs) if said else pairs
+        unscored = None if system.maps_land_cover else NOT_LEARNT
+        predict = predict_with(system.predictor, system.bands, normalize=system.normalize)
+        known = {} if unscored else covers
+        pairs = pairs_of_predictor(self.truth, predict, self.legend, known, overrule=self.overrule)
+        return pairs, unscored
 
     def _swept(self, title: str, system: System) -> dict[str, Any]:
         return self.sweeps.describe(title, system) if self.sweeps else {}
@@ -175,53 +191,30 @@ class Scoring:
 
 
 def predict_with(
-    predictor: "Predictor",
-    bands: tuple[int, ...] | None,
-    tally: CoverTally | None = None,
-    said: Tally | None = None,
-    *,
-    normalize: str = "none",
+    predictor: "Predictor", bands: tuple[int, ...] | None, *, normalize: str = "none"
 ) -> PredictPair:
-    """What predicts a pair, for `pairs_of_predictor`; tallies see land cover and probabilities."""
-    from scdcli.prediction.chain import predict_windows
+    """What predicts a pair, for `pairs_of_predictor`."""
+    from scdcli.prediction.chain import read_windows
 
-    count = predictor.loaded.header.network.bands
+    header = predictor.loaded.header
     settings = PairSettings(
-        bands=bands, count=count, normalize=normalize, levels=predictor.loaded.levels
+        bands=bands,
+        count=header.network.bands,
+        normalize=normalize,
+        levels=predictor.loaded.levels,
     )
 
-    def predict(before: Path, after: Path) -> Iterator[PredictedWindow]:
+    def predict(before: Path, after: Path) -> Iterator[Prediction]:
         with open_pair(before, after, settings) as pair:
-            found = _watched(pair, predictor, said) if said else predict_windows(pair, predictor)
-            for window, decoded, _ in found:
-                yield window, decoded.from_class, decoded.to_class
-                # Only now is it sure that the labels have the size of the image.
-                if tally:
-                    covers = (decoded.before_cover, decoded.after_cover)
-                    tally.see((before, after), window, covers)
+            for window, reading, valid in read_windows(pair, predictor):
+                yield Prediction.of(
+                    window, reading, predictor.threshold, valid, land_cover=header.land_cover
+                )
 
     return predict
 
 
-def _watched(
-    pair: Pair, predictor: "Predictor", said: Tally
-) -> "Iterator[tuple[Window, Decoded, NDArray[np.bool_]]]":
-    """As `predict_windows`; the tally sees every window once its labels have been read."""
-    from scdcli.prediction.chain import read_windows
-
-    for window, reading, valid in read_windows(pair, predictor):
-        yield window, reading.at(predictor.threshold).masked(valid), valid
-        said.see(reading, valid)
-
-
-def _land_cover(known: CoverTruth, tally: CoverTally | None, system: System) -> LandCover:
-    """What a system that has been run scores of the land cover."""
-    if tally:
-        return tally.score()
-    return known.score_files(system.maps) if system.maps else known.without(NOT_LEARNT)
-
-
-def _shown(pairs: Iterator[PairOfMaps], total: int, progress: Progress) -> Iterator[PairOfMaps]:
+def _shown(pairs: Iterator[ScoredPair], total: int, progress: Progress) -> Iterator[ScoredPair]:
     """The pairs as they come, with a word on each that is done."""
     for number, pair in enumerate(pairs, 1):
         yield pair

@@ -116,6 +116,25 @@ def require_writable(files: Iterable[Path], suffixes: Sequence[str], *, overwrit
             raise OutputError(f"{path} cannot be written: {path.parent} is no folder; name a file.")
 
 
+def require_free(folder: Path, files: Iterable[Path], *, overwrite: bool) -> None:
+    """Make the folder of files that will be written, before any work is done.
+
+    Raises:
+        OutputError: The folder cannot be made, or one of the files exists and may not be replaced.
+    """
+    taken = [path for path in files if path.exists()]
+    if taken and not overwrite:
+        raise OutputError(
+            f"{taken[0]} exists; replace it with --overwrite, or name another folder."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be made ({error.strerror}); name another folder."
+        ) from error
+
+
 def write_scores(
     path: Path, whole: dict[str, Any], runs: Sequence[Run], resampled: Bootstrap | None
 ) -> None:

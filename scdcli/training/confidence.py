@@ -4,19 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from scdcli.datasets.chips import Chips
 from scdcli.datasets.samples import Sample
 from scdcli.legend import Legend
 from scdcli.models.checkpoint import LoadedModel, calibrate_model, load_model
-from scdcli.models.networks.outputs import probabilities
-from scdcli.prediction.decode import read
-from scdcli.scoring.fitting import Confidence, Fit, count_both, fit
+from scdcli.scoring.fitting import Confidence, ConfidenceTally, Fit, fit
 from scdcli.training.runfolder import BEST, LAST
 from scdcli.training.trainer import Hardware
-from scdcli.training.validation import predict_part
+from scdcli.training.validation import score_part
 
 
 @dataclass(frozen=True)
@@ -69,14 +66,10 @@ def _confidence(
 
 @torch.inference_mode()
 def _confidence_part(loaded: LoadedModel, chips: Chips, hardware: Hardware) -> Confidence:
-    classes = len(chips.legend)
-    found = Confidence.empty(classes)
-    for logits, labels in predict_part(loaded.model, chips, hardware):
-        likely = probabilities(logits)[0].cpu().numpy()
-        from_label, to_label = (x[0].cpu().numpy().astype(np.uint8) for x in labels[:2])
-        reading = read(likely, loaded.model.output, classes)
-        found += count_both(from_label, to_label, reading, classes)
-    return found
+    tally = ConfidenceTally(Confidence.empty(len(chips.legend)))
+    for _, _, window in score_part(loaded.model, chips, hardware):
+        tally.add(window)
+    return tally.confidence
 
 
 def _write(path: Path, fitted: Fit) -> None:

@@ -5,26 +5,30 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from rasterio.windows import Window
 from torch import Tensor
 
 from scdcli.datasets.chips import Chips, batches
 from scdcli.datasets.classmap import read_label
 from scdcli.datasets.samples import Sample
-from scdcli.legend import NODATA, Legend
+from scdcli.legend import Legend
 from scdcli.models.device import autocast
 from scdcli.models.networks.losses import ClassWeights, change_loss
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.networks.outputs import Output, in_float, probabilities
-from scdcli.prediction.decode import Decoded, decode
+from scdcli.prediction.decode import read
 from scdcli.rasters.pair.mappings import Levels
 from scdcli.scoring.counting import JointCounts, count_joint
-from scdcli.scoring.landcover import CoverMatrices, LandCover, count_cover
-from scdcli.scoring.mapsets import Files
+from scdcli.scoring.landcover import CoverMatrices, CoverTally, LandCover
+from scdcli.scoring.mappairs import Prediction, ScoredWindow
 from scdcli.scoring.metrics import ChangeScores, Value, known, scores
 from scdcli.training.trainer import Hardware
 
 SCORES = ("miou", "sek_from_to", "sek_stacked", "score_from_to", "landcover_miou")
+
+
+Labels = tuple[Tensor, Tensor, Tensor]
+"""From, to and changed; (1, H, W) int64 each."""
 
 
 class Validation(NamedTuple):
@@ -85,34 +89,43 @@ def _validate_part(
 ) -> tuple[list[float], JointCounts, CoverMatrices]:
     """Of this process's pairs, the loss of each, counts over all and matrices of the land cover."""
     counts = JointCounts.empty()
-    matrices = CoverMatrices.empty(len(chips.legend))
+    covers = CoverTally(len(chips.legend))
     losses = []
+    for logits, labels, window in score_part(model, chips, hardware, land_cover=land_cover):
+        losses.append(float(change_loss(logits, *labels, weights=weights)))
+        counts += count_joint((*window.labels, *window.predicted.classes))
+        covers.add(window)
+    return losses, counts, covers.total
+
+
+def score_part(
+    model: ChangeModel, chips: Chips, hardware: Hardware, *, land_cover: bool = False
+) -> Iterator[tuple[Output, Labels, ScoredWindow]]:
+    """Of this process's pairs one after the other, in `torch.inference_mode` of the caller.
+
+    Yields:
+        Logits and labels as of `predict_part`, and the whole pair as one window at τ = 0.5; with
+        ``land_cover`` also that of the pairs that have it.
+    """
     mine = chips.samples[hardware.ranks.rank :: hardware.ranks.count]
     for sample, (logits, labels) in zip(mine, predict_part(model, chips, hardware), strict=True):
-        losses.append(float(change_loss(logits, *labels, weights=weights)))
         likely = probabilities(logits)[0].cpu().numpy()
-        decoded = decode(likely, model.output, len(chips.legend), threshold=0.5)
+        reading = read(likely, model.output, len(chips.legend))
         from_label, to_label = (x[0].cpu().numpy().astype(np.uint8) for x in labels[:2])
-        maps = (from_label, to_label, decoded.from_class, decoded.to_class)
-        counts += count_joint(maps)
+        height, width = shape = from_label.shape
+        whole = Window(0, 0, width, height)
+        predicted = Prediction.of(whole, reading, threshold=0.5, land_cover=land_cover)
+        covers = None
         if land_cover and sample.from_cover and sample.to_cover:
-            files = (sample.from_cover, sample.to_cover)
-            labelled = (labels[2][0] != NODATA).cpu().numpy()
-            matrices += _count_cover(files, decoded, labelled, chips.legend)
-    return losses, counts, matrices
-
-
-def _count_cover(
-    files: Files, decoded: Decoded, labelled: NDArray[np.bool_], legend: Legend
-) -> CoverMatrices:
-    before, after = (read_label(path, legend) for path in files)
-    predicted = (decoded.before_cover, decoded.after_cover)
-    return count_cover((before, after), predicted, labelled, len(legend))
+            before, after = sample.from_cover, sample.to_cover
+            covers = read_label(before, chips.legend), read_label(after, chips.legend)
+        window = ScoredWindow(sample.name, shape, (from_label, to_label), predicted, covers)
+        yield logits, labels, window
 
 
 def predict_part(
     model: ChangeModel, chips: Chips, hardware: Hardware
-) -> Iterator[tuple[Output, tuple[Tensor, Tensor, Tensor]]]:
+) -> Iterator[tuple[Output, Labels]]:
     """Of this process's pairs one after the other, in `torch.inference_mode` of the caller.
 
     Yields:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from maps import draw
+from maps import draw, scored_pair
 
 from scdcli.legend import SECOND
 from scdcli.scoring.comparison import (
@@ -15,7 +15,6 @@ from scdcli.scoring.comparison import (
     short_names,
 )
 from scdcli.scoring.evaluation import score_maps
-from scdcli.scoring.mappairs import PairOfMaps
 from scdcli.scoring.metrics import HEADLINE
 
 SOURCES = ("t/from", "t/to", "p/from", "p/to")
@@ -24,7 +23,7 @@ SOURCES = ("t/from", "t/to", "p/from", "p/to")
 def evaluation(seed, pairs=4):
     """Four labelled pairs, the same for every seed, and predictions that are not."""
     each = [(*draw(number), *draw(1000 * seed + number)) for number in range(pairs)]
-    windows = [PairOfMaps(str(number), SOURCES, [maps]) for number, maps in enumerate(each)]
+    windows = [scored_pair(str(number), SOURCES, maps) for number, maps in enumerate(each)]
     return score_maps(windows, SECOND)
 
 
@@ -130,7 +129,7 @@ def test_a_set_of_one_pair_has_no_intervals():
 
 def test_what_is_undefined_has_neither_interval_nor_difference():
     unchanged = [draw(share=0.0) for _ in range(2)]
-    maps = [PairOfMaps(str(n), SOURCES, [(*each, *each)]) for n, each in enumerate(unchanged)]
+    maps = [scored_pair(str(n), SOURCES, (*each, *each)) for n, each in enumerate(unchanged)]
     runs = [Run(name, None, score_maps(maps, SECOND), {}) for name in "ab"]
     found = bootstrap(runs, 100, 0)
     assert found.intervals[0]["sek_from_to"] is None

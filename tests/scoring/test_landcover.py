@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -23,11 +24,13 @@ from scdcli.scoring.landcover import (
     count_cover,
     cover_scores,
     find_covers,
-    find_known,
     resampled_cover,
 )
-from scdcli.scoring.mapsets import find_images, find_predictions, find_truth
+from scdcli.scoring.mappairs import Prediction, pairs_of_predictor
+from scdcli.scoring.mapsets import find_predictions, find_truth
 from scdcli.scoring.metrics import ABSENT, Undefined
+from scdcli.scoring.run import Scoring
+from scdcli.scoring.systems import System
 
 K = 3
 truths = arrays(np.uint8, (4, 5), elements=st.sampled_from([0, 1, 2, 3, NODATA]))
@@ -114,8 +117,16 @@ def truth(tmp_path):
     return tmp_path / "t", drawn
 
 
-def known_of(folder, legend=SECOND):
-    return find_known(find_truth(folder), legend, overrule=False)
+@contextmanager
+def unwatched(title, total):
+    yield lambda done, total: None
+
+
+def score(folder, predictions):
+    """The land cover of predictions in files, as an evaluation scores it."""
+    scoring = Scoring(find_truth(folder), SECOND, False, None, note=str, watch=unwatched)
+    (run,) = scoring.score([System("p", folder=predictions.root, maps=predictions)])
+    return run.land_cover
 
 
 def predict_truth(folder, drawn, *, covers="abc"):
@@ -141,14 +152,13 @@ def test_land_cover_is_found_where_it_is(truth):
 
 
 def test_a_set_without_land_cover_has_nothing_to_score(tmp_path):
-    write_covered(tmp_path, "ab", without="ab")
-    assert known_of(tmp_path) is None
+    drawn = write_covered(tmp_path / "t", "ab", without="ab")
+    assert score(tmp_path / "t", predict_truth(tmp_path / "p", drawn)) is None
 
 
 def test_files_are_scored_where_the_land_cover_is_known(truth, tmp_path):
     folder, drawn = truth
-    known = known_of(folder)
-    found = known.score_files(predict_truth(tmp_path / "p", drawn))
+    found = score(folder, predict_truth(tmp_path / "p", drawn))
     covers = np.stack([drawn[name][part] for name in "ac" for part in ("cover1", "cover2")])
     pixels = np.bincount(covers.ravel(), minlength=256)[1:7]
     assert found.pixels == pixels.sum() == 4 * 56 * 64
@@ -163,7 +173,7 @@ def test_what_has_no_label_is_not_scored(truth, tmp_path):
     label = drawn["a"]["label1"].copy()
     label[8:16] = NODATA
     write_index_png(folder / "label1/a.png", label, SECOND)
-    found = known_of(folder).score_files(predict_truth(tmp_path / "p", drawn))
+    found = score(folder, predict_truth(tmp_path / "p", drawn))
     assert found.pixels == 2 * (48 + 56) * 64
 
 
@@ -173,7 +183,7 @@ def test_predicted_nodata_is_left_out_and_counted(truth, tmp_path):
     holes = np.ones((64, 64), np.uint8)
     holes[:10] = NODATA
     write_tif(tmp_path / "p/a/after_cover.tif", holes, legend=SECOND)
-    found = known_of(folder).score_files(predictions)
+    found = score(folder, predictions)
     assert found.total.missing == 2 * 64  # rows 8 and 9; the others are not known
     assert found.pixels == (56 + 54 + 2 * 56) * 64
 
@@ -184,7 +194,7 @@ def test_predicted_nodata_is_left_out_and_counted(truth, tmp_path):
 )
 def test_predictions_without_land_cover_say_why_there_is_no_score(truth, tmp_path, covers, reason):
     folder, drawn = truth
-    found = known_of(folder).score_files(predict_truth(tmp_path / "p", drawn, covers=covers))
+    found = score(folder, predict_truth(tmp_path / "p", drawn, covers=covers))
     assert isinstance(found.scores.miou, Undefined)
     assert re.search(reason, found.scores.miou.reason)
 
@@ -195,7 +205,7 @@ def test_a_predicted_land_cover_with_holes_is_refused(truth, tmp_path):
     shutil.copy(tmp_path / "p/a/from.tif", tmp_path / "p/a/before_cover.tif")
     holes = int((drawn["a"]["label1"] == 0).sum())
     with pytest.raises(DatasetError, match=rf"before_cover\.tif holds 0 in {holes} pixels"):
-        known_of(folder).score_files(predictions)
+        score(folder, predictions)
 
 
 def test_land_cover_of_one_date_is_refused(truth, tmp_path):
@@ -203,10 +213,10 @@ def test_land_cover_of_one_date_is_refused(truth, tmp_path):
     predictions = predict_truth(tmp_path / "p", drawn)
     (tmp_path / "p/c/after_cover.tif").unlink()
     with pytest.raises(DatasetError, match=r"before_cover\.tif exists, but not \S+c/after_cover"):
-        known_of(folder).score_files(predictions)
+        score(folder, predictions)
     (folder / "cover1/a.png").unlink()
     with pytest.raises(DatasetError, match=r"cover2/a\.png exists, but not \S+cover1/a"):
-        known_of(folder)
+        score(folder, predictions)
 
 
 def test_a_class_beyond_the_legend_is_named(truth, tmp_path):
@@ -214,19 +224,22 @@ def test_a_class_beyond_the_legend_is_named(truth, tmp_path):
     predictions = predict_truth(tmp_path / "p", drawn)
     write_tif(tmp_path / "p/a/after_cover.tif", np.full((64, 64), 9, np.uint8))
     with pytest.raises(DatasetError, match=r"after_cover\.tif holds the value 9 in 4096 pixels"):
-        known_of(folder).score_files(predictions)
+        score(folder, predictions)
 
 
 def test_a_tally_counts_windows_of_the_pairs_that_have_land_cover(truth, tmp_path):
     folder, drawn = truth
-    known = known_of(folder)
-    tally = CoverTally.of(known)
+    truth, tally = find_truth(folder), CoverTally(len(SECOND))
     ones = np.ones((64, 64), np.uint8)
-    for images in find_images(known.truth).values():
+
+    def predict(before, after):
         for top in (0, 40):
-            height = min(40, 64 - top)
-            part = ones[top : top + height]
-            tally.see(images, Window(0, top, 64, height), (part, part))
-    found = known.score_files(predict_truth(tmp_path / "p", drawn))
-    assert tally.score().scores == found.scores
-    assert (tally.score().total.both == found.total.both).all()
+            part = ones[top : min(top + 40, 64)]
+            yield Prediction(Window(0, top, *part.shape[::-1]), (part, part), (part, part))
+
+    for pair in pairs_of_predictor(truth, predict, SECOND, find_covers(truth.maps)):
+        for window in pair.windows:
+            tally.add(window)
+    found = score(folder, predict_truth(tmp_path / "p", drawn))
+    assert tally.score(truth.maps).scores == found.scores
+    assert (tally.total.both == found.total.both).all()

@@ -6,7 +6,7 @@ from scenes import NORTH_UP
 
 from scdcli.errors import DatasetError, ScdError
 from scdcli.legend import SECOND, LandCover, Legend
-from scdcli.scoring.mappairs import files_legend, pairs_of_files, pairs_of_predictor
+from scdcli.scoring.mappairs import Prediction, files_legend, pairs_of_files, pairs_of_predictor
 from scdcli.scoring.mapsets import find_predictions, find_truth
 
 # The same 20 x 30 pixels on the ground, with the rows in the other order.
@@ -24,7 +24,8 @@ def test_maps_of_files_come_in_order_whatever_their_form(tmp_path):
     write_second(tmp_path / "t", {"x": TRUTH}, SECOND)
     write_prediction(tmp_path / "p/x", PREDICTION, legend=SECOND)
     (found,) = windows(tmp_path / "t", tmp_path / "p", SECOND)
-    for map_, expected in zip(found, (*TRUTH, *PREDICTION), strict=True):
+    maps = (*found.labels, *found.predicted.classes)
+    for map_, expected in zip(maps, (*TRUTH, *PREDICTION), strict=True):
         np.testing.assert_array_equal(map_, expected)
 
 
@@ -95,15 +96,16 @@ def in_halves(before, after):
     assert (before.parent.name, after.parent.name) == ("im1", "im2")
     for top in (10, 0):
         part = (slice(top, top + 10), slice(0, 30))
-        yield Window(0, top, 30, 10), PREDICTION[0][part], PREDICTION[1][part]
+        yield Prediction(Window(0, top, 30, 10), (PREDICTION[0][part], PREDICTION[1][part]))
 
 
 def test_predicted_windows_meet_their_part_of_the_labels(tmp_path):
     (pair,) = pairs_of_predictor(labelled(tmp_path), in_halves, SECOND)
     bottom, top = pair.windows
-    for found, expected in zip(bottom, (*TRUTH, *PREDICTION), strict=True):
+    maps = (*bottom.labels, *bottom.predicted.classes)
+    for found, expected in zip(maps, (*TRUTH, *PREDICTION), strict=True):
         np.testing.assert_array_equal(found, expected[10:])
-    np.testing.assert_array_equal(top[0], TRUTH[0][:10])
+    np.testing.assert_array_equal(top.labels[0], TRUTH[0][:10])
 
 
 @pytest.mark.parametrize("shape", [(20, 31), (21, 30), (20, 20), (15, 30)])

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from maps import draw
+from maps import draw, scored_pair
 
 from scdcli.errors import OutputError
 from scdcli.legend import SECOND
 from scdcli.scoring.comparison import Run, bootstrap
 from scdcli.scoring.counting import count_joint
 from scdcli.scoring.evaluation import score_maps
-from scdcli.scoring.mappairs import PairOfMaps
 from scdcli.scoring.metrics import HEADLINE, known, scores
 from scdcli.scoring.scorefiles import (
     SCORE_SUFFIXES,
@@ -31,7 +30,7 @@ ORIGIN = {"predictions": "maps", "model": None, "settings": None}
 
 def run(system="a", tta=None, seed=1, pairs=3, share=0.4):
     maps = {f"p{n}": (*draw(n, share=share), *draw(100 * seed + n)) for n in range(pairs)}
-    found = [PairOfMaps(name, ("t", "t", "p", "p"), [each]) for name, each in maps.items()]
+    found = [scored_pair(name, ("t", "t", "p", "p"), each) for name, each in maps.items()]
     return Run(system, tta, score_maps(found, SECOND), ORIGIN)
 
 
@@ -125,7 +124,7 @@ def test_rows_have_bounds_and_differences_after_a_bootstrap(tmp_path):
 
 def test_undefined_scores_are_empty_cells(tmp_path):
     unchanged = np.zeros((2, 2), np.uint8)
-    found = score_maps([PairOfMaps("x", ("",) * 4, [(unchanged,) * 4])], SECOND)
+    found = score_maps([scored_pair("x", ("",) * 4, (unchanged,) * 4)], SECOND)
     runs = [Run("a", None, found, ORIGIN)]
     for name, rows in (("s", score_rows(runs, None)), ("p", pair_rows(runs))):
         write_table(tmp_path / f"{name}.csv", rows)
@@ -150,7 +149,7 @@ def test_a_row_per_pair_scores_it_alone():
     truth, prediction = draw(1), draw(2)
     prediction[0][0, :3] = 255
     found = score_maps(
-        [PairOfMaps(n, ("",) * 4, [(*truth, *prediction)]) for n in ("x", "y")], SECOND
+        [scored_pair(n, ("",) * 4, (*truth, *prediction)) for n in ("x", "y")], SECOND
     )
     row, other = pair_rows([Run("a", "ms", found, ORIGIN)])
     assert (row["system"], row["tta"], row["name"], other["name"]) == ("a", "ms", "x", "y")
@@ -166,7 +165,7 @@ def test_a_row_per_pair_scores_it_alone():
 
 def test_a_pair_without_a_valid_pixel_has_no_share():
     nodata = np.full((2, 2), 255, np.uint8)
-    found = score_maps([PairOfMaps("x", ("",) * 4, [(nodata,) * 4])], SECOND)
+    found = score_maps([scored_pair("x", ("",) * 4, (nodata,) * 4)], SECOND)
     (row,) = pair_rows([Run("a", None, found, ORIGIN)])
     assert (row["pixels"], row["changed_share_truth"], row["oa"]) == (0, None, None)
 

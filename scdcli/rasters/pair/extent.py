@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyogrio
-import pyproj
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
@@ -20,7 +19,13 @@ from rasterio.windows import Window
 
 from scdcli.errors import InputError, PairError
 from scdcli.files.naming import crs_name, file_name, is_remote, shown, without_secrets
-from scdcli.rasters.alignment import Points, bounds_text, moved, reproject_points
+from scdcli.rasters.alignment import (
+    Points,
+    bounds_text,
+    moved,
+    reproject_outlines,
+    reproject_points,
+)
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.limits import ACROSS
 
@@ -242,23 +247,13 @@ def _polygons_in_crs(
         )
     if crs is None or grid.crs is None:
         return polygons
-    target = pyproj.CRS(grid.crs.to_wkt())  # each library has a PROJ of its own: text between them
-    if pyproj.CRS(crs) == target:
-        return polygons
     try:
-        move = pyproj.Transformer.from_crs(crs, target, always_xy=True)
-        left, bottom, right, top = shapely.total_bounds(polygons)
-        longest = max(right - left, top - bottom, np.finfo(float).tiny) / SIDES_BEND
-        moved_polygons: NDArray[np.object_] = shapely.transform(
-            shapely.segmentize(polygons, longest),
-            lambda xy: np.column_stack(move.transform(xy[:, 0], xy[:, 1], errcheck=True)),
-        )
+        return reproject_outlines(polygons, crs, grid.crs, SIDES_BEND)
     except ProjError as error:
         raise PairError(
             f"--aoi {shown(path)} cannot be brought from {crs} to {crs_name(grid.crs)} of "
             f"{grid_name}: {error}. Reproject it with ogr2ogr -t_srs."
         ) from error
-    return moved_polygons
 
 
 def _pieces(areas: NDArray[np.object_], grid: Grid) -> NDArray[np.object_]:

@@ -4,7 +4,7 @@ As the paper's Figs. 7-9 and 12: the classes of changed pixels only, unchanged o
 earlier date above, the later one below.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from colorsys import hsv_to_rgb
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,9 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scdcli.errors import DatasetError, OutputError
+from scdcli.errors import DatasetError
 from scdcli.legend import NODATA, UNCHANGED_COLOR, Color, LandCover, Legend
-from scdcli.rasters.scene import open_scene
 from scdcli.scoring.counting import largest_index
 from scdcli.scoring.figures.panelfigure import Column, draw_panel
 from scdcli.scoring.figures.thumbnails import (
@@ -24,8 +23,9 @@ from scdcli.scoring.figures.thumbnails import (
     image_thumbnails,
     scene_thumbnails,
 )
-from scdcli.scoring.mappairs import PredictedWindow, PredictPair
-from scdcli.scoring.mapsets import NAMES_SHOWN, Files, LabelSet, find_images
+from scdcli.scoring.mappairs import ScoredWindow
+from scdcli.scoring.mapsets import Files, LabelSet, find_images, listed
+from scdcli.scoring.scorefiles import require_free
 
 DEFAULT_PAIRS = 4
 NODATA_COLOR = (0, 0, 0)
@@ -40,6 +40,36 @@ class FromTo(NamedTuple):
 
     from_class: NDArray[np.uint8]
     to_class: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class PanelTally:
+    """Keeps the maps of some pairs while they are scored, no more than a thumbnail of each.
+
+    Attributes:
+        side: Longest side of a thumbnail, pixels.
+        names: The pairs.
+        maps: What is kept, by name of the pair.
+        filling: The same while its windows come.
+    """
+
+    side: int
+    names: Collection[str]
+    maps: dict[str, FromTo]
+    filling: dict[str, tuple[ClassThumbnail, ClassThumbnail]] = field(default_factory=dict)
+
+    def add(self, window: ScoredWindow) -> None:
+        """Take what a window holds of the thumbnails."""
+        name = window.pair
+        if name not in self.names:
+            return
+        if name not in self.filling:
+            first, second = (ClassThumbnail(*window.shape, self.side) for _ in range(2))
+            self.filling[name] = first, second
+            self.maps[name] = FromTo(first.index, second.index)
+        predicted = window.predicted
+        for thumbnail, classes in zip(self.filling[name], predicted.classes, strict=True):
+            thumbnail.add(predicted.window, classes)
 
 
 @dataclass(frozen=True)
@@ -58,37 +88,9 @@ class Panels:
     side: int
     predicted: dict[str, dict[str, FromTo]] = field(default_factory=dict)
 
-    def watch(self, title: str, predict: PredictPair) -> PredictPair:
-        """The same predictor, whose maps of these pairs are kept under a title.
-
-        Nothing is predicted twice, and no more than a thumbnail is held.
-        """
-        kept = self.predicted.setdefault(title, {})
-        # Both dates: of a series, several pairs may begin with one image.
-        names = {images: name for name, images in find_images(self.truth).items()}
-
-        def predict_and_keep(before: Path, after: Path) -> Iterator[PredictedWindow]:
-            if (before, after) not in names:
-                yield from predict(before, after)
-                return
-            with open_scene(before) as scene:
-                shape = scene.height, scene.width
-            small = [ClassThumbnail(*shape, self.side) for _ in range(2)]
-            for window, *maps in predict(before, after):
-                for thumbnail, classes in zip(small, maps, strict=True):
-                    thumbnail.add(window, classes)
-                yield window, maps[0], maps[1]
-            kept[names[before, after]] = FromTo(small[0].index, small[1].index)
-
-        return predict_and_keep
-
-    def read(self, title: str, maps: Mapping[str, Files]) -> None:
-        """Keep maps that exist under a title.
-
-        Raises:
-            InputError: A map cannot be read.
-        """
-        self.predicted[title] = {name: self._read(maps[name]) for name in self.truth.maps}
+    def tally(self, title: str) -> "PanelTally":
+        """What keeps the maps of these pairs under a title."""
+        return PanelTally(self.side, self.truth.maps, self.predicted.setdefault(title, {}))
 
     def draw(self, name: str) -> bytes:
         """The panel of one pair as a PNG: images where the set has them, truth, every run.
@@ -133,9 +135,9 @@ def choose_pairs(truth: LabelSet, wanted: Sequence[str]) -> LabelSet:
     known = list(truth.maps)
     strange = [name for name in wanted if name not in truth.maps]
     if strange:
-        more = len(known) - NAMES_SHOWN
-        listed = ", ".join(known[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        raise DatasetError(f"{truth.root} has no pair named {strange[0]!r}; it has {listed}.")
+        raise DatasetError(
+            f"{truth.root} has no pair named {strange[0]!r}; it has {listed(known)}."
+        )
     names = dict.fromkeys(wanted or known[:DEFAULT_PAIRS])
     return replace(truth, maps={name: truth.maps[name] for name in names})
 
@@ -147,17 +149,7 @@ def panel_files(folder: Path, truth: LabelSet, *, overwrite: bool) -> dict[str, 
         OutputError: The folder cannot be made, or a file in it exists.
     """
     files = {name: folder / f"{name}.png" for name in truth.maps}
-    taken = [path for path in files.values() if path.exists()]
-    if taken and not overwrite:
-        raise OutputError(
-            f"{taken[0]} exists; replace it with --overwrite, or name another folder."
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be made ({error.strerror}); name another folder."
-        ) from error
+    require_free(folder, files.values(), overwrite=overwrite)
     return files
 
 

@@ -1,20 +1,35 @@
-"""A sweep over the thresholds as files: tables, and what a JSON document says of it."""
+"""A sweep over the thresholds as files: tables, a picture, and what a JSON document says of it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from scdcli.errors import OutputError
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
 from scdcli.scoring.calibration import reliability
-from scdcli.scoring.figures.sweepfigure import Curves, draw_sweeps
 from scdcli.scoring.fitting import Confidence, Fit, Plateau, fit, plateau
-from scdcli.scoring.metrics import known
-from scdcli.scoring.scorefiles import Row, write_bytes, write_table
+from scdcli.scoring.metrics import Value, known
+from scdcli.scoring.scorefiles import Row, require_free, write_bytes, write_table
 from scdcli.scoring.sweep import ThresholdScores, sweep
 
 FILES = ("sweep.csv", "reliability.csv", "sweep.png")
+STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}
+NAMES = {"sek_from_to": "SeK (from-to)", "f1": "F1"}
+# Distinct in hue and in lightness (Okabe and Ito), so also without color vision.
+LINES = {
+    "precision": "#0072B2",
+    "recall": "#E69F00",
+    "IoU changed": "#009E73",
+    "SeK (from-to)": "#D55E00",
+    "SeK (stacked)": "#CC79A7",
+}
+BEFORE, AFTER = "#999999", "#0072B2"
+ROW_HEIGHT, WIDTH = 3.6, 12.0  # inches
 
 
 @dataclass(frozen=True)
@@ -68,17 +83,7 @@ def sweep_files(folder: Path, *, overwrite: bool) -> list[Path]:
         OutputError: The folder cannot be made, or a file in it exists.
     """
     files = [folder / name for name in FILES]
-    taken = [path for path in files if path.exists()]
-    if taken and not overwrite:
-        raise OutputError(
-            f"{taken[0]} exists; replace it with --overwrite, or name another folder."
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be made ({error.strerror}); name another folder."
-        ) from error
+    require_free(folder, files, overwrite=overwrite)
     return files
 
 
@@ -91,7 +96,7 @@ def write_sweeps(folder: Path, runs: Sequence[Swept]) -> None:
     scores, reliabilities, picture = sweep_files(folder, overwrite=True)
     write_table(scores, [row for run in runs for row in _score_rows(run)])
     write_table(reliabilities, [row for run in runs for row in _reliability_rows(run)])
-    write_bytes(picture, draw_sweeps([_curves(run) for run in runs]))
+    write_bytes(picture, draw_sweeps(runs))
 
 
 def _score_rows(run: Swept) -> list[Row]:
@@ -126,16 +131,63 @@ def _reliability_rows(run: Swept) -> list[Row]:
     ]
 
 
-def _curves(run: Swept) -> Curves:
+def draw_sweeps(runs: Sequence[Swept]) -> bytes:
+    """Scores over the threshold and the reliability diagram, a row per run, as a PNG."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, ROW_HEIGHT * len(runs)), layout="constrained")
+        grid = figure.subplots(len(runs), 2, squeeze=False, width_ratios=(1.7, 1))
+        for run, (left, right) in zip(runs, grid, strict=True):
+            _draw_scores(left, run)
+            _draw_reliability(right, run)
+        picture = BytesIO()
+        figure.savefig(picture, format="png", dpi=120)
+    return picture.getvalue()
+
+
+def _draw_scores(axis: Any, run: Swept) -> None:  # noqa: ANN401  of matplotlib
+    thresholds = [row.threshold for row in run.rows]
+    series: dict[str, list[Value]] = {
+        "precision": [row.precision for row in run.rows],
+        "recall": [row.recall for row in run.rows],
+        "IoU changed": [row.from_to.iou_changed for row in run.rows],
+        "SeK (from-to)": [row.from_to.sek for row in run.rows],
+        "SeK (stacked)": [row.stacked.sek for row in run.rows],
+    }
+    for name, values in series.items():
+        levels = np.array([known(value) for value in values], float)  # None becomes nan
+        if not np.isnan(levels).all():
+            axis.plot(thresholds, levels, color=LINES[name], label=name, linewidth=1.6)
+    now = f"threshold {run.threshold:g}"
+    axis.axvline(run.threshold, color="black", linewidth=1.2, label=now)
+    if run.best:
+        name = NAMES[run.best.score]
+        axis.axvspan(run.best.low, run.best.high, color=LINES["SeK (from-to)"], alpha=0.12)
+        best = f"best {name}: {100 * run.best.best:.1f} % at {run.best.middle:.2f}"
+        axis.axvline(run.best.middle, color="black", linewidth=1.2, linestyle="--", label=best)
+    axis.set(title=run.title, xlabel="threshold", xlim=(0, 1), ylim=(min(0, axis.get_ylim()[0]), 1))
+    axis.grid(alpha=0.3)
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, frameon=False)
+
+
+def _draw_reliability(axis: Any, run: Swept) -> None:  # noqa: ANN401  of matplotlib
+    axis.plot((0, 1), (0, 1), color="black", linewidth=0.8, linestyle=":")
     fitted, histogram = run.fitted, run.confidence.histogram
+    series = {f"T = {run.temperature:g}": (fitted.ece_before, 1.0, BEFORE)}
     factor = fitted.temperature / run.temperature
-    return Curves(
-        run.title,
-        run.rows,
-        run.threshold,
-        run.best,
-        (
-            (f"T = {run.temperature:g}", fitted.ece_before, reliability(histogram)),
-            (f"T = {fitted.temperature:g}", fitted.ece_after, reliability(histogram, factor)),
-        ),
+    series.setdefault(f"T = {fitted.temperature:g}", (fitted.ece_after, factor, AFTER))
+    for label, (error, temperature, color) in series.items():
+        present = [row for row in reliability(histogram, temperature) if row.pixels]
+        axis.plot(
+            [row.probability for row in present],
+            [row.frequency for row in present],
+            color=color,
+            marker="o",
+            markersize=4,
+            label=f"{label}: ECE {100 * error:.2f} %",
+        )
+    axis.set(
+        title="reliability", xlabel="probability of change", ylabel="share labelled as changed"
     )
+    axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)

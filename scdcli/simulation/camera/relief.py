@@ -126,21 +126,36 @@ def _trees(light: Field, vegetation: NDArray[np.bool_], tall: float) -> Field:
 
 
 def cast(height: Field, sun: Sun) -> Field:
-    """Share of direct light that higher things keep from every pixel, (H, W) in 0..1.
-
-    The upper edge of shadows is carried away from the sun in steps of 1, 2, 4, ... pixels.
-    """
+    """Share of direct light that higher things keep from every pixel, (H, W) in 0..1."""
     direction = np.array([np.sin(sun.azimuth), np.cos(sun.azimuth)])
     direction /= np.abs(direction).max()
     drop = np.float32(np.tan(sun.elevation) * np.hypot(*direction))
-    longest = float(height.max()) / float(drop)
+    edge = shadow_edge(height, direction, drop, float(height.max()))
+    return np.asarray(np.clip(edge - height, 0, 1), dtype=np.float32)
+
+
+def shadow_edge(
+    height: Field, direction: NDArray[np.float64], drop: np.float32, highest: float
+) -> Field:
+    """Height of the upper edge of shadows over every pixel, (H, W); that of the pixel at least.
+
+    It is carried away from the sun in steps of 1, 2, 4, ... pixels, so that a shadow of any length
+    costs a handful of array operations.
+
+    Args:
+        height: Of the surface, (H, W).
+        direction: Of the shadows in rows and columns, the longer of the two parts 1.
+        drop: How far the edge sinks along one direction.
+        highest: Anything there may be.
+    """
+    longest = highest / float(drop)
     edge = height.copy()
     step = 1
     while step <= longest:
         rows, cols = (round(step * float(part)) for part in direction)
         np.maximum(edge, shifted(edge, rows, cols) - drop * np.float32(step), out=edge)
         step *= 2
-    return np.asarray(np.clip(edge - height, 0, 1), dtype=np.float32)
+    return edge
 
 
 def lifted(scene: Field, sun: Sun, water: NDArray[np.bool_]) -> Field:

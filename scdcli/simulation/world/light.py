@@ -4,6 +4,7 @@ import numpy as np
 
 from scdcli.simulation.camera.noise import Field
 from scdcli.simulation.camera.placing import shifted
+from scdcli.simulation.camera.relief import shadow_edge
 from scdcli.simulation.world.conditions import Conditions
 
 PIXEL_SIZE = 0.5
@@ -11,23 +12,12 @@ HIGHEST = 52.0
 
 
 def sunlit(height: Field, conditions: Conditions) -> Field:
-    """Share of direct sun that reaches every pixel, (H, W) float32 in 0..1.
-
-    The height of the shadow's upper edge is carried away from the sun in steps of 1, 2, 4, ...
-    pixels, so that a shadow of any length costs a handful of array operations.
-    """
+    """Share of direct sun that reaches every pixel, (H, W) float32 in 0..1."""
     drop = np.float32(np.tan(conditions.elevation) * PIXEL_SIZE)
     direction = np.array([np.sin(conditions.azimuth), np.cos(conditions.azimuth)])
-    direction /= max(np.abs(direction).max(), 1e-6)
+    direction /= np.abs(direction).max()
     drop *= np.float32(np.hypot(*direction))
-    longest = HIGHEST / float(drop)
-    edge = height.copy()
-    step = 1
-    while step <= longest:
-        rows, cols = (round(step * float(part)) for part in direction)
-        moved = shifted(edge, rows, cols) - drop * np.float32(step)
-        np.maximum(edge, moved, out=edge)
-        step *= 2
+    edge = shadow_edge(height, direction, drop, HIGHEST)
     covered = (edge - height - np.float32(0.15)) / np.float32(0.5)
     return np.asarray(1.0 - np.clip(covered, 0.0, 1.0), dtype=np.float32)
 

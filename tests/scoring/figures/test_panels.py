@@ -1,3 +1,4 @@
+from dataclasses import replace
 from io import BytesIO
 
 import matplotlib.image
@@ -7,9 +8,9 @@ from maps import draw, write_png, write_prediction, write_second
 from rasterio.windows import Window
 from scenes import noise, write_scene
 
-from scdcli.datasets.samples import Sample
 from scdcli.errors import DatasetError, OutputError
 from scdcli.legend import SECOND, LandCover, Legend
+from scdcli.scoring.evaluation import count_set
 from scdcli.scoring.figures.panelfigure import Column, draw_panel, text_width
 from scdcli.scoring.figures.panels import (
     FromTo,
@@ -19,7 +20,8 @@ from scdcli.scoring.figures.panels import (
     panel_files,
     picture_side,
 )
-from scdcli.scoring.mapsets import LabelSet, find_predictions, find_truth
+from scdcli.scoring.mappairs import Prediction, ScoredWindow, pairs_of_files
+from scdcli.scoring.mapsets import find_predictions, find_truth
 
 SHAPE = (64, 64)
 TRUTH = {name: draw(seed, shape=SHAPE) for seed, name in enumerate("abcdef")}
@@ -86,49 +88,32 @@ def test_more_systems_get_smaller_pictures():
     assert picture_side(500) == 160
 
 
-def test_a_watched_predictor_predicts_the_same_and_is_kept(truth):
-    maps = [TRUTH["b"][0], TRUTH["b"][1]]
+def keep(panels, title, predictions):
+    """Score maps that exist, which the panels keep."""
+    count_set(pairs_of_files(panels.truth, predictions, SECOND), SECOND, [panels.tally(title)])
 
-    def predict(before, after):
-        for top in (0, 32):
-            yield Window(0, top, 64, 32), *(each[top : top + 32] for each in maps)
 
+def test_maps_are_kept_of_the_pairs_that_are_drawn(truth):
+    maps = TRUTH["b"]
     panels = Panels(choose_pairs(truth, ["b"]), SECOND, 32)
-    watched = panels.watch("asn", predict)
-    images = truth.root / "im1/b.png", truth.root / "im2/b.png"
-    for found, expected in zip(watched(*images), predict(*images), strict=True):
-        assert found[0] == expected[0]
-        np.testing.assert_array_equal(found[1], expected[1])
-        np.testing.assert_array_equal(found[2], expected[2])
-    list(watched(truth.root / "im1/c.png", truth.root / "im2/c.png"))
+    tally = panels.tally("asn")
+    for name in "bc":
+        for top in (0, 32):
+            part = tuple(each[top : top + 32] for each in maps)
+            predicted = Prediction(Window(0, top, 64, 32), part)
+            tally.add(ScoredWindow(name, SHAPE, part, predicted))
     assert list(panels.predicted["asn"]) == ["b"]
     np.testing.assert_array_equal(panels.predicted["asn"]["b"].to_class, maps[1][::2, ::2])
 
 
-def test_pairs_that_begin_with_one_image_are_told_apart(truth):
-    labels, first = truth.maps["a"], truth.root / "im1/a.png"
-    scenes = {
-        name: Sample(name, first, truth.root / f"im2/{name}.png", *labels) for name in ("a", "b")
-    }
-    series = LabelSet(truth.root, dict.fromkeys("ab", labels), scenes=scenes)
-
-    def predict(before, after):
-        yield Window(0, 0, 64, 64), *(np.full(SHAPE, ord(after.stem), np.uint8),) * 2
-
-    panels = Panels(series, SECOND, 64)
-    watched = panels.watch("asn", predict)
-    for sample in scenes.values():
-        list(watched(sample.before, sample.after))
-    kept = panels.predicted["asn"]
-    assert [kept[name].to_class[0, 0] for name in ("a", "b")] == [ord("a"), ord("b")]
-
-
 def test_a_panel_shows_images_truth_and_every_system(truth, tmp_path):
     write_second(tmp_path / "maps", {name: draw(9, shape=SHAPE) for name in TRUTH})
+    predictions = find_predictions(tmp_path / "maps")
     panels = Panels(choose_pairs(truth, ["a"]), SECOND, 512)
-    panels.read("one", find_predictions(tmp_path / "maps").maps)
+    one = replace(predictions, maps={"a": predictions.maps["a"]})
+    keep(panels, "one", one)
     narrow = pixels(panels.draw("a"))
-    panels.read("two", find_predictions(tmp_path / "maps").maps)
+    keep(panels, "two", one)
     wide = pixels(panels.draw("a"))
     # A picture of 64 pixels is drawn four times as large, with a gap.
     assert wide.shape[1] - narrow.shape[1] == 4 * 64 + 6
