@@ -108,7 +108,8 @@ def test_every_error_has_a_row():
     ("kind", "name"), [(kind, name) for kind, names in NAMES.items() for name in names]
 )
 def test_every_name_is_documented(kind, name):
-    assert any(f"`{name}`" in prose(page) for page in PAGES), f"{kind} {name}"
+    mentioned = any(f"`{name}`" in prose(page) for page in PAGES)
+    assert mentioned, f"say what the {kind} `{name}` is on a page of docs/, where its like are"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)

@@ -7,6 +7,7 @@ outputs of `scdcli.models.networks.outputs`; its attribute ``output`` says which
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 
 from torch import nn
 
@@ -33,7 +34,8 @@ __all__ = [
     "initialize",
 ]
 
-# A network is called with bands, classes, blocks and width, all by keyword.
+# A network is called with bands, classes, blocks and width, all by keyword; one that can have
+# another encoder also takes its name as encoder.
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "fc-ef": EarlyFusion,
     "fc-siam-conc": SiameseConcatenation,
@@ -49,9 +51,6 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "asn-wo-pairs": partial(ASN, pairs=False),
     "asn-concat": partial(ASN, concatenate=True),  # not of the paper
 }
-
-# Networks that read both images at once, or have an encoder of their own: they take no other.
-OWN_ENCODER = frozenset({"fc-ef", "fc-siam-conc", "fc-siam-diff", "hrscd-str2"})
 
 # What of a network may be kept as it is, as the modules that do not learn.
 FREEZABLE: dict[str, tuple[type[nn.Module], ...]] = {
@@ -90,8 +89,8 @@ def build(settings: NetworkSettings) -> nn.Module:
     if settings.encoder not in ENCODERS:
         raise UnknownName("encoder", settings.encoder, ENCODERS)
     chosen = {} if settings.encoder == "paper" else {"encoder": settings.encoder}
-    if chosen and settings.name in OWN_ENCODER:
-        takers = ", ".join(name for name in NETWORKS if name not in OWN_ENCODER)
+    if chosen and not _takes_encoder(settings.name):
+        takers = ", ".join(filter(_takes_encoder, NETWORKS))
         raise ModelError(
             f"{settings.name} cannot take the encoder {settings.encoder}; these can: {takers}."
         )
@@ -102,6 +101,11 @@ def build(settings: NetworkSettings) -> nn.Module:
         width=settings.width,
         **chosen,
     )
+
+
+def _takes_encoder(name: str) -> bool:
+    """Whether a network can have another encoder; one that reads both images at once cannot."""
+    return "encoder" in signature(NETWORKS[name]).parameters
 
 
 def initialize(network: nn.Module) -> None:

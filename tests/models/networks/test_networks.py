@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from scdcli.errors import ModelError, UnknownName
-from scdcli.models.networks import BLOCKS, NETWORKS, NetworkSettings, build, initialize
+from scdcli.models.networks import (
+    BLOCKS,
+    ENCODERS,
+    NETWORKS,
+    NetworkSettings,
+    build,
+    initialize,
+)
 from scdcli.models.networks.asn import ASN
 from scdcli.models.networks.blocks import DownBlock, PlainBlock, UpBlock
 from scdcli.models.networks.losses import ClassWeights, change_loss, inverse_frequency
@@ -128,8 +135,8 @@ COSTS = {
 }
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-def test_every_network_costs_what_is_documented(network):
+@pytest.mark.parametrize("network", COSTS)
+def test_networks_cost_what_is_documented(network):
     with torch.device("meta"):
         model = build(NetworkSettings(network)).eval()
         cost = gmac(model, *torch.rand(2, 1, 3, 512, 512))
@@ -422,6 +429,17 @@ def test_inverse_frequency_evens_labels_out(pixels, power):
         assert mean == pytest.approx(1, rel=1e-5)
         totals = (weights * count**power)[count > 0]  # alike for all labels at power 1
         assert float(totals.max() / totals.min()) == pytest.approx(1, rel=1e-4)
+
+
+def test_another_encoder_is_taken_or_refused_with_who_takes_it():
+    other = next(name for name in ENCODERS if name != "paper")
+    with pytest.raises(ModelError, match=f"fc-ef cannot take the encoder {other}") as refused:
+        build(NetworkSettings("fc-ef", encoder=other))
+    takers = str(refused.value).split("these can: ")[1].rstrip(".").split(", ")
+    assert {"hrscd-str4", "asn"} <= set(takers) < NETWORKS.keys()
+    with torch.device("meta"):
+        for name in takers:
+            build(NetworkSettings(name, encoder=other))
 
 
 def test_unknown_names_list_what_exists():
