@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from scdcli import errors
+from scdcli import __version__, errors
 from scdcli.cli import ALIASES, COMMANDS, main
 from scdcli.datasets.layouts import LAYOUTS
 from scdcli.legend import LEGENDS
@@ -20,7 +20,7 @@ from scdcli.training.trainer import OPTIMIZERS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 NAMES = {
     "network": NETWORKS,
     "blocks": BLOCKS,
@@ -159,6 +159,17 @@ def test_commands_shown_exist(words):
     if names:
         known |= options_of(command_named(names[0]))
     assert set(given) <= known
+
+
+def test_the_version_is_the_same_wherever_it_stands():
+    places = {
+        "pyproject.toml": r'^version = "(.+)"$',
+        "CITATION.cff": r"^version: (.+)$",
+        "CHANGELOG.md": r"^## (\S+)",
+    }
+    for name, pattern in places.items():
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert re.search(pattern, text, re.MULTILINE)[1] == __version__, name
 
 
 def test_commands_are_found_in_the_pages():
