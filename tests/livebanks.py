@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scdcli.simulation.live.bank import make_bank
+from scdcli.training.live.bank import make_bank
 
 WATER, GROUND, ROAD, BUILDING, VEGETATION = 1, 2, 3, 4, 5
 COLORS = np.array(

@@ -35,10 +35,10 @@ from scdcli.models.networks import NetworkSettings, build, initialize
 from scdcli.models.networks.encoders import load_imagenet
 from scdcli.models.networks.losses import inverse_frequency
 from scdcli.models.networks.outputs import in_float
-from scdcli.simulation.live.bank import IGNORED, UNKNOWN, Bank, regions
-from scdcli.simulation.live.camera import standardize
-from scdcli.simulation.live.draws import Draws
-from scdcli.simulation.live.pairs import Batch, make_batch
+from scdcli.training.live.bank import IGNORED, UNKNOWN, Bank, regions
+from scdcli.training.live.camera import standardize
+from scdcli.training.live.draws import Draws
+from scdcli.training.live.pairs import Batch, make_batch
 
 CLASSES = 5
 

@@ -18,7 +18,7 @@ from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
 
 MEAN, STD = 115.6, 57.6
-PIXELS = (0.3, 1.7)  # meters, as `scdcli.simulation.live.scenes.METERS`
+PIXELS = (0.3, 1.7)  # meters, as `scdcli.training.live.scenes.METERS`
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ Usage: python benchmarks/gpu/pack.py DATA LABELS OUT.zip [--quality 82]
 DATA holds `dubai`, `monterey`, `banepa`, `california` and `wv_naip`; LABELS what people drew by
 eye over Californian places (`covers.json`, `changes.json`, see the README beside them). The cities
 named in EXAM and VALIDATION train nothing and stay out. The pack holds tiles as WebP, maps as PNG
-and a manifest; `unpack` gives them back as two banks of `scdcli.simulation.live.bank`. It needs
+and a manifest; `unpack` gives them back as two banks of `scdcli.training.live.bank`. It needs
 Pillow alone; packing reads GeoTIFFs, too.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from scdcli.simulation.live.bank import IGNORED, UNKNOWN, Bank, make_bank
+from scdcli.training.live.bank import IGNORED, UNKNOWN, Bank, make_bank
 
 CLASSES = ("water", "ground", "road", "building", "vegetation")  # 1 to 5, of the legend urban
 WATER, GROUND, ROAD, BUILDING, VEGETATION = range(1, 6)

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from scdcli.simulation.live.bank import IGNORED, Bank, Scenes, Tiles
-from scdcli.simulation.live.draws import Draws
+from scdcli.training.live.bank import IGNORED, Bank, Scenes, Tiles
+from scdcli.training.live.draws import Draws
 
 ZOOM = (0.55, 2.1)  # ground covered by a pixel, times that of the source
 METERS = (0.3, 1.7)  # bounds of the pixel size that comes out

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from livebanks import bank
 
-from scdcli.simulation.live.bank import regions
-from scdcli.simulation.live.draws import Draws
-from scdcli.simulation.live.scenes import draw_scenes
+from scdcli.training.live.bank import regions
+from scdcli.training.live.draws import Draws
+from scdcli.training.live.scenes import draw_scenes
 
 CPU = torch.device("cpu")
 

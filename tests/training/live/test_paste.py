@@ -6,9 +6,9 @@ import pytest
 import torch
 from livebanks import BUILDING, GROUND, VEGETATION, WATER, bank
 
-from scdcli.simulation.live.draws import Draws
-from scdcli.simulation.live.paste import Pasted, labels, paste, start
-from scdcli.simulation.live.scenes import draw_scenes
+from scdcli.training.live.draws import Draws
+from scdcli.training.live.paste import Pasted, labels, paste, start
+from scdcli.training.live.scenes import draw_scenes
 
 CPU = torch.device("cpu")
 NOTHING, OBJECT, BLOT, PARCEL = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from scdcli.simulation.live.draws import Draws
-from scdcli.simulation.live.paste import BUILDING, VEGETATION
+from scdcli.training.live.draws import Draws
+from scdcli.training.live.paste import BUILDING, VEGETATION
 
 # How far a class may take on another color, the most: unknown, water, ground, road, building,
 # vegetation (green in one season, brown in another).

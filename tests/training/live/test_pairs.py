@@ -5,8 +5,8 @@ from itertools import islice
 import torch
 from livebanks import bank
 
-from scdcli.simulation.live.draws import Draws
-from scdcli.simulation.live.pairs import live_pairs, make_batch
+from scdcli.training.live.draws import Draws
+from scdcli.training.live.pairs import live_pairs, make_batch
 
 CPU = torch.device("cpu")
 BANKS = [(bank(size=96), 0.5), (bank(size=48, dates=2, seed=3), 0.5)]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from scdcli.simulation.live.bank import Bank
-from scdcli.simulation.live.camera import expose, standardize
-from scdcli.simulation.live.draws import Draws
-from scdcli.simulation.live.paste import labels, paste, start
-from scdcli.simulation.live.scenes import draw_scenes
+from scdcli.training.live.bank import Bank
+from scdcli.training.live.camera import expose, standardize
+from scdcli.training.live.draws import Draws
+from scdcli.training.live.paste import labels, paste, start
+from scdcli.training.live.scenes import draw_scenes
 
 PASTES = 3  # times something may be put into a scene
 

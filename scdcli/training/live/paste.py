@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from scdcli.simulation.live.bank import IGNORED, UNKNOWN, Scenes
-from scdcli.simulation.live.draws import Draws
+from scdcli.training.live.bank import IGNORED, UNKNOWN, Scenes
+from scdcli.training.live.draws import Draws
 
 WATER, GROUND, ROAD, BUILDING, VEGETATION = 1, 2, 3, 4, 5  # of the legend urban
 # How often an object of a class is looked for: unknown, water, ground, road, building, vegetation.

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scdcli.simulation.live import camera
-from scdcli.simulation.live.draws import Draws
+from scdcli.training.live import camera
+from scdcli.training.live.draws import Draws
 
 CPU = torch.device("cpu")
 
