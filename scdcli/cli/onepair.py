@@ -31,12 +31,14 @@ def predict_pair(
 
     With ``--resume`` a finished prediction is left alone, and its summary returned.
     """
-    from scdcli.prediction.predict import open_for, tell_of_pair
+    from scdcli.prediction.predict import tell_of_pair
     from scdcli.prediction.write import write_prediction
+    from scdcli.rasters.pair.coregister import open_registered
 
+    settings = predictor.loaded.reads(job.pair)
     with (
         _telling_what_is_kept(out, terminal),
-        open_for(predictor.loaded, before, after, job.pair, coregister=job.coregister) as pair,
+        open_registered(before, after, settings, coregister=job.coregister) as pair,
     ):
         tell_of_pair(pair, terminal.note)
         with terminal.progress("predicting, %", 100) as bar:

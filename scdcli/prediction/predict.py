@@ -207,25 +207,6 @@ def make_predictor(
     )
 
 
-@contextmanager
-def open_for(
-    loaded: LoadedModel,
-    before: str | Path,
-    after: str | Path,
-    settings: PairSettings = DEFAULTS,
-    *,
-    coregister: bool = False,
-) -> Iterator[Pair]:
-    """Two files as a model reads them: its number of bands, each date at its levels.
-
-    Raises:
-        InputError: A file cannot be opened or read.
-        PairError: The two cannot be compared.
-    """
-    with open_registered(before, after, loaded.reads(settings), coregister=coregister) as pair:
-        yield pair
-
-
 def tell_of_pair(pair: Pair, note: Callable[[str], None]) -> None:
     """Say what was done to make the two comparable, and what is doubtful."""
     for sentence in pair.notes:
@@ -303,5 +284,5 @@ def _opened(
         raise PairError("one image is an array and the other is not; give two of one kind.")
     if grid is not None:
         raise PairError("grid is for arrays; files say themselves where they lie.")
-    with open_for(loaded, before, after, settings, coregister=coregister) as pair:
+    with open_registered(before, after, loaded.reads(settings), coregister=coregister) as pair:
         yield pair
