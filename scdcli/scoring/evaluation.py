@@ -180,6 +180,7 @@ def count_pair(
         counts += found
         for tally in tallies:
             tally.add(window)
+        del window  # its maps need not stay while those of the next are read
     half = counts.half_changed_truth().total
     if half:
         raise DatasetError(

@@ -17,11 +17,13 @@ from scdcli.datasets.samples import by_stem
 from scdcli.errors import DatasetError
 from scdcli.legend import NODATA, UNCHANGED
 from scdcli.scoring.bootstrap import Floats, draw_weights
-from scdcli.scoring.counting import Counts, DateMaps
+from scdcli.scoring.counting import ClassMap, Counts, DateMaps
 from scdcli.scoring.mappairs import ScoredWindow
 from scdcli.scoring.mapsets import Files, LabelSet, listed
 from scdcli.scoring.metrics import ABSENT, Undefined, Value, known
 
+# Counted at a time: what is made of a pixel on the way takes some 50 bytes.
+CHUNK_PIXELS = 1 << 18
 NAMES = ("landcover_oa", "landcover_miou")
 NO_KNOWN_PIXEL = Undefined("no pixel of known land cover has a predicted one")
 COVER_STEMS = ("before_cover", "after_cover")  # as `scd predict --land-cover` writes them
@@ -146,15 +148,28 @@ def count_cover(
         labelled: Where a pixel counts at all, (H, W) bool.
         classes: K.
     """
-    matrices, missing = [], 0
-    for labels, classes_found in zip(truth, predicted, strict=True):
-        counts = labelled & (labels != UNCHANGED) & (labels != NODATA)
-        seen = counts & (classes_found != NODATA)
-        missing += int(counts.sum()) - int(seen.sum())
-        rows, columns = (each[seen].astype(np.int64) - 1 for each in (classes_found, labels))
-        cells = np.bincount(rows * classes + columns, minlength=classes**2)
-        matrices.append(cells.reshape(classes, classes))
-    return CoverMatrices(matrices[0], matrices[1], missing)
+    rows = max(1, CHUNK_PIXELS // max(1, labelled.shape[1]))
+    total = CoverMatrices.empty(classes)
+    for top in range(0, len(labelled), rows):
+        part = slice(top, top + rows)
+        dates = [
+            _count_date(labels[part], found[part], labelled[part], classes)
+            for labels, found in zip(truth, predicted, strict=True)
+        ]
+        (before, missing_before), (after, missing_after) = dates
+        total += CoverMatrices(before, after, missing_before + missing_after)
+    return total
+
+
+def _count_date(
+    labels: ClassMap, found: ClassMap, labelled: NDArray[np.bool_], classes: int
+) -> tuple[Counts, int]:
+    """The matrix of one date, and how many pixels of known class have no predicted one."""
+    counts = labelled & (labels != UNCHANGED) & (labels != NODATA)
+    seen = counts & (found != NODATA)
+    rows, columns = (each[seen].astype(np.int64) - 1 for each in (found, labels))
+    cells = np.bincount(rows * classes + columns, minlength=classes**2)
+    return cells.reshape(classes, classes), int(counts.sum()) - int(seen.sum())
 
 
 def cover_scores(matrix: Counts) -> CoverScores:
