@@ -1,13 +1,12 @@
 """What GDAL does not write into a GeoPackage: the layer's style, and dates that can be repeated."""
 
-import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from scdcli.files.folder import timestamp
 from scdcli.legend import TRANSITION_BASE, Color, Legend
 from scdcli.rasters.sidecar import QGIS_VERSION, QML_HEADER
 
@@ -42,21 +41,16 @@ def finish(path: Path, layer: str, style_qml: str | None) -> None:
         style_qml: QGIS layer style; None leaves the styles out.
 
     Raises:
+        OutputError: ``SOURCE_DATE_EPOCH`` is not a number of seconds.
         sqlite3.Error: The file cannot be written.
     """
-    moment = _moment()
+    moment = timestamp().strftime("%Y-%m-%dT%H:%M:%S.000Z")  # the format wants milliseconds
     with closing(sqlite3.connect(path)) as database, database:
         if style_qml is not None:
             database.execute(CREATE_STYLES)
             database.execute(REGISTER_STYLES, (STYLES, STYLES, moment))
             database.execute(INSERT_STYLE, (layer, layer, style_qml, moment))
         database.execute("UPDATE gpkg_contents SET last_change = ?", (moment,))
-
-
-def _moment() -> str:
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = datetime.now(UTC) if epoch is None else datetime.fromtimestamp(int(epoch), UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 def polygon_qml(legend: Legend, transitions: Iterable[tuple[int, int]] | None = None) -> str:
