@@ -41,9 +41,10 @@ def finish(path: Path, layer: str, style_qml: str | None) -> None:
         style_qml: QGIS layer style; None leaves the styles out.
 
     Raises:
+        OutputError: ``SOURCE_DATE_EPOCH`` is not a number of seconds.
         sqlite3.Error: The file cannot be written.
     """
-    moment = timestamp().strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    moment = timestamp().strftime("%Y-%m-%dT%H:%M:%S.000Z")  # the format wants milliseconds
     with closing(sqlite3.connect(path)) as database, database:
         if style_qml is not None:
             database.execute(CREATE_STYLES)
