@@ -126,7 +126,7 @@ PROTOCOL = (
         help="Radiometric jitter.",
     ),
     click.option(
-        "--normalization",
+        "--standardize",
         default=None,
         metavar="none|per-date",
         show_default="that of the model of --init, else none",
@@ -168,7 +168,7 @@ class Protocol(NamedTuple):
         blocks: Basic blocks of the encoder paper.
         encoder: What reads the images.
         width: Multiplier of all channel counts.
-        normalization: How images are brought to one mean and spread.
+        standardize: How images are brought to one mean and spread.
         cover: Whether classes are learnt on every pixel.
         settings: Of a network trained as a whole.
         second: Of a network that revises another.
@@ -178,7 +178,7 @@ class Protocol(NamedTuple):
     blocks: str | None
     encoder: str | None
     width: float | None
-    normalization: str | None
+    standardize: str | None
     cover: bool | None
     settings: TrainingSettings
     second: TrainingSettings
@@ -190,7 +190,7 @@ def _protocol(
     blocks: str,
     encoder: str,
     width: float,
-    normalization: str | None,
+    standardize: str | None,
     cover: bool | None,
     atl_epochs: int,
     atl_class_weights: str,
@@ -214,7 +214,7 @@ def _protocol(
         blocks if asked["blocks"] else None,
         encoder if asked["encoder"] else None,
         width if asked["width"] else None,
-        normalization,
+        standardize,
         cover,
         settings,
         second,

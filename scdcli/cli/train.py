@@ -41,7 +41,7 @@ init_option = click.option(
     metavar="NAME|FILE",
     default=None,
     help="Start from the weights of a model, which brings its network, blocks, encoder, width and "
-    "normalization. Classes may be others: those of the same name are taken over, others start "
+    "--standardize. Classes may be others: those of the same name are taken over, others start "
     "afresh. For asn-atl the asn to revise, or an asn-atl.",
 )
 pretrained_option = click.option(
@@ -193,7 +193,7 @@ def train(
         protocol.blocks,
         protocol.encoder,
         protocol.width,
-        protocol.normalization,
+        protocol.standardize,
         settings,
         second,
         replace(data, cover=protocol.cover),

@@ -29,7 +29,7 @@ from scdcli.rasters.pair.settings import PairSettings
 FORMAT = 2
 HEADER_KEY = "scd"
 SINCE_2 = {"temperature", "normalization", "pixel_size"}  # header entries of format 2
-NORMALIZATIONS = ("none", "per-date")
+STANDARDIZATIONS = ("none", "per-date")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], description: dict[str, Any]) -> None:
@@ -201,25 +201,25 @@ def date_levels(model: ChangeModel, normalization: str) -> Levels | None:
 
     Args:
         model: Its mean and spread.
-        normalization: One of `NORMALIZATIONS`.
+        normalization: One of `STANDARDIZATIONS`.
 
     Raises:
         UnknownName: It is none of them.
     """
-    require_normalization(normalization)
+    require_standardization(normalization)
     if normalization == "none":
         return None
     return Levels(tuple(model.mean.tolist()), tuple(model.std.tolist()))
 
 
-def require_normalization(name: str) -> None:
-    """Refuse a name that is not in `NORMALIZATIONS`.
+def require_standardization(name: str) -> None:
+    """Refuse a name that is not in `STANDARDIZATIONS`.
 
     Raises:
         UnknownName: It is not.
     """
-    if name not in NORMALIZATIONS:
-        raise UnknownName("normalization", name, NORMALIZATIONS)
+    if name not in STANDARDIZATIONS:
+        raise UnknownName("--standardize", name, STANDARDIZATIONS)
 
 
 def find_model(name: str) -> Path:

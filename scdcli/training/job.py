@@ -158,7 +158,7 @@ def _describe_start(
     known, wanted = start.header.normalization, settings.normalization
     if wanted != known:
         lines.append(
-            f"{start.name} was trained with --normalization {known} and goes on with {wanted}."
+            f"{start.name} was trained with --standardize {known} and goes on with {wanted}."
         )
     if settings.freeze != "none":
         trained, every = trained_parameters(network, settings.freeze)

@@ -30,7 +30,7 @@ from scdcli.training.optimization import optimize
 from scdcli.training.runfolder import BEST, LAST, EpochLog, require_run, start_run, write_log
 from scdcli.training.schedule import plan_epoch, poly_rate, require_divisible
 from scdcli.training.settings import TrainingSettings
-from scdcli.training.startweights import require_same_legend, require_same_normalization
+from scdcli.training.startweights import require_same_legend, require_same_standardization
 from scdcli.training.trainer import (
     Hardware,
     Trainer,
@@ -103,7 +103,7 @@ def train(
     described |= {"bands": samples[0].bands} | ({"sets": sets} if sets else {})
     if start is not None:
         require_same_legend(start, network, legend)
-        require_same_normalization(start, network, settings.normalization, settings.freeze)
+        require_same_standardization(start, network, settings.standardize, settings.freeze)
     described |= _origin(start, encoder_weights)
     defaults = asdict(TrainingSettings())
     resuming = ranks.by_first(lambda: require_run(out, described, defaults, resume=resume))
@@ -119,7 +119,7 @@ def train(
     with ranks.together():
         if resuming:
             restore(trainer, out)
-    levels = date_levels(trainer.model, settings.normalization)
+    levels = date_levels(trainer.model, settings.standardize)
     chips = Chips(
         samples,
         legend,
@@ -135,7 +135,7 @@ def train(
     header = ModelHeader(
         network=network,
         legend=legend,
-        normalization=settings.normalization,
+        normalization=settings.standardize,
         pixel_size=widened(pixel_size, settings.augmentation.scale),
         chip=settings.augmentation.chip,
         # Where nothing changed, a network over from-to types learns no class.

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from scdcli.errors import TrainingError
-from scdcli.models.checkpoint import LoadedModel, load_model, require_normalization
+from scdcli.models.checkpoint import LoadedModel, load_model, require_standardization
 from scdcli.models.networks import NetworkSettings, build, freeze
 from scdcli.training.classweights import require_scheme
 from scdcli.training.confidence import ModelFitted
@@ -45,7 +45,7 @@ def require_names(network: NetworkSettings, *protocols: TrainingSettings) -> Non
         freeze(built, settings.freeze)
         require_optimizer(settings.optimizer)
         require_scheme(settings.class_weights)
-        require_normalization(settings.normalization)
+        require_standardization(settings.standardize)
 
 
 def train_in_stages(

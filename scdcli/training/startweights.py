@@ -77,8 +77,8 @@ def require_same_legend(start: LoadedModel, network: NetworkSettings, legend: Le
         )
 
 
-def require_same_normalization(
-    start: LoadedModel, network: NetworkSettings, normalization: str, frozen: str = "none"
+def require_same_standardization(
+    start: LoadedModel, network: NetworkSettings, standardize: str, frozen: str = "none"
 ) -> None:
     """Refuse images that are normalized in another way than what stays of a model knows.
 
@@ -86,11 +86,11 @@ def require_same_normalization(
         ModelError: The normalizations differ, and the model is to be revised or partly frozen.
     """
     known = start.header.normalization
-    if known != normalization and (network.name in REVISES or frozen != "none"):
+    if known != standardize and (network.name in REVISES or frozen != "none"):
         kept = "is to be revised" if network.name in REVISES else f"keeps its {frozen}"
         raise ModelError(
-            f"{start.name} was trained with --normalization {known} and {kept} with "
-            f"{normalization}; leave --normalization out to take that of the model."
+            f"{start.name} was trained with --standardize {known} and {kept} with "
+            f"{standardize}; leave --standardize out to take that of the model."
         )
 
 

@@ -24,7 +24,7 @@ from scdcli.training.finetuning import (
     trained_parameters,
     with_classes,
 )
-from scdcli.training.startweights import require_fitting, require_same_normalization
+from scdcli.training.startweights import require_fitting, require_same_standardization
 from scdcli.training.trainer import Hardware, TrainingSettings
 
 CPU = Hardware(torch.device("cpu"))
@@ -173,11 +173,11 @@ def test_trained_parameters_are_counted():
 def test_images_are_normalized_as_what_stays_of_the_start_knows_them():
     start = start_of("asn")
     asn, atl = start.header.network, replace(start.header.network, name="asn-atl")
-    require_same_normalization(start, asn, "per-date")
+    require_same_standardization(start, asn, "per-date")
     for network, frozen, told in ((asn, "encoder", "keeps its encoder"), (atl, "none", "revised")):
-        require_same_normalization(start, network, "none", frozen)
-        with pytest.raises(ModelError, match=f"normalization none and .*{told} with per-date"):
-            require_same_normalization(start, network, "per-date", frozen)
+        require_same_standardization(start, network, "none", frozen)
+        with pytest.raises(ModelError, match=f"standardize none and .*{told} with per-date"):
+            require_same_standardization(start, network, "per-date", frozen)
 
 
 LEGEND = """

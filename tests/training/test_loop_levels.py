@@ -34,7 +34,7 @@ from scdcli.training.stages import require_names
 from scdcli.training.trainer import TrainingSettings
 
 WANTED = Levels((100.0, 110.0, 90.0), (40.0, 38.0, 44.0))
-PER_DATE = replace(QUICK, epochs=2, normalization="per-date")
+PER_DATE = replace(QUICK, epochs=2, standardize="per-date")
 gains = st.floats(0.3, 3)
 offsets = st.floats(-50, 50)
 
@@ -228,13 +228,13 @@ def samples(second_tree):
 def test_a_training_stores_it_and_resumes_to_the_same_bits(samples, tmp_path):
     run(samples, tmp_path / "whole", PER_DATE)
     run(samples, tmp_path / "parts", PER_DATE, stop_after=1)
-    with pytest.raises(TrainingError, match="normalization was 'per-date' and is 'none'"):
-        run(samples, tmp_path / "parts", replace(PER_DATE, normalization="none"), resume=True)
+    with pytest.raises(TrainingError, match="standardize was 'per-date' and is 'none'"):
+        run(samples, tmp_path / "parts", replace(PER_DATE, standardize="none"), resume=True)
     run(samples, tmp_path / "parts", PER_DATE, resume=True)
     one, other = (tensors(tmp_path / name / "last.safetensors") for name in ("whole", "parts"))
     assert all((one[name] == other[name]).all() for name in one)
     found = load_model(str(tmp_path / "whole/best.safetensors"))
-    assert found.header.normalization == found.header.training["normalization"] == "per-date"
+    assert found.header.normalization == found.header.training["standardize"] == "per-date"
     assert found.levels == Levels(tuple(found.model.mean.tolist()), tuple(found.model.std.tolist()))
 
 
@@ -252,9 +252,9 @@ def test_what_a_network_learns_does_not_depend_on_the_light(samples, tmp_path):
     assert loss(tmp_path / "second") == pytest.approx(first, rel=0.01)
 
 
-def test_an_unknown_normalization_is_refused_before_the_data():
+def test_an_unknown_standardization_is_refused_before_the_data():
     with pytest.raises(UnknownName, match="'per-scene'; choose one of: none, per-date"):
-        require_names(TINY, TrainingSettings(normalization="per-scene"))
+        require_names(TINY, TrainingSettings(standardize="per-scene"))
 
 
 def test_a_start_says_the_normalization_unless_it_is_given(scd, second_tree, tmp_path):
@@ -266,10 +266,10 @@ def test_a_start_says_the_normalization_unless_it_is_given(scd, second_tree, tmp
         assert result.exit_code == 0, result.output
         return load_model(str(tmp_path / name / "best.safetensors")).header.normalization
 
-    assert normalization("first", "--normalization", "per-date") == "per-date"
+    assert normalization("first", "--standardize", "per-date") == "per-date"
     start = ("--init", tmp_path / "first/best.safetensors")
     assert normalization("second", *start) == "per-date"
-    assert normalization("third", *start, "--normalization", "none") == "none"
+    assert normalization("third", *start, "--standardize", "none") == "none"
     assert normalization("fourth") == "none"
 
 
@@ -279,6 +279,6 @@ def test_a_revision_sees_images_as_the_network_it_revises(second_tree, per_date_
     start = load_model(str(per_date_model))
     events = loop.train(samples, [], tmp_path / "run", network, SECOND, QUICK, CPU, start=start)
     with pytest.raises(
-        ModelError, match="with --normalization per-date and is to be revised with none"
+        ModelError, match="with --standardize per-date and is to be revised with none"
     ):
         next(iter(events))
