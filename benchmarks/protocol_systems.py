@@ -67,7 +67,7 @@ class BaselineSystem:
 
     name: str
     legend = None
-    levels = None  # that each date is brought to
+    mean_std = None  # that each date is brought to
 
     @property
     def key(self):
@@ -108,8 +108,8 @@ class ModelSystem:
         return self.loaded.header.legend
 
     @property
-    def levels(self):
-        return self.loaded.levels
+    def mean_std(self):
+        return self.loaded.mean_std
 
     @property
     def options(self):
@@ -204,7 +204,7 @@ def seconds(system: System) -> float:
             profile = {"count": 3, "height": TIMED_SIDE, "width": TIMED_SIDE, "dtype": "uint8"}
             with rasterio.open(path, "w", **profile, crs="EPSG:32650", transform=PLACE) as dataset:
                 dataset.write(pixels)
-        with open_pair(*paths, PairSettings(levels=system.levels)) as pair:
+        with open_pair(*paths, PairSettings(mean_std=system.mean_std)) as pair:
             return min(_cost(system, pair) for _ in range(TIMED_RUNS))
 
 

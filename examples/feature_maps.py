@@ -55,7 +55,7 @@ def draw(
 ) -> PyramidMaps:
     """Write the pictures into ``out`` and return what they show."""
     loaded = load_model(model, pick_device())
-    with open_pair(before, after, PairSettings(levels=loaded.levels)) as pair:
+    with open_pair(before, after, PairSettings(mean_std=loaded.mean_std)) as pair:
         require_bands(loaded, pair)
         window = square_window(pair, square, default_chip(loaded))
         *images, valid = pair.read(window)

@@ -14,7 +14,7 @@ import torch
 from exam import load_exam
 
 from scdcli.models.checkpoint import load_model
-from scdcli.rasters.pair.mappings import at_levels
+from scdcli.rasters.pair.mappings import standardize
 
 
 def main() -> None:
@@ -34,8 +34,8 @@ def main() -> None:
             with rasterio.open(given.california / "images" / f"{city}_{year}_{number}.tif") as file:
                 image = file.read([1, 2, 3])
             seen = np.ones(image.shape[1:], dtype=bool)
-            if loaded.levels is not None:
-                image = at_levels(image, seen, loaded.levels)
+            if loaded.mean_std is not None:
+                image = standardize(image, seen, loaded.mean_std)
             images.append(torch.from_numpy(image.astype(np.float32))[None])
         with torch.inference_mode():
             logits = loaded.model(*images)

@@ -14,7 +14,7 @@ from scdcli.datasets.samples import Sample
 from scdcli.datasets.scenewindows import Scenes
 from scdcli.errors import ScdError, TrainingError
 from scdcli.legend import Legend
-from scdcli.rasters.pair.mappings import Levels
+from scdcli.rasters.pair.mappings import MeanStd
 
 
 class Chips(Dataset[dict[str, Tensor] | ScdError]):
@@ -31,7 +31,7 @@ class Chips(Dataset[dict[str, Tensor] | ScdError]):
         *,
         bands: int,
         cover: bool,
-        levels: Levels | None = None,
+        mean_std: MeanStd | None = None,
         augmentation: Augmentation | None = None,
         seed: int = 0,
     ) -> None:
@@ -42,7 +42,7 @@ class Chips(Dataset[dict[str, Tensor] | ScdError]):
             legend: Classes of the labels.
             bands: How many every image has.
             cover: Let labels hold the class of every pixel, where it is known.
-            levels: What each image is brought to by its mean and spread, as a whole.
+            mean_std: What each image is brought to by its mean and spread, as a whole.
             augmentation: What is drawn; without it whole samples come out.
             seed: What it is drawn with.
 
@@ -50,11 +50,11 @@ class Chips(Dataset[dict[str, Tensor] | ScdError]):
             ScdError: A scene cannot be read.
         """
         self.samples = list(samples)
-        self.scenes = Scenes(samples, legend, levels)
+        self.scenes = Scenes(samples, legend, mean_std)
         self.legend = legend
         self.bands = bands
         self.cover = cover
-        self.levels = levels
+        self.mean_std = mean_std
         self.augmentation = augmentation
         self.seed = seed
         self.epoch = 0
@@ -76,7 +76,7 @@ class Chips(Dataset[dict[str, Tensor] | ScdError]):
         if sample.windowed:
             pair = self.scenes.read(sample, self.augmentation, rng)
         else:
-            pair = read_pair(sample, self.legend, cover=self.cover, levels=self.levels)
+            pair = read_pair(sample, self.legend, cover=self.cover, mean_std=self.mean_std)
             if self.augmentation is not None:
                 pair = augment(pair, self.augmentation, rng)
         if len(pair.before) != self.bands:

@@ -13,14 +13,14 @@ from scdcli.datasets.classmap import read_label
 from scdcli.datasets.samples import Sample
 from scdcli.errors import DatasetError
 from scdcli.legend import NODATA, UNCHANGED, Legend
-from scdcli.rasters.pair.mappings import Levels, at_levels
+from scdcli.rasters.pair.mappings import MeanStd, standardize
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.rasters.scene import open_scene, read_window, spectral_bands, valid_window
 
 
 def read_pair(
-    sample: Sample, legend: Legend, *, cover: bool, levels: Levels | None = None
+    sample: Sample, legend: Legend, *, cover: bool, mean_std: MeanStd | None = None
 ) -> LabelledPair:
     """Images and labels of a sample.
 
@@ -28,11 +28,11 @@ def read_pair(
         sample: The files.
         legend: Classes of the labels.
         cover: Let the labels hold the class of every pixel, where it is known.
-        levels: What each image is brought to by its own mean and spread where both are measured.
+        mean_std: What each image is brought to by its own mean and spread where both are measured.
 
     Raises:
         DatasetError: Sizes differ, or a label holds what the legend does not know; or the images
-            have other bands than the levels.
+            have other bands than ``mean_std``.
     """
     (before, seen_before), (after, seen_after) = read_images(sample)
     from_change = read_label(sample.from_label, legend)
@@ -51,10 +51,10 @@ def read_pair(
     changed = change_map(from_change, to_change, sample.name)
     # A pixel without a measurement at either date counts nowhere.
     seen = seen_before & seen_after
-    if levels is not None:
-        if len(before) != len(levels.mean):
-            raise other_bands(sample.name, len(before), len(levels.mean))
-        before, after = (at_levels(image, seen, levels) for image in (before, after))
+    if mean_std is not None:
+        if len(before) != len(mean_std.mean):
+            raise other_bands(sample.name, len(before), len(mean_std.mean))
+        before, after = (standardize(image, seen, mean_std) for image in (before, after))
     unseen = ~seen | (from_change == NODATA) | (to_change == NODATA)
     for label in (from_label, to_label, changed):
         label[unseen] = NODATA

@@ -14,7 +14,7 @@ from scdcli.datasets.samples import Part, Sample
 from scdcli.datasets.scenelabels import Drawn, open_scene_labels, read_drawn
 from scdcli.legend import NODATA, Legend
 from scdcli.rasters.grid import Grid
-from scdcli.rasters.pair.mappings import Levels
+from scdcli.rasters.pair.mappings import MeanStd
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 
@@ -63,20 +63,20 @@ class Scenes:
     """The scenes of a set, each prepared once, whatever parts of them are asked for."""
 
     def __init__(
-        self, samples: Sequence[Sample], legend: Legend, levels: Levels | None = None
+        self, samples: Sequence[Sample], legend: Legend, mean_std: MeanStd | None = None
     ) -> None:
         """Open every scene once; samples that are no scenes are passed over.
 
         Args:
             samples: Scenes, and perhaps others.
             legend: Classes of the labels.
-            levels: What each image of a scene is brought to by its mean and spread as a whole.
+            mean_std: What each image of a scene is brought to by its mean and spread as a whole.
 
         Raises:
             ScdError: Files cannot be read, or do not fit each other.
         """
         wholes = dict.fromkeys(_whole(sample) for sample in samples if sample.windowed)
-        self._prepared = {whole: prepare(whole, legend, levels) for whole in wholes}
+        self._prepared = {whole: prepare(whole, legend, mean_std) for whole in wholes}
 
     def read(
         self, sample: Sample, augmentation: Augmentation | None, rng: np.random.Generator
@@ -101,13 +101,13 @@ class Scenes:
         return augment(pair, replace(augmentation, scale=(factor, factor)), rng)
 
 
-def prepare(sample: Sample, legend: Legend, levels: Levels | None = None) -> PreparedScene:
+def prepare(sample: Sample, legend: Legend, mean_std: MeanStd | None = None) -> PreparedScene:
     """A scene made ready for reading windows.
 
     Raises:
         ScdError: Its files cannot be read, or do not fit each other.
     """
-    settings = PairSettings(bands=sample.bands, levels=levels)
+    settings = PairSettings(bands=sample.bands, mean_std=mean_std)
     with open_pair(sample.before, sample.after, settings) as pair:
         drawn = read_drawn(sample, pair.grid, legend)
         known = replace(

@@ -23,7 +23,7 @@ from scdcli.legend import Legend
 from scdcli.models.expected import Expected
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
-from scdcli.rasters.pair.mappings import Levels
+from scdcli.rasters.pair.mappings import MeanStd
 from scdcli.rasters.pair.settings import PairSettings
 
 FORMAT = 2
@@ -112,13 +112,13 @@ class LoadedModel:
         return Expected(self.name, self.header.network.bands, self.header.pixel_size, self.given)
 
     @property
-    def levels(self) -> Levels | None:
+    def mean_std(self) -> MeanStd | None:
         """What each date of a pair is brought to before the model sees it; None for as it is."""
-        return date_levels(self.model, self.header.normalization)
+        return date_mean_std(self.model, self.header.normalization)
 
     def reads(self, settings: PairSettings) -> PairSettings:
         """How the model wants a pair read, with all else as in the settings."""
-        return replace(settings, count=self.header.network.bands, levels=self.levels)
+        return replace(settings, count=self.header.network.bands, mean_std=self.mean_std)
 
 
 def save_model(path: Path, model: ChangeModel, header: ModelHeader, *, half: bool = False) -> None:
@@ -196,7 +196,7 @@ def load_model(name: str, device: str | torch.device | None = None) -> LoadedMod
     return LoadedModel(known, model.eval(), header, digest, name)
 
 
-def date_levels(model: ChangeModel, normalization: str) -> Levels | None:
+def date_mean_std(model: ChangeModel, normalization: str) -> MeanStd | None:
     """What each date of a pair is brought to before a model sees it; None for as it is.
 
     Args:
@@ -209,7 +209,7 @@ def date_levels(model: ChangeModel, normalization: str) -> Levels | None:
     require_standardization(normalization)
     if normalization == "none":
         return None
-    return Levels(tuple(model.mean.tolist()), tuple(model.std.tolist()))
+    return MeanStd(tuple(model.mean.tolist()), tuple(model.std.tolist()))
 
 
 def require_standardization(name: str) -> None:

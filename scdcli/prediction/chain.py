@@ -131,16 +131,16 @@ def require_bands(loaded: LoadedModel, pair: Pair) -> None:
     """Refuse a pair the model cannot read.
 
     Raises:
-        ModelError: The model was trained on another number of bands, or on dates brought to levels
+        ModelError: The model was trained on another number of bands, or on other dates
             that these are not brought to.
     """
     problem = wrong_bands(loaded.expected, pair)
     if problem:
         raise ModelError(problem)
-    if pair.levels != loaded.levels:
+    if pair.mean_std != loaded.mean_std:
         raise ModelError(
-            f"the model {loaded.name} wants each date brought to {loaded.levels}, and the pair has "
-            f"{pair.levels}; open it with PairSettings(levels=...) of the model."
+            f"the model {loaded.name} wants each date at {loaded.mean_std}, and the pair has "
+            f"{pair.mean_std}; open it with PairSettings(mean_std=...) of the model."
         )
 
 

@@ -153,21 +153,21 @@ def short_names(forms: Sequence[Sequence[str]]) -> list[str]:
 
     The same system given twice gets a number: ``asn``, ``asn #2``.
     """
-    levels = [0] * len(forms)
+    mean_std = [0] * len(forms)
     while True:
-        names = [form[level] for form, level in zip(forms, levels, strict=True)]
+        names = [form[level] for form, level in zip(forms, mean_std, strict=True)]
         meant = Counter(
             name for name, _ in {(name, form[-1]) for name, form in zip(names, forms, strict=True)}
         )
         unclear = [
             number
             for number, name in enumerate(names)
-            if meant[name] > 1 and levels[number] < len(forms[number]) - 1
+            if meant[name] > 1 and mean_std[number] < len(forms[number]) - 1
         ]
         if not unclear:
             return _numbered(names)
         for number in unclear:
-            levels[number] += 1
+            mean_std[number] += 1
 
 
 def run_titles(runs: Sequence[tuple[str, str | None]]) -> list[str]:

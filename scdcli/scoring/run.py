@@ -201,7 +201,7 @@ def predict_with(
         bands=bands,
         count=header.network.bands,
         normalize=normalize,
-        levels=predictor.loaded.levels,
+        mean_std=predictor.loaded.mean_std,
     )
 
     def predict(before: Path, after: Path) -> Iterator[Prediction]:

@@ -58,7 +58,9 @@ def _confidence(
 ) -> Confidence:
     """What a model says of all pairs, without a temperature."""
     header, ranks = loaded.header, hardware.ranks
-    chips = Chips(validation, legend, bands=header.network.bands, cover=False, levels=loaded.levels)
+    chips = Chips(
+        validation, legend, bands=header.network.bands, cover=False, mean_std=loaded.mean_std
+    )
     with ranks.together():
         part = _confidence_part(loaded, chips, hardware)
     return sum(ranks.gather(part), start=Confidence.empty(len(legend)))

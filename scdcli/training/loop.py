@@ -20,7 +20,7 @@ from scdcli.datasets.pixelsizes import widened
 from scdcli.datasets.samples import Sample
 from scdcli.errors import TrainingError
 from scdcli.legend import Legend
-from scdcli.models.checkpoint import LoadedModel, ModelHeader, date_levels, save_model
+from scdcli.models.checkpoint import LoadedModel, ModelHeader, date_mean_std, save_model
 from scdcli.models.networks import NetworkSettings
 from scdcli.models.pretrained import EncoderWeights
 from scdcli.training.classweights import class_weights, require_scheme
@@ -119,13 +119,13 @@ def train(
     with ranks.together():
         if resuming:
             restore(trainer, out)
-    levels = date_levels(trainer.model, settings.standardize)
+    mean_std = date_mean_std(trainer.model, settings.standardize)
     chips = Chips(
         samples,
         legend,
         bands=network.bands,
         cover=settings.cover,
-        levels=levels,
+        mean_std=mean_std,
         augmentation=settings.augmentation,
         seed=settings.seed,
     )
@@ -151,7 +151,7 @@ def train(
             yield step
         speed = len(losses) / (time.perf_counter() - started)
         _settle(trainer, epoch, hardware)
-        seen = (validation, legend, hardware, trainer.weights, levels)
+        seen = (validation, legend, hardware, trainer.weights, mean_std)
         found = validate(trainer.result, *seen, land_cover=header.land_cover)
         log = EpochLog(
             epoch=epoch,

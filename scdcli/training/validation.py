@@ -17,7 +17,7 @@ from scdcli.models.networks.losses import ClassWeights, change_loss
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.networks.outputs import Output, in_float, probabilities
 from scdcli.prediction.decode import read
-from scdcli.rasters.pair.mappings import Levels
+from scdcli.rasters.pair.mappings import MeanStd
 from scdcli.scoring.counting import JointCounts, count_joint
 from scdcli.scoring.landcover import CoverMatrices, CoverTally, LandCover
 from scdcli.scoring.mappairs import Prediction, ScoredWindow
@@ -46,19 +46,19 @@ def validate(
     legend: Legend,
     hardware: Hardware,
     weights: ClassWeights | None = None,
-    levels: Levels | None = None,
+    mean_std: MeanStd | None = None,
     *,
     land_cover: bool = False,
 ) -> Validation | None:
     """Loss and scores over whole pairs at τ = 0.5, one pair at a time; None without pairs.
 
-    With ``levels`` each image is brought to them. With ``land_cover`` that of the pairs that have
+    With ``mean_std`` each image is brought to them. With ``land_cover`` that of the pairs that have
     it is scored, too. Processes share the pairs; the result is that of one, to the bit.
     """
     if not samples:
         return None
     ranks = hardware.ranks
-    chips = Chips(samples, legend, bands=len(model.mean), cover=False, levels=levels)
+    chips = Chips(samples, legend, bands=len(model.mean), cover=False, mean_std=mean_std)
     with ranks.together():
         part = _validate_part(model, chips, hardware, weights, land_cover=land_cover)
     parts = ranks.gather(part)

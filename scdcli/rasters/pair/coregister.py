@@ -112,7 +112,7 @@ def _register(
     """Try to move AFTER; returns what came of it, and the settings to open the pair with."""
     names = _names(before, after)
     # The values as they are: what normalizes them is found where AFTER is read in the end.
-    plain = replace(settings, normalize="none", levels=None, normalization=None)
+    plain = replace(settings, normalize="none", mean_std=None, normalization=None)
     with open_pair(before, after, plain) as pair:
         found = estimate_shift(pair)
     reason = _reason_to_stay(found, names)

@@ -22,7 +22,7 @@ class Mapping(Protocol):
         """JSON-ready: all that it does."""
 
 
-class Levels(NamedTuple):
+class MeanStd(NamedTuple):
     """Mean and standard deviation per band, in the units of the images."""
 
     mean: tuple[float, ...]
@@ -99,8 +99,8 @@ class Clip:
         return {"clip": [0, 255]}
 
 
-def measure(pixels: NDArray[Any]) -> Levels:
-    """The levels of measured pixels, (C, N) of any type, N > 0.
+def measure(pixels: NDArray[Any]) -> MeanStd:
+    """Mean and spread of measured pixels, (C, N) of any type, N > 0.
 
     Whole numbers give the same bits in every type, however they are split.
     """
@@ -114,11 +114,11 @@ def measure(pixels: NDArray[Any]) -> Levels:
         total, square = exact.sum(axis=1), (exact**2).sum(axis=1)
     mean = total / count
     std = np.sqrt(np.maximum(square / count - mean**2, 0))
-    return Levels(tuple(mean.tolist()), tuple(std.tolist()))
+    return MeanStd(tuple(mean.tolist()), tuple(std.tolist()))
 
 
-def to_levels(found: Levels, wanted: Levels) -> Linear:
-    """What brings values of the levels found to the levels wanted.
+def standardizing_line(found: MeanStd, wanted: MeanStd) -> Linear:
+    """The line per band that brings values of one mean and spread to those wanted.
 
     Where a band is nearly constant its spread is taken for an eighth of the one wanted.
     """
@@ -128,10 +128,10 @@ def to_levels(found: Levels, wanted: Levels) -> Linear:
     return Linear(tuple(gain.tolist()), tuple((new_mean - gain * mean).tolist()))
 
 
-def at_levels(
-    image: NDArray[Any], seen: NDArray[np.bool_], wanted: Levels
+def standardize(
+    image: NDArray[Any], seen: NDArray[np.bool_], wanted: MeanStd
 ) -> NDArray[np.float32] | NDArray[Any]:
-    """An image brought to the levels wanted by those it has where it counts.
+    """An image brought to the mean and spread wanted by those it has where it counts.
 
     Args:
         image: (C, H, W).
@@ -141,7 +141,7 @@ def at_levels(
     pixels = image.reshape(len(image), -1) if seen.all() else image[:, seen]
     if not pixels.size:
         return image
-    return to_levels(measure(pixels), wanted).apply(image)
+    return standardizing_line(measure(pixels), wanted).apply(image)
 
 
 def match_curves(before: NDArray[np.float32], after: NDArray[np.float32]) -> Curves:

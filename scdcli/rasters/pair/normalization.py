@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from scdcli.errors import PairError, UnknownName
 from scdcli.rasters.pair.mappings import (
     Clip,
-    Levels,
     Linear,
     Mapping,
+    MeanStd,
     match_curves,
     measure,
-    to_levels,
+    standardizing_line,
 )
 from scdcli.rasters.pair.methods import METHODS
 from scdcli.rasters.pair.pif import invariant_line
@@ -40,14 +40,14 @@ class Normalization:
     Attributes:
         before: Mappings of BEFORE, one after the other.
         after: Those of AFTER.
-        levels: What each date is brought to; None where it is not.
+        mean_std: What each date is brought to; None where it is not.
         record: JSON-ready, what was found.
         notes: The same as sentences.
     """
 
     before: tuple[Mapping, ...] = ()
     after: tuple[Mapping, ...] = ()
-    levels: Levels | None = None
+    mean_std: MeanStd | None = None
     record: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -63,14 +63,14 @@ class Normalization:
 
 
 def find_normalization(
-    windows: Iterator[Seen], method: str, levels: Levels | None, names: Names
+    windows: Iterator[Seen], method: str, mean_std: MeanStd | None, names: Names
 ) -> Normalization:
     """What normalizes a pair.
 
     Args:
         windows: What the statistics are those of.
         method: How AFTER is brought to BEFORE, one of `METHODS`.
-        levels: What each date is then to be brought to, if anything.
+        mean_std: What each date is then to be brought to, if anything.
         names: Both images, for errors and notes.
 
     Raises:
@@ -87,7 +87,7 @@ def find_normalization(
         _require_usable(seen, method, names)
         found = _match(seen, names) if method == "match" else _invariant(seen, names)
         seen = [each._replace(after=found.apply(each.before, each.after)[1]) for each in seen]
-    return found if levels is None else _per_date(found, seen, levels, names)
+    return found if mean_std is None else _per_date(found, seen, mean_std, names)
 
 
 def _require_usable(windows: list[Seen], method: str, names: Names) -> None:
@@ -157,14 +157,14 @@ def _invariant(windows: list[Seen], names: Names) -> Normalization:
 
 
 def _per_date(
-    found: Normalization, windows: list[Seen], wanted: Levels, names: Names
+    found: Normalization, windows: list[Seen], wanted: MeanStd, names: Names
 ) -> Normalization:
-    """Each date brought to the levels wanted by its own; as it is where nothing is measured."""
+    """Each date brought to the mean and spread wanted; as it is where nothing is measured."""
     before, after = pixels_of(windows)
     if not before.size:
-        return replace(found, levels=wanted)
+        return replace(found, mean_std=wanted)
     own = [measure(pixels) for pixels in (before, after)]
-    lines: list[Linear] = [to_levels(each, wanted) for each in own]
+    lines: list[Linear] = [standardizing_line(each, wanted) for each in own]
     record = {
         name: {"mean": each.mean, "std": each.std}
         for name, each in zip(("before", "after"), own, strict=True)
@@ -176,13 +176,13 @@ def _per_date(
     return Normalization(
         before=(*found.before, lines[0]),
         after=(*found.after, lines[1]),
-        levels=wanted,
+        mean_std=wanted,
         record=found.record
         | {"per_date": record | {"to": {"mean": wanted.mean, "std": wanted.std}}},
         notes=(*found.notes, note),
     )
 
 
-def _said(levels: Levels) -> str:
+def _said(mean_std: MeanStd) -> str:
     """For example ``101 ± 40, 90 ± 38``, per band."""
-    return ", ".join(f"{mean:.4g} ± {std:.3g}" for mean, std in zip(*levels, strict=True))
+    return ", ".join(f"{mean:.4g} ± {std:.3g}" for mean, std in zip(*mean_std, strict=True))

@@ -18,7 +18,7 @@ from scdcli.rasters.georeference import place_scene, read_crs
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.bands import choose_bands
 from scdcli.rasters.pair.extent import Interest, area_of_interest, crop_to_bounds
-from scdcli.rasters.pair.mappings import Levels
+from scdcli.rasters.pair.mappings import MeanStd
 from scdcli.rasters.pair.normalization import Normalization, find_normalization
 from scdcli.rasters.pair.report import Matched, doubts, notes, provenance
 from scdcli.rasters.pair.sample import sample_pair
@@ -73,9 +73,9 @@ class Pair:
         return len(self.bands)
 
     @property
-    def levels(self) -> Levels | None:
+    def mean_std(self) -> MeanStd | None:
         """What each date is brought to; None where it is not."""
-        return self.normalization.levels if self.normalization else None
+        return self.normalization.mean_std if self.normalization else None
 
     def read(
         self, window: Window
@@ -168,13 +168,13 @@ def _open_readers(pair: Matched, stack: ExitStack) -> tuple[Reader, Reader]:
 def normalized(pair: Pair, names: tuple[str, str]) -> Pair:
     """The pair with its values normalized, as its settings want it."""
     settings = pair.settings
-    levels = settings.levels
-    if levels and len(levels.mean) != pair.count:
-        levels = None  # what predicts says that the number of bands is wrong
-    if levels is None and settings.normalize == "none":
+    mean_std = settings.mean_std
+    if mean_std and len(mean_std.mean) != pair.count:
+        mean_std = None  # what predicts says that the number of bands is wrong
+    if mean_std is None and settings.normalize == "none":
         return pair
     found = settings.normalization or find_normalization(
-        sample_pair(pair.read, pair.grid.shape, pair.count), settings.normalize, levels, names
+        sample_pair(pair.read, pair.grid.shape, pair.count), settings.normalize, mean_std, names
     )
     return replace(
         pair,

@@ -8,7 +8,7 @@ from scdcli.rasters.pair.methods import DEFAULT_METHOD
 if TYPE_CHECKING:  # a command reads its defaults here, and its help page is to be quick
     from scdcli.rasters.pair.bands import BandNames
     from scdcli.rasters.pair.extent import Bounds
-    from scdcli.rasters.pair.mappings import Levels
+    from scdcli.rasters.pair.mappings import MeanStd
     from scdcli.rasters.pair.normalization import Normalization
     from scdcli.rasters.pair.stretch import Stretch
 
@@ -28,7 +28,7 @@ class PairSettings:
             the 2 to 98 % range of both dates together.
         stretch: The stretch found when the same pair was opened before, to save finding it.
         normalize: How AFTER is brought to the values of BEFORE, of `scdcli.rasters.pair.methods`.
-        levels: Mean and spread per band that each date is then brought to by its own, for a model
+        mean_std: Mean and spread per band that each date is then brought to by its own, for a model
             that wants it; not where the pair has another number of bands.
         normalization: What was found when the same pair was opened before.
         strict: Refuse two scenes that do not lie on exactly the same grid.
@@ -48,7 +48,7 @@ class PairSettings:
     scale: tuple[float, float] | None = None
     stretch: "Stretch | None" = None
     normalize: str = DEFAULT_METHOD
-    levels: "Levels | None" = None
+    mean_std: "MeanStd | None" = None
     normalization: "Normalization | None" = None
     strict: bool = False
     allow_vrt: bool = False

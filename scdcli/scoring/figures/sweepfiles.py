@@ -154,9 +154,9 @@ def _draw_scores(axis: Any, run: Swept) -> None:  # noqa: ANN401  of matplotlib
         "SeK (stacked)": [row.stacked.sek for row in run.rows],
     }
     for name, values in series.items():
-        levels = np.array([known(value) for value in values], float)  # None becomes nan
-        if not np.isnan(levels).all():
-            axis.plot(thresholds, levels, color=LINES[name], label=name, linewidth=1.6)
+        mean_std = np.array([known(value) for value in values], float)  # None becomes nan
+        if not np.isnan(mean_std).all():
+            axis.plot(thresholds, mean_std, color=LINES[name], label=name, linewidth=1.6)
     now = f"threshold {run.threshold:g}"
     axis.axvline(run.threshold, color="black", linewidth=1.2, label=now)
     if run.best:

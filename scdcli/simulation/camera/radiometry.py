@@ -60,14 +60,14 @@ def rendered(picture: Field, tone: Tone) -> Field:
     """The picture (3, H, W) as this tone shows it, float32 in 0..1."""
     if tone == Tone():
         return picture
-    levels = np.linspace(0.0, 1.0, LEVELS, dtype=np.float32)
+    mean_std = np.linspace(0.0, 1.0, LEVELS, dtype=np.float32)
     highlights = np.quantile(picture[:, ::8, ::8], 0.97) * np.mean(tone.gain)
     stop = min(1.0, tone.brightest / max(float(highlights), 1e-3))
-    curves = [_curve(levels * np.float32(stop), band, tone) for band in range(3)]
+    curves = [_curve(mean_std * np.float32(stop), band, tone) for band in range(3)]
     if tone.palette is not None and tone.borrowed > 0:
         own = palette(looked_up(picture[:, ::4, ::4], curves))
         curves = [
-            np.interp(curve, levels, _borrowed(levels, own, tone, band)).astype(np.float32)
+            np.interp(curve, mean_std, _borrowed(mean_std, own, tone, band)).astype(np.float32)
             for band, curve in enumerate(curves)
         ]
     picture = looked_up(picture, curves)
@@ -95,9 +95,9 @@ def luminance(picture: Field) -> Field:
     return np.asarray(np.tensordot(LUMA, picture, axes=1), dtype=np.float32)
 
 
-def _curve(levels: Field, band: int, tone: Tone) -> Field:
+def _curve(mean_std: Field, band: int, tone: Tone) -> Field:
     """Tone curve of one band at all levels; monotone."""
-    light = np.clip(levels * np.float32(tone.gain[band]), 0.0, None)
+    light = np.clip(mean_std * np.float32(tone.gain[band]), 0.0, None)
     # Highlights roll off instead of breaking off, except of the very bright.
     shoulder = np.where(light > 0.85, 0.85 + 0.3 * np.tanh((light - 0.85) / 0.3), light)
     light = shoulder if max(tone.gain) > 1 else light
@@ -106,13 +106,13 @@ def _curve(levels: Field, band: int, tone: Tone) -> Field:
     return np.asarray(np.clip(light, 0.0, 1.0), dtype=np.float32)
 
 
-def _borrowed(levels: Field, own: Palette, tone: Tone, band: int) -> NDArray[np.float32]:
+def _borrowed(mean_std: Field, own: Palette, tone: Tone, band: int) -> NDArray[np.float32]:
     """A curve that brings one band's quantiles part of the way to the palette's."""
     assert tone.palette is not None
     here = np.asarray(own.quantiles[band])
     there = np.asarray(tone.palette.quantiles[band])
     aim = here + np.float32(tone.borrowed) * np.clip(there - here, -FARTHEST, FARTHEST)
-    curve = np.interp(levels, here + np.linspace(0, 1e-6, KNOTS), aim)
+    curve = np.interp(mean_std, here + np.linspace(0, 1e-6, KNOTS), aim)
     # Bounded slopes: matching two nearly flat histograms would tear gray levels apart.
     slopes = np.clip(np.diff(curve) * (LEVELS - 1), FLATTEST, STEEPEST) / (LEVELS - 1)
     gentle = np.concatenate([[0.0], np.cumsum(slopes)])

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from scdcli.errors import PairError, UnknownName
 from scdcli.rasters.pair.coregister import open_registered
-from scdcli.rasters.pair.mappings import Curves, Levels, Linear, match_curves
+from scdcli.rasters.pair.mappings import Curves, Linear, MeanStd, match_curves
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.pif import invariant_line, no_change
 from scdcli.rasters.pair.settings import PairSettings
@@ -155,7 +155,9 @@ def test_invariant_places_leave_a_change_of_a_third_as_large_as_it_is(write):
     assert apart[1] == pytest.approx(60, abs=4)
 
 
-@pytest.mark.parametrize("asked", [MATCH, PIF, replace(MATCH, levels=Levels((9,) * 3, (4,) * 3))])
+@pytest.mark.parametrize(
+    "asked", [MATCH, PIF, replace(MATCH, mean_std=MeanStd((9,) * 3, (4,) * 3))]
+)
 def test_windows_do_not_matter_and_statistics_are_read_once(write, monkeypatch, asked):
     paths = write(in_bytes(land(1)), in_bytes(land(2)[:, ::-1] * 0.5 + land(1) * 0.5))
     with open_pair(*paths, asked) as pair:
@@ -256,7 +258,7 @@ def test_of_a_large_scene_windows_from_edge_to_edge_are_read(write):
     pixels = noise((1, 3000, 130), high=100)
     pixels[:, 2900:] = 200
     paths = write(pixels, pixels, transform=NORTH_UP, tiled=True)
-    with open_pair(*paths, replace(MATCH, levels=Levels((0.0,), (1.0,)))) as pair:
+    with open_pair(*paths, replace(MATCH, mean_std=MeanStd((0.0,), (1.0,)))) as pair:
         record = pair.provenance["normalization"]
     expected = np.concatenate([pixels[0, :128], pixels[0, -128:]])
     assert expected.max() == 200

@@ -1,4 +1,4 @@
-"""Every date at the levels of the model: the same in training, validation and prediction."""
+"""Every date at mean and spread of the model: the same in training, validation and prediction."""
 
 import json
 from dataclasses import replace
@@ -25,7 +25,7 @@ from scdcli.models.checkpoint import ModelHeader, load_model, save_model
 from scdcli.models.networks.outputs import probabilities
 from scdcli.prediction.chain import Predictor, predict_windows
 from scdcli.prediction.decode import decode
-from scdcli.rasters.pair.mappings import Levels, at_levels, measure, to_levels
+from scdcli.rasters.pair.mappings import MeanStd, measure, standardize, standardizing_line
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.rasters.scene import open_scene
@@ -33,7 +33,7 @@ from scdcli.training import loop
 from scdcli.training.stages import require_names
 from scdcli.training.trainer import TrainingSettings
 
-WANTED = Levels((100.0, 110.0, 90.0), (40.0, 38.0, 44.0))
+WANTED = MeanStd((100.0, 110.0, 90.0), (40.0, 38.0, 44.0))
 PER_DATE = replace(QUICK, epochs=2, standardize="per-date")
 gains = st.floats(0.3, 3)
 offsets = st.floats(-50, 50)
@@ -41,7 +41,7 @@ offsets = st.floats(-50, 50)
 
 @pytest.fixture
 def per_date_model(tmp_path):
-    """A model file that wants dates brought to its levels."""
+    """A model file that wants dates brought to its mean and spread."""
     made = loaded()
     made.model.mean[:] = torch.tensor(WANTED.mean)
     made.model.std[:] = torch.tensor(WANTED.std)
@@ -80,8 +80,8 @@ def test_levels_are_mean_and_standard_deviation_in_every_type():
 def test_an_image_has_the_levels_wanted_whatever_its_light(gain, offset):
     image = noise((3, 16, 16)).astype(np.float32)
     seen = np.ones((16, 16), bool)
-    plain = at_levels(image, seen, WANTED)
-    other = at_levels(image * np.float32(gain) + np.float32(offset), seen, WANTED)
+    plain = standardize(image, seen, WANTED)
+    other = standardize(image * np.float32(gain) + np.float32(offset), seen, WANTED)
     found = measure(plain.reshape(3, -1))
     np.testing.assert_allclose(found.mean, WANTED.mean, rtol=1e-4)
     np.testing.assert_allclose(found.std, WANTED.std, rtol=1e-4)
@@ -91,9 +91,9 @@ def test_an_image_has_the_levels_wanted_whatever_its_light(gain, offset):
 def test_a_constant_image_is_not_blown_up():
     image = np.full((3, 8, 8), 50, np.uint8)
     image[:, 0, 0] = 51
-    found = at_levels(image, np.ones((8, 8), bool), WANTED)
+    found = standardize(image, np.ones((8, 8), bool), WANTED)
     assert np.ptp(found, axis=(1, 2)) == pytest.approx(8, abs=1e-4)
-    assert to_levels(measure(image.reshape(3, -1)), WANTED).gain == (8, 8, 8)
+    assert standardizing_line(measure(image.reshape(3, -1)), WANTED).gain == (8, 8, 8)
 
 
 def test_pixels_that_do_not_count_have_no_say():
@@ -102,19 +102,19 @@ def test_pixels_that_do_not_count_have_no_say():
     seen[:4] = False
     spoilt = image.copy()
     spoilt[:, :4] = 255
-    first, second = (at_levels(x, seen, WANTED)[:, seen] for x in (image, spoilt))
+    first, second = (standardize(x, seen, WANTED)[:, seen] for x in (image, spoilt))
     np.testing.assert_array_equal(first, second)
-    assert at_levels(image, ~seen & seen, WANTED) is image
+    assert standardize(image, ~seen & seen, WANTED) is image
 
 
 def test_chips_keep_their_differences_to_the_image_they_are_cut_from(second_tree):
     sample = second_samples(second_tree(pairs=1) / "train")[0]
-    whole = read_pair(sample, SECOND, cover=False, levels=WANTED)
+    whole = read_pair(sample, SECOND, cover=False, mean_std=WANTED)
     for image in (whole.before, whole.after):
         found = measure(image.numpy().reshape(3, -1))
         np.testing.assert_allclose([*found.mean, *found.std], [*WANTED.mean, *WANTED.std], 1e-4)
     plain = Augmentation(chip=32, scale=(1.0, 1.0), flip=False)
-    chips = Chips([sample], SECOND, bands=3, cover=False, levels=WANTED, augmentation=plain)
+    chips = Chips([sample], SECOND, bands=3, cover=False, mean_std=WANTED, augmentation=plain)
     chip = chips[0]["before"][0].numpy()
     windows = np.lib.stride_tricks.sliding_window_view(whole.before[0].numpy(), (32, 32))
     assert (windows == chip).all(axis=(2, 3)).any()
@@ -124,7 +124,7 @@ def test_images_of_other_bands_than_the_levels_are_named(second_tree):
     sample = second_samples(second_tree(pairs=1) / "train")[0]
     sample = replace(sample, bands=(1, 2))
     with pytest.raises(DatasetError, match="00000 has 2 bands, the training reads 3"):
-        read_pair(sample, SECOND, cover=False, levels=WANTED)
+        read_pair(sample, SECOND, cover=False, mean_std=WANTED)
 
 
 def test_windows_of_scenes_are_normalized_by_the_whole_scene(tmp_path):
@@ -138,11 +138,11 @@ def test_windows_of_scenes_are_normalized_by_the_whole_scene(tmp_path):
         write_scene(folder / f"{label}.tif", np.zeros((1, 200, 150), np.uint8))
     (sample,) = find_samples(tmp_path / "set")
     plain = Augmentation(chip=64, scale=(1.0, 1.0), flip=False)
-    chips = Chips([sample], SECOND, bands=3, cover=False, levels=WANTED, augmentation=plain)
+    chips = Chips([sample], SECOND, bands=3, cover=False, mean_std=WANTED, augmentation=plain)
     item = chips[0]["before"].numpy()
     with open_pair(sample.before, sample.after) as pair:
         stretched, _, _ = pair.read(Window(0, 0, 150, 200))
-    whole = at_levels(stretched, np.ones((200, 150), bool), WANTED)
+    whole = standardize(stretched, np.ones((200, 150), bool), WANTED)
     windows = np.lib.stride_tricks.sliding_window_view(whole, (8, 8), axis=(1, 2))
     distance = np.abs(windows - item[:, None, None, :8, :8]).max(axis=(0, 3, 4))
     assert distance.min() < 1e-3
@@ -150,7 +150,7 @@ def test_windows_of_scenes_are_normalized_by_the_whole_scene(tmp_path):
 
 def test_windows_do_not_matter_and_statistics_are_read_once(tmp_path, monkeypatch):
     paths = [write_scene(tmp_path / f"{n}.tif", noise((3, 90, 70), seed=n)) for n in range(2)]
-    settings = PairSettings(levels=WANTED)
+    settings = PairSettings(mean_std=WANTED)
     with open_pair(*paths, settings) as pair:
         whole = pair.read(Window(0, 0, 70, 90))
         part = pair.read(Window(11, 7, 30, 40))
@@ -170,8 +170,8 @@ def test_a_prediction_is_what_validation_sees_of_the_same_pair(
     for path in (sample.before, sample.after):
         paths.append(write_scene(tmp_path / f"{path.parent.name}.tif", pixels_of(path)))
     model = load_model(str(per_date_model))
-    chips = Chips([sample], SECOND, bands=3, cover=False, levels=model.levels)
-    with open_pair(*paths, PairSettings(levels=model.levels)) as pair:
+    chips = Chips([sample], SECOND, bands=3, cover=False, mean_std=model.mean_std)
+    with open_pair(*paths, PairSettings(mean_std=model.mean_std)) as pair:
         np.testing.assert_array_equal(pair.read(Window(0, 0, 64, 64))[1], chips[0]["after"])
     with torch.inference_mode():
         logits = model.model(chips[0]["before"][None], chips[0]["after"][None])
@@ -216,7 +216,7 @@ def test_evaluate_brings_dates_to_the_levels_too(scd, second_tree, per_date_mode
 def test_a_pair_that_is_not_at_the_models_levels_is_refused(tmp_path, per_date_model):
     path = write_scene(tmp_path / "a.tif", noise((3, 64, 64)))
     running = Predictor(load_model(str(per_date_model)), torch.device("cpu"), 0.5)
-    with open_pair(path, path) as pair, pytest.raises(ModelError, match="brought to Levels"):
+    with open_pair(path, path) as pair, pytest.raises(ModelError, match="each date at MeanStd"):
         next(predict_windows(pair, running))
 
 
@@ -235,7 +235,9 @@ def test_a_training_stores_it_and_resumes_to_the_same_bits(samples, tmp_path):
     assert all((one[name] == other[name]).all() for name in one)
     found = load_model(str(tmp_path / "whole/best.safetensors"))
     assert found.header.normalization == found.header.training["standardize"] == "per-date"
-    assert found.levels == Levels(tuple(found.model.mean.tolist()), tuple(found.model.std.tolist()))
+    assert found.mean_std == MeanStd(
+        tuple(found.model.mean.tolist()), tuple(found.model.std.tolist())
+    )
 
 
 def test_what_a_network_learns_does_not_depend_on_the_light(samples, tmp_path):
