@@ -71,7 +71,7 @@ def pair_of_arrays(
         },
         share=1.0,
         stretch=stretch,
-        interest=None,
+        aoi=None,
         read_before=first.read,
         read_after=second.read,
     )

@@ -106,7 +106,7 @@ def _bounds_in_crs(points: Points, crs: CRS, target: CRS) -> Points:
 
 
 @dataclass(frozen=True)
-class Interest:
+class AreaOfInterest:
     """Polygons of the area of interest, in pixels of a grid.
 
     Attributes:
@@ -138,7 +138,7 @@ class Interest:
         return np.asarray(burnt, dtype=bool)
 
 
-def area_of_interest(path: str, grid: Grid, grid_name: str) -> Interest:
+def read_aoi(path: str, grid: Grid, grid_name: str) -> AreaOfInterest:
     """The polygons of a file on the grid of a scene, and the part of that grid around them.
 
     Args:
@@ -171,7 +171,7 @@ def area_of_interest(path: str, grid: Grid, grid_name: str) -> Interest:
         "polygons": len(polygons),
         "sha256": hashlib.sha256(b"".join(shapely.to_wkb(outline))).hexdigest(),
     }
-    return Interest(part, pieces, shapely.STRtree(pieces), record)
+    return AreaOfInterest(part, pieces, shapely.STRtree(pieces), record)
 
 
 def _read_polygons(path: str) -> tuple[NDArray[np.object_], str | None, str]:

@@ -17,7 +17,7 @@ from scdcli.rasters.alignment import Alignment, align, offset_in, on_one_turn
 from scdcli.rasters.georeference import place_scene, read_crs
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.bands import choose_bands
-from scdcli.rasters.pair.extent import Interest, area_of_interest, crop_to_bounds
+from scdcli.rasters.pair.extent import AreaOfInterest, crop_to_bounds, read_aoi
 from scdcli.rasters.pair.mappings import MeanStd
 from scdcli.rasters.pair.normalization import Normalization, find_normalization
 from scdcli.rasters.pair.report import Matched, doubts, notes, provenance
@@ -44,7 +44,7 @@ class Pair:
         provenance: JSON-ready record of the inputs and of what was done.
         share: Share of the grid that AFTER covers, 0 to 1.
         stretch: What maps values to 0..255; None where uint8 is used as it is.
-        interest: The area outside of which nothing is read; None for all of the grid.
+        aoi: The area outside of which nothing is read; None for all of the grid.
         read_before: Reads the chosen bands of BEFORE in a window, (C, h, w) float32, NaN where
             nothing is measured, before stretch and normalization.
         read_after: The same of AFTER.
@@ -61,7 +61,7 @@ class Pair:
     provenance: dict[str, Any]
     share: float
     stretch: Stretch | None
-    interest: Interest | None
+    aoi: AreaOfInterest | None
     read_before: Reader
     read_after: Reader
     normalization: Normalization | None = None
@@ -90,7 +90,7 @@ class Pair:
         Raises:
             InputError: A file cannot be read there.
         """
-        inside = self.interest.inside(window) if self.interest else None
+        inside = self.aoi.inside(window) if self.aoi else None
         if inside is not None and not inside.any():
             nothing = np.zeros((2, self.count, *inside.shape), dtype=np.float32)
             return nothing[0], nothing[1], inside
@@ -142,7 +142,7 @@ def open_pair(
             provenance=provenance(matched),
             share=matched.alignment.share,
             stretch=matched.stretch,
-            interest=matched.interest,
+            aoi=matched.aoi,
             read_before=read_before,
             read_after=read_after,
         )
@@ -189,7 +189,7 @@ def _match(first: Scene, second: Scene, settings: PairSettings) -> Matched:
     if second.points is None:
         second = replace(second, grid=on_one_turn(first.grid, second.grid))
     bands = choose_bands(first, second, settings.bands, settings.after_bands, count=settings.count)
-    grid, interest = _choose_part(first, settings)
+    grid, aoi = _choose_part(first, settings)
     alignment = _align(first, second, grid, settings)
     if settings.strict and alignment.differences:
         raise PairError(
@@ -197,19 +197,19 @@ def _match(first: Scene, second: Scene, settings: PairSettings) -> Matched:
             f"{'; '.join(alignment.differences)}. Leave out --strict to have the second "
             "warped onto the first."
         )
-    matched = Matched(first, second, settings, bands, grid, interest, alignment, None)
+    matched = Matched(first, second, settings, bands, grid, aoi, alignment, None)
     return replace(matched, stretch=settings.stretch or choose_stretch(matched))
 
 
-def _choose_part(first: Scene, settings: PairSettings) -> tuple[Grid, Interest | None]:
+def _choose_part(first: Scene, settings: PairSettings) -> tuple[Grid, AreaOfInterest | None]:
     """The part of the BEFORE grid to read, and the area of interest on it."""
-    grid, interest = first.grid, None
+    grid, aoi = first.grid, None
     if settings.bounds:
         crs = read_crs(settings.bounds_crs, "--bounds-crs") if settings.bounds_crs else None
         grid = crop_to_bounds(grid, settings.bounds, crs, first.name)
     if settings.aoi:
-        interest = area_of_interest(settings.aoi, grid, first.name)
-        grid = interest.grid
+        aoi = read_aoi(settings.aoi, grid, first.name)
+        grid = aoi.grid
     pixels = grid.height * grid.width
     if pixels > settings.max_pixels:
         raise PairError(
@@ -217,7 +217,7 @@ def _choose_part(first: Scene, settings: PairSettings) -> tuple[Grid, Interest |
             f"all, more than the {settings.max_pixels:.3g} of --max-pixels. Choose a part with "
             "--bounds or --aoi, or raise --max-pixels if the size is right."
         )
-    return grid, interest
+    return grid, aoi
 
 
 def _align(first: Scene, second: Scene, part: Grid, settings: PairSettings) -> Alignment:

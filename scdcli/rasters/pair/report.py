@@ -14,7 +14,7 @@ from scdcli.files.naming import crs_name, file_name, is_remote
 from scdcli.rasters.alignment import Alignment
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.bands import BandChoice
-from scdcli.rasters.pair.extent import Interest
+from scdcli.rasters.pair.extent import AreaOfInterest
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.rasters.pair.stretch import Stretch
 from scdcli.rasters.scene import Scene, alpha_bands, spectral_bands
@@ -105,7 +105,7 @@ class Matched:
         settings: What was asked for.
         bands: Bands of either.
         grid: What is read of the first scene's grid.
-        interest: The area of interest on it, if one was asked for.
+        aoi: The area of interest on it, if one was asked for.
         alignment: How the second scene lies on it.
         stretch: What maps values to 0..255; None where uint8 is used as it is.
     """
@@ -115,7 +115,7 @@ class Matched:
     settings: PairSettings
     bands: BandChoice
     grid: Grid
-    interest: Interest | None
+    aoi: AreaOfInterest | None
     alignment: Alignment
     stretch: Stretch | None
 
@@ -134,8 +134,8 @@ def notes(pair: Matched) -> Iterator[str]:
 
 def _part_notes(pair: Matched) -> Iterator[str]:
     whole, part = pair.first.grid, pair.grid
-    if pair.interest is not None:
-        said = pair.interest.record
+    if pair.aoi is not None:
+        said = pair.aoi.record
         yield (
             f"Only the {said['polygons']} polygons of {said['name']} are mapped; what lies outside "
             "is nodata."
@@ -240,7 +240,7 @@ def provenance(pair: Matched) -> dict[str, Any]:
         "placed_by": placed,
         "assumed_crs": crs_name(assumed[0].grid.crs) if assumed else None,
         "bounds": list(settings.bounds) if settings.bounds else None,
-        "aoi": pair.interest.record if pair.interest else None,
+        "aoi": pair.aoi.record if pair.aoi else None,
         "normalization": None,
         "stretch": None if stretch is None else {"low": stretch.low, "high": stretch.high},
     }

@@ -16,8 +16,8 @@ from scenes import NORTH_UP, ROTATED, UTM, noise, write_scene
 from scdcli.errors import InputError, PairError
 from scdcli.rasters.alignment import offset_in
 from scdcli.rasters.grid import Grid
-from scdcli.rasters.pair import extent as interest
-from scdcli.rasters.pair.extent import area_of_interest
+from scdcli.rasters.pair import extent
+from scdcli.rasters.pair.extent import read_aoi
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 
@@ -69,7 +69,7 @@ def test_pixels_with_their_center_in_the_polygons_are_inside(tmp_path, suffix):
         write_layer(path, [shape], "EPSG:4326")
     else:
         write_layer(path, [on_ground(STAR)])
-    area = area_of_interest(str(path), GRID, "a.tif")
+    area = read_aoi(str(path), GRID, "a.tif")
     row, col = offset_in(GRID, area.grid)
     assert (row, col, *area.grid.shape) == (10, 10, 60, 80)
     mask = area.inside(Window(0, 0, 80, 60))
@@ -101,11 +101,11 @@ def test_pieces_and_windows_change_nothing(tmp_path_factory, seed, corners, spli
     path = tmp_path_factory.getbasetemp() / "spiky.fgb"
     shape = spiky(corners, seed)
     write_layer(path, [on_ground(shape)])
-    interest.MOST_CORNERS, before = split, interest.MOST_CORNERS
+    extent.MOST_CORNERS, before = split, extent.MOST_CORNERS
     try:
-        area = area_of_interest(str(path), GRID, "a.tif")
+        area = read_aoi(str(path), GRID, "a.tif")
     finally:
-        interest.MOST_CORNERS = before
+        extent.MOST_CORNERS = before
     row, col = offset_in(GRID, area.grid)
     height, width = area.grid.shape
     whole = area.inside(Window(0, 0, width, height))
@@ -146,7 +146,7 @@ def test_sides_of_polygons_bend_with_the_crs(tmp_path):
     )
     rectangle = shapely.box(115, 35.0005, 119, 36.5005)
     path = write_layer(tmp_path / "a.gpkg", [rectangle], "EPSG:4326")
-    area = area_of_interest(str(path), grid, "a.tif")
+    area = read_aoi(str(path), grid, "a.tif")
     mask = area.inside(Window(0, 0, area.grid.width, area.grid.height))
     rows, cols = np.mgrid[: area.grid.height, : area.grid.width] + 0.5
     to_degrees = Transformer.from_crs(UTM, "EPSG:4326", always_xy=True)
@@ -160,7 +160,7 @@ def test_sides_of_polygons_bend_with_the_crs(tmp_path):
 def test_polygons_beyond_the_image_do_not_widen_the_part(tmp_path):
     around = [shapely.box(200, 200, 210, 210), shapely.box(-50, 20, 30, 30)]
     path = write_layer(tmp_path / "far.gpkg", [on_ground(shape) for shape in around])
-    area = area_of_interest(str(path), GRID, "a.tif")
+    area = read_aoi(str(path), GRID, "a.tif")
     assert (*offset_in(GRID, area.grid), *area.grid.shape) == (20, 0, 10, 30)
     assert area.inside(Window(0, 0, 30, 10)).all()
 
@@ -191,18 +191,18 @@ def test_windows_outside_are_not_read(tmp_path):
 def test_a_layer_is_named_behind_a_colon(tmp_path):
     path = write_layer(tmp_path / "a.gpkg", [on_ground(STAR)], layer="city")
     write_layer(path, [on_ground(HOLED)], layer="lake")
-    found = area_of_interest(f"{path}:lake", GRID, "a.tif")
+    found = read_aoi(f"{path}:lake", GRID, "a.tif")
     assert found.record["layer"] == "lake"
     assert found.grid.shape == (27, 58)
     with pytest.raises(InputError, match=r"has the layers city, lake; name one with .*:LAYER"):
-        area_of_interest(str(path), GRID, "a.tif")
+        read_aoi(str(path), GRID, "a.tif")
     with pytest.raises(InputError, match=r"has the layers city, lake, not 'sea'"):
-        area_of_interest(f"{path}:sea", GRID, "a.tif")
+        read_aoi(f"{path}:sea", GRID, "a.tif")
 
 
 def test_a_file_may_have_a_colon_in_its_name(tmp_path):
     path = write_layer(tmp_path / "old:new.geojson", [on_ground(STAR)], UTM)
-    assert area_of_interest(str(path), GRID, "a.tif").record["name"] == "old:new.geojson"
+    assert read_aoi(str(path), GRID, "a.tif").record["name"] == "old:new.geojson"
 
 
 def lines(tmp_path):
@@ -233,7 +233,7 @@ def virtual(tmp_path):
 )
 def test_what_holds_no_polygons_is_refused(tmp_path, make, words):
     with pytest.raises(InputError, match=rf"--aoi .*bad\.\w+ {words}"):
-        area_of_interest(str(make(tmp_path)), GRID, "a.tif")
+        read_aoi(str(make(tmp_path)), GRID, "a.tif")
 
 
 def test_polygons_elsewhere_are_refused_with_both_places(tmp_path):
@@ -245,7 +245,7 @@ def test_polygons_elsewhere_are_refused_with_both_places(tmp_path):
         r"EPSG:32650, the image \(500000, 3999920, 500100, 4000000\)"
     )
     with pytest.raises(PairError, match=message):
-        area_of_interest(str(path), GRID, "a.tif")
+        read_aoi(str(path), GRID, "a.tif")
 
 
 @pytest.mark.parametrize(("layer_crs", "grid_crs"), [(None, UTM), (UTM, None)])
@@ -256,10 +256,10 @@ def test_a_crs_on_one_side_only_is_refused(tmp_path, layer_crs, grid_crs):
     grid = Grid(80, 100, NORTH_UP, grid_crs and CRS.from_string(grid_crs))
     message = rf"a\.gpkg has {layer_crs or 'no CRS'} and a\.tif has {grid_crs or 'no CRS'}"
     with pytest.raises(PairError, match=message):
-        area_of_interest(str(path), grid, "a.tif")
+        read_aoi(str(path), grid, "a.tif")
 
 
 def test_without_crs_polygons_are_in_pixels(tmp_path):
     path = write_layer(tmp_path / "a.geojson", [STAR], "EPSG:4326")
     grid = Grid(80, 100, Affine.identity(), None)
-    assert area_of_interest(str(path), grid, "a.tif").grid.shape == (60, 80)
+    assert read_aoi(str(path), grid, "a.tif").grid.shape == (60, 80)
