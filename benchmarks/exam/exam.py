@@ -120,22 +120,22 @@ def _place(
     points: Sequence[Point],
     unsure: bool,
 ) -> Place:
-    changed, doubt = np.zeros((SIZE, SIZE), dtype=bool), np.zeros((SIZE, SIZE), dtype=bool)
+    changed, warning = np.zeros((SIZE, SIZE), dtype=bool), np.zeros((SIZE, SIZE), dtype=bool)
     from_map = np.full((SIZE, SIZE), UNLABELLED, dtype=np.int8)
     to_map, polygon_map = from_map.copy(), np.zeros((SIZE, SIZE), dtype=np.int16)
     for number, feature in enumerate(features, start=1):
         about = feature["properties"]
         inside = rasterise(feature["geometry"]["coordinates"][0])
         if about["ignore"]:
-            doubt |= inside & ~changed
+            warning |= inside & ~changed
             continue
         judged = unsure or about["sure"]
         changed[inside] = judged
-        doubt[inside] = not judged
+        warning[inside] = not judged
         from_map[inside] = CLASSES.index(about["from"]) if judged else UNLABELLED
         to_map[inside] = CLASSES.index(about["to"]) if judged else UNLABELLED
         polygon_map[inside] = number if judged else 0
-    ignore = (doubt | grow(changed, RIM)) & ~changed
+    ignore = (warning | grow(changed, RIM)) & ~changed
     return Place(*key, kind, changed, ignore, from_map, to_map, polygon_map, points=tuple(points))
 
 

@@ -161,8 +161,8 @@ def simulate(
     if folders:
         terminal.note("Looking through the labelled images.")
     composer = job.composer()
-    for doubt in composer.doubts if composer else ():
-        terminal.note(f"Warning: {doubt}")
+    for warning in composer.warnings if composer else ():
+        terminal.note(f"Warning: {warning}")
     if pairs is None:
         job.write_demo()
         click.echo(out)

@@ -94,13 +94,13 @@ def check_pair(
                 scenes,
                 problems=(),
                 warnings=(
-                    *pair.doubts,
+                    *pair.warnings,
                     *fit.warnings,
                     *(known.notes if known.doubtful else ()),
                     *findings(values, names),
                 ),
                 notes=(
-                    *(note for note in pair.notes if note not in pair.doubts),
+                    *(note for note in pair.notes if note not in pair.warnings),
                     *(() if known.doubtful else known.notes),
                     *fit.notes,
                 ),

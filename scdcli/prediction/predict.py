@@ -210,7 +210,7 @@ def make_predictor(
 def tell_of_pair(pair: Pair, note: Callable[[str], None]) -> None:
     """Say what was done to make the two comparable, and what is doubtful."""
     for sentence in pair.notes:
-        note(f"Warning: {sentence}" if sentence in pair.doubts else sentence)
+        note(f"Warning: {sentence}" if sentence in pair.warnings else sentence)
 
 
 def predict_in_memory(
@@ -248,7 +248,7 @@ def predict_in_memory(
     summary = describe_prediction(pair, predictor, None) | {
         "created": timestamp().isoformat(),
         "notes": [*pair.notes, *fit.notes, *fit.warnings],
-        "warnings": [*pair.doubts, *fit.warnings],
+        "warnings": [*pair.warnings, *fit.warnings],
         **tally.to_dict(legend),
     }
     return Prediction(

@@ -93,7 +93,7 @@ def write_prediction(
         summary = record | {
             "created": timestamp().isoformat(),
             "notes": [*pair.notes, *fit.notes, *fit.warnings],
-            "warnings": [*pair.doubts, *fit.warnings],
+            "warnings": [*pair.warnings, *fit.warnings],
             **tally.to_dict(legend),
             "shapefile_names": changed_names(tally.ground.unit)
             if "shp" in settings.formats

@@ -42,7 +42,7 @@ class Composer:
         return compose_pair(self.library, self.settings, seed)
 
     @property
-    def doubts(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """Why pairs may come out poor, as sentences."""
         settings, held = self.settings, self.library.contents
         finest, coarsest = settings.pixel_size

@@ -62,7 +62,7 @@ def pair_of_arrays(
         bands=bands,
         after_bands=bands,
         notes=() if stretch is None else (stretch.note,),
-        doubts=(),
+        warnings=(),
         provenance={
             "before": _described("before", before),
             "after": _described("after", after),

@@ -73,7 +73,7 @@ def open_registered(
         yield replace(
             pair,
             notes=(*pair.notes, *known.notes),
-            doubts=(*pair.doubts, *(known.notes if known.doubtful else ())),
+            warnings=(*pair.warnings, *(known.notes if known.doubtful else ())),
             provenance=pair.provenance | known.to_dict(),
             coregister=coregister,
         )

@@ -20,7 +20,7 @@ from scdcli.rasters.pair.bands import choose_bands
 from scdcli.rasters.pair.extent import AreaOfInterest, crop_to_bounds, read_aoi
 from scdcli.rasters.pair.mappings import MeanStd
 from scdcli.rasters.pair.normalization import Normalization, find_normalization
-from scdcli.rasters.pair.report import Matched, doubts, notes, provenance
+from scdcli.rasters.pair.report import Matched, notes, provenance, warnings
 from scdcli.rasters.pair.sample import sample_pair
 from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
 from scdcli.rasters.pair.stretch import Sampled, Stretch, find_stretch
@@ -40,7 +40,7 @@ class Pair:
         bands: Band numbers used of BEFORE, from 1.
         after_bands: Those used of AFTER, in the same order.
         notes: One sentence for each thing done to make the two comparable, or to look twice at.
-        doubts: Those of the notes that are reasons to look twice.
+        warnings: Those of the notes that say why the result may be wrong.
         provenance: JSON-ready record of the inputs and of what was done.
         share: Share of the grid that AFTER covers, 0 to 1.
         stretch: What maps values to 0..255; None where uint8 is used as it is.
@@ -57,7 +57,7 @@ class Pair:
     bands: tuple[int, ...]
     after_bands: tuple[int, ...]
     notes: tuple[str, ...]
-    doubts: tuple[str, ...]
+    warnings: tuple[str, ...]
     provenance: dict[str, Any]
     share: float
     stretch: Stretch | None
@@ -138,7 +138,7 @@ def open_pair(
             bands=matched.bands.before,
             after_bands=matched.bands.after,
             notes=tuple(notes(matched)),
-            doubts=tuple(doubts(first, second, matched.alignment, matched.bands)),
+            warnings=tuple(warnings(first, second, matched.alignment, matched.bands)),
             provenance=provenance(matched),
             share=matched.alignment.share,
             stretch=matched.stretch,

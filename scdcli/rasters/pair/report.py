@@ -32,8 +32,8 @@ DATES = (
 )
 
 
-def doubts(first: Scene, second: Scene, alignment: Alignment, bands: BandChoice) -> Iterator[str]:
-    """One sentence for each reason to look twice at the result of a pair."""
+def warnings(first: Scene, second: Scene, alignment: Alignment, bands: BandChoice) -> Iterator[str]:
+    """One sentence for each reason why the result of a pair may be wrong."""
     yield from _about_bands(first, second, bands)
     yield from _about_detail(first, second, alignment.detail)
     yield from _about_overlap(first, second, alignment)
@@ -128,8 +128,8 @@ def notes(pair: Matched) -> Iterator[str]:
     yield from _band_notes(pair)
     if pair.stretch is not None:
         yield pair.stretch.note
-    doubtful = doubts(pair.first, pair.second, pair.alignment, pair.bands)
-    yield from (sentence for sentence in doubtful if sentence != pair.bands.note)
+    found = warnings(pair.first, pair.second, pair.alignment, pair.bands)
+    yield from (sentence for sentence in found if sentence != pair.bands.note)
 
 
 def _part_notes(pair: Matched) -> Iterator[str]:

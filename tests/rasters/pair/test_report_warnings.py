@@ -113,7 +113,7 @@ def test_a_file_of_several_images_is_said(tmp_path):
     assert f"{path} holds 2 images; the first is read." in notes_of(path, path)
 
 
-def test_a_sound_pair_raises_no_doubt(scene):
+def test_a_sound_pair_gets_no_warning(scene):
     assert (
         notes_of(
             dated(scene("a.tif"), TIFFTAG_DATETIME="2018:05:01 10:00:00"), scene("b.tif", nodata=0)
@@ -135,12 +135,12 @@ def named(path, names, **profile):
 def test_bands_that_nobody_chose_out_of_more_are_doubtful(tmp_path):
     paths = [named(tmp_path / f"{name}.tif", COLORS) for name in "ab"]
     with open_pair(*paths, PairSettings(count=3)) as pair:
-        (said,) = pair.doubts
+        (said,) = pair.warnings
         assert said == "Of 4 bands red, green and blue are used: 1, 2, 3; for others give --bands."
         assert pair.notes.count(said) == 1
     for settings in (PairSettings(count=4), PairSettings(count=3, bands=(1, 2, 3))):
         with open_pair(*paths, settings) as pair:
-            assert pair.doubts == ()
+            assert pair.warnings == ()
 
 
 def test_bands_matched_by_name_are_doubtful_only_where_some_are_left_out(tmp_path):
@@ -148,4 +148,4 @@ def test_bands_matched_by_name_are_doubtful_only_where_some_are_left_out(tmp_pat
     for names, doubtful in ((COLORS[2::-1], False), (COLORS, True), (COLORS[::-1], True)):
         with open_pair(before, named(tmp_path / "b.tif", names)) as pair:
             assert any("matched by name" in note for note in pair.notes)
-            assert bool(pair.doubts) == doubtful
+            assert bool(pair.warnings) == doubtful
