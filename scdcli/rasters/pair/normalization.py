@@ -21,7 +21,7 @@ from scdcli.rasters.pair.mappings import (
     standardizing_line,
 )
 from scdcli.rasters.pair.methods import METHODS
-from scdcli.rasters.pair.pif import invariant_line
+from scdcli.rasters.pair.pif import pif_line
 from scdcli.rasters.pair.sample import Seen, pixels_of, places_of
 
 PLACE = 4  # pixels: means of so many a side suffer less from small shifts and noise
@@ -85,7 +85,7 @@ def find_normalization(
     found = Normalization()
     if method != "none":
         _require_usable(seen, method, names)
-        found = _match(seen, names) if method == "match" else _invariant(seen, names)
+        found = _match(seen, names) if method == "match" else _pif(seen, names)
         seen = [each._replace(after=found.apply(each.before, each.after)[1]) for each in seen]
     return found if mean_std is None else _per_date(found, seen, mean_std, names)
 
@@ -124,13 +124,13 @@ def _match(windows: list[Seen], names: Names) -> Normalization:
     )
 
 
-def _invariant(windows: list[Seen], names: Names) -> Normalization:
+def _pif(windows: list[Seen], names: Names) -> Normalization:
     """AFTER by the line through places that seem unchanged."""
     before, after = places_of(windows, PLACE)
     if before.shape[1] < FEW_PLACES:
         before, after = places_of(windows, 1)
     flat = min(before.std(axis=1).min(), after.std(axis=1).min()) == 0
-    found = None if flat else invariant_line(before, after)
+    found = None if flat else pif_line(before, after)
     if found is None or found.places < LEAST_PLACES or found.correlation < LEAST_IN_COMMON:
         raise PairError(
             f"too little seems unchanged between {names[0]} and {names[1]} for --normalize pif; "

@@ -25,7 +25,7 @@ LIKELY = 0.5  # probability from which a place is taken for unchanged
 RIDGE = 1e-6
 
 
-class Invariant(NamedTuple):
+class PifLine(NamedTuple):
     """A line per band from AFTER to BEFORE, and what it rests on.
 
     Attributes:
@@ -41,7 +41,7 @@ class Invariant(NamedTuple):
     spread: float
 
 
-def invariant_line(before: NDArray[np.float64], after: NDArray[np.float64]) -> Invariant | None:
+def pif_line(before: NDArray[np.float64], after: NDArray[np.float64]) -> PifLine | None:
     """The line per band that fits the places which did not change.
 
     Args:
@@ -63,7 +63,7 @@ def invariant_line(before: NDArray[np.float64], after: NDArray[np.float64]) -> I
     offset = y.mean(axis=1) - gain * x.mean(axis=1)
     together = (x - x.mean(axis=1, keepdims=True)) * (y - y.mean(axis=1, keepdims=True))
     correlation = together.mean(axis=1) / (spreads[0] * spreads[1])
-    return Invariant(
+    return PifLine(
         Linear(tuple(gain.tolist()), tuple(offset.tolist())),
         int(likely.sum()),
         float(correlation.min()),

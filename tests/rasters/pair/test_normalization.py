@@ -14,7 +14,7 @@ from scdcli.errors import PairError, UnknownName
 from scdcli.rasters.pair.coregister import open_registered
 from scdcli.rasters.pair.mappings import Curves, Linear, MeanStd, match_curves
 from scdcli.rasters.pair.open import open_pair
-from scdcli.rasters.pair.pif import invariant_line, no_change
+from scdcli.rasters.pair.pif import no_change, pif_line
 from scdcli.rasters.pair.settings import PairSettings
 
 SIDE = 160
@@ -119,7 +119,7 @@ def test_the_line_is_found_whatever_the_light_and_with_a_third_changed(share, ga
     other = int(share * after.shape[1])
     if other:
         after[:, :other] = land(seed + 1, 64).reshape(3, -1)[:, :other] + 30
-    found = invariant_line(before, after * gain + offset)
+    found = pif_line(before, after * gain + offset)
     line = found.line.apply((after * gain + offset)[:, None])[:, 0]
     assert np.abs(line - after).mean() < 1
     assert found.correlation > 0.9
