@@ -106,7 +106,7 @@ def require_plain_palette(dataset: DatasetReader, path: Path, legend: Legend) ->
             )
 
 
-def require_fitting(path: Path, legend: Legend, carried: Legend) -> None:
+def require_same_classes(path: Path, legend: Legend, carried: Legend) -> None:
     """Refuse a legend that has not the classes of the one a file carries, or orders them otherwise.
 
     Other names are taken as they are: classes may be renamed.
@@ -218,7 +218,7 @@ def open_label(path: Path, legend: Legend | None = None) -> Iterator[LabelMap]:
         coding = legend.coding if legend and not carried else Coding()
         require_usable_nodata(dataset, path, colored, coding)
         if legend and carried:
-            require_fitting(path, legend, carried)
+            require_same_classes(path, legend, carried)
         known = legend or carried or (SECOND if colored else None)
         if legend and not colored and coding.values is None:
             require_plain_palette(dataset, path, legend)

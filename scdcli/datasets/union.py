@@ -65,7 +65,7 @@ def set_names(roots: Sequence[Path]) -> list[str]:
     return [_short(root, [other for other in whole if other != root]) for root in whole]
 
 
-def shared_legend(members: Sequence[Member], asked: str | None) -> Legend:
+def union_legend(members: Sequence[Member], asked: str | None) -> Legend:
     """The legend asked for, or the one that the labels of all sets have.
 
     Colors may differ: labels in colors, too, are read by what they say of themselves.

@@ -51,7 +51,7 @@ COLUMNS = (
 
 
 @dataclass
-class Tally:
+class TransitionTally:
     """Pixels and ground area of every transition code, counted while the runs pass by.
 
     Attributes:

@@ -11,7 +11,7 @@ from scdcli.errors import ModelError, ScdError
 from scdcli.files.naming import crs_name, file_name, shown
 from scdcli.models.expected import Expected
 from scdcli.polygons.area import PIXELS, central_pixel, measure_ground
-from scdcli.prediction.fit import Fit, band_advice, judge_fit, wrong_bands
+from scdcli.prediction.fit import Remarks, band_advice, judge_fit, wrong_bands
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.coregister import Registration, open_and_register
 from scdcli.rasters.pair.open import Pair, open_pair
@@ -166,7 +166,7 @@ def _taken(dataset: DatasetReader) -> str | None:
     return next(filter(None, found), None)
 
 
-def _judge(expected: Expected | None, pair: Pair) -> Fit:
+def _judge(expected: Expected | None, pair: Pair) -> Remarks:
     """Whether the model, or where none is named any bundled one, can do with the pair.
 
     Raises:
@@ -178,13 +178,13 @@ def _judge(expected: Expected | None, pair: Pair) -> Fit:
             raise ModelError(problem)
         return judge_fit(expected, pair)
     if pair.count == MODEL_BANDS:
-        return Fit()
+        return Remarks()
     used = "1 band is" if pair.count == 1 else f"{pair.count} bands are"
     warning = (
         f"{used} in use, and the bundled models read {MODEL_BANDS}; "
         f"{band_advice(MODEL_BANDS, pair.count)}, or use a model of your own."
     )
-    return Fit(warnings=(warning,))
+    return Remarks(warnings=(warning,))
 
 
 def _match(pair: Pair) -> dict[str, Any]:

@@ -14,7 +14,7 @@ MOST_ENLARGED = 4.0  # beyond it nothing that the model knows is left in the pix
 SQUARE = 1.1  # the longer by the shorter side up to which one number says it
 
 
-class Fit(NamedTuple):
+class Remarks(NamedTuple):
     """What to say of a model and a pair, as sentences.
 
     Attributes:
@@ -53,17 +53,17 @@ def band_advice(wanted: int, used: int) -> str:
     )
 
 
-def judge_fit(expected: Expected, pair: Pair) -> Fit:
+def judge_fit(expected: Expected, pair: Pair) -> Remarks:
     """Whether the pixels of a pair are of a size that a model knows.
 
     Raises:
         InputError: The CRS of the pair cannot be related to the ellipsoid.
     """
     if expected.pixel_size is None:
-        return Fit()
+        return Remarks()
     sides = central_pixel(pair.grid)
     if sides is None:
-        return Fit(
+        return Remarks(
             notes=(
                 f"The model {expected.name} was trained for pixels of "
                 f"{size_range(expected.pixel_size)}; whether these are such cannot be told without "
@@ -73,9 +73,9 @@ def judge_fit(expected: Expected, pair: Pair) -> Fit:
     finest, coarsest = expected.pixel_size
     size = sqrt(sides[0] * sides[1])
     if finest / SLACK <= size <= coarsest * SLACK:
-        return Fit()
+        return Remarks()
     aim = finest if size < finest else coarsest
-    return Fit(
+    return Remarks(
         warnings=(
             f"The pixels are {_told(sides)}; the model {expected.name} was trained for "
             f"{size_range(expected.pixel_size)}: expect errors; "

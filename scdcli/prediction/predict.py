@@ -17,7 +17,7 @@ from scdcli.models.checkpoint import LoadedModel, load_model
 from scdcli.models.device import pick_device, pick_precision
 from scdcli.polygons.area import measure_ground
 from scdcli.polygons.strips import STRIP_PIXELS, Strip, find_runs
-from scdcli.polygons.table import Tally
+from scdcli.polygons.table import TransitionTally
 from scdcli.prediction.chain import (
     Predictor,
     default_chip,
@@ -242,7 +242,7 @@ def predict_in_memory(
         if progress:
             progress(done / pixels)
     from_class, to_class, probability, before_cover, after_cover = layers
-    tally = Tally(measure_ground(grid))
+    tally = TransitionTally(measure_ground(grid))
     for _ in tally.counting(find_runs(_strips(from_class, to_class, probability), tally.ground)):
         pass
     summary = describe_prediction(pair, predictor, None) | {

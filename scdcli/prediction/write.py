@@ -18,7 +18,7 @@ from scdcli.polygons.files.geopackage import polygon_qml
 from scdcli.polygons.files.shapefile import changed_names
 from scdcli.polygons.files.vector import require_formats, write_polygons
 from scdcli.polygons.strips import find_runs, read_strips
-from scdcli.polygons.table import Tally, write_transitions
+from scdcli.polygons.table import TransitionTally, write_transitions
 from scdcli.polygons.trace.trace import trace
 from scdcli.prediction.chain import Predictor, predict_supertile, require_bands
 from scdcli.prediction.decode import Decoded
@@ -182,9 +182,9 @@ def _predict(
 
 def _write_polygons(
     pair: Pair, legend: Legend, folder: Path, settings: OutputSettings, codes: set[int]
-) -> Tally:
+) -> TransitionTally:
     ground = measure_ground(pair.grid)
-    tally = Tally(ground)
+    tally = TransitionTally(ground)
     strips = read_strips(folder / "transition.tif", folder / "probability.tif")
     runs = tally.counting(find_runs(strips, ground))
     polygons = trace(

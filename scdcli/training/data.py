@@ -72,7 +72,7 @@ def training_set(
     where = " and ".join(str(each) for each in datasets)
     if not look or not all(member.train for member in members):
         require_none(problems, f"{where} {'is' if len(members) == 1 else 'are'} incomplete")
-    legend = union.shared_legend(members, settings.legend)
+    legend = union.union_legend(members, settings.legend)
     members = union.with_shared_bands(members, settings.bands, count)
     bands = members[0].train[0].bands or ()
     if by_file:

@@ -19,7 +19,7 @@ from scdcli.training.loop import StepDone
 from scdcli.training.runfolder import EpochLog, refuse_run
 from scdcli.training.settings import TrainingJob, TrainingSettings
 from scdcli.training.stages import Stage, require_names, train_in_stages
-from scdcli.training.startweights import require_fitting
+from scdcli.training.startweights import require_same_network
 from scdcli.training.trainer import Hardware
 
 
@@ -141,7 +141,7 @@ def _network(job: TrainingJob, start: LoadedModel | None) -> NetworkSettings:
         width=own.width if job.width is None else job.width,
     )
     if start:
-        require_fitting(start, network)
+        require_same_network(start, network)
     return network
 
 
@@ -153,7 +153,7 @@ def _describe_start(
     Raises:
         ModelError: The set has another number of bands than the model.
     """
-    require_fitting(start, replace(network, classes=start.header.network.classes))
+    require_same_network(start, replace(network, classes=start.header.network.classes))
     lines = [describe_classes(start, legend) or ""]
     known, wanted = start.header.normalization, settings.normalization
     if wanted != known:

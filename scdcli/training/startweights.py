@@ -41,7 +41,7 @@ def start_model(
     """
     built = build(network)
     if start is not None:
-        require_fitting(start, network)
+        require_same_network(start, network)
         start = inner_model(start, network)
         revised = start.header.network.name != network.name
         part = getattr(built, REVISES[network.name]) if revised else built
@@ -94,7 +94,7 @@ def require_same_standardization(
         )
 
 
-def require_fitting(start: LoadedModel, network: NetworkSettings) -> None:
+def require_same_network(start: LoadedModel, network: NetworkSettings) -> None:
     """Refuse to start a network from one that is built otherwise.
 
     Raises:

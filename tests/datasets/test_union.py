@@ -16,7 +16,7 @@ from scdcli.datasets.union import (
     find_members,
     hold_out,
     set_names,
-    shared_legend,
+    union_legend,
     with_shared_bands,
 )
 from scdcli.errors import DatasetError
@@ -107,15 +107,15 @@ def test_a_split_file_names_pairs_with_their_set(sets, tmp_path):
 
 def test_sets_with_other_classes_show_both_lists(sets):
     mine, drawn = sets(mine={"pairs": 1}, drawn={"pairs": 1})
-    assert shared_legend(find_members([mine, drawn]), None) == SECOND
+    assert union_legend(find_members([mine, drawn]), None) == SECOND
     (drawn / "train/label1/00000.png").unlink()
     turned = write_scene(drawn / "train/label1/00000.tif", np.zeros((1, 64, 64), np.uint8))
     with rasterio.open(turned, "r+") as dataset:
         dataset.update_tags(SCD_LEGEND=Legend("turned", tuple(reversed(SECOND.classes))).dumps())
     told = r"mine has the classes water, n\.v\.g\. surface, .* and drawn has playground, building, "
     with pytest.raises(DatasetError, match=told):
-        shared_legend(find_members([mine, drawn]), None)
-    assert shared_legend(find_members([mine, drawn]), "urban") == URBAN
+        union_legend(find_members([mine, drawn]), None)
+    assert union_legend(find_members([mine, drawn]), "urban") == URBAN
 
 
 def test_sets_with_other_numbers_of_bands_show_both(sets, tmp_path):

@@ -12,7 +12,7 @@ from scdcli.errors import InputError, OutputError
 from scdcli.legend import SECOND
 from scdcli.polygons.area import measure_ground
 from scdcli.polygons.strips import Strip, find_runs
-from scdcli.polygons.table import Tally, write_transitions
+from scdcli.polygons.table import TransitionTally, write_transitions
 from scdcli.polygons.trace.trace import trace
 from scdcli.rasters.grid import Grid
 
@@ -22,7 +22,7 @@ CODES = np.array([[0, 0, 101, 101], [NODATA, 305, 305, 101]], dtype=np.uint16)
 
 def tally_of(codes, *, height=3, crs=None, transform=None):
     grid = Grid(*codes.shape, transform or Affine.identity(), crs)
-    tally = Tally(measure_ground(grid))
+    tally = TransitionTally(measure_ground(grid))
     strips = (
         Strip(row, codes[row : row + height], np.zeros_like(codes[row : row + height], np.uint8))
         for row in range(0, len(codes), height)

@@ -24,7 +24,7 @@ from scdcli.training.finetuning import (
     trained_parameters,
     with_classes,
 )
-from scdcli.training.startweights import require_fitting, require_same_standardization
+from scdcli.training.startweights import require_same_network, require_same_standardization
 from scdcli.training.trainer import Hardware, TrainingSettings
 
 CPU = Hardware(torch.device("cpu"))
@@ -75,7 +75,7 @@ def test_known_classes_keep_their_logits_and_new_ones_start_afresh(name):
     start = start_of(name)
     made = with_classes(start, start.header.network, MINE)
     assert (made.header.network.classes, made.header.legend) == (3, MINE)
-    require_fitting(made, replace(start.header.network, classes=3))
+    require_same_network(made, replace(start.header.network, classes=3))
     old, new = start.model(*pair()), made.model.eval()(*pair())
     if made.model.output == "types":
         kept = {0: 0, 1: 1 + 6 * BUILDING + BUILDING, 3: 1 + 6 * BUILDING + WATER}
@@ -106,7 +106,7 @@ def test_the_same_classes_in_another_order_change_places():
 def test_of_a_network_that_revises_an_asn_the_asn_may_go_on():
     start = start_of("asn-atl")
     wanted = replace(start.header.network, name="asn")
-    require_fitting(start, wanted)
+    require_same_network(start, wanted)
     made = with_classes(start, wanted, SECOND)
     raw = start.model.network.asn(*((x - 100.0) / 50.0 for x in pair()))
     middle = ChangeModel(made.model.network, [100.0] * 3, [50.0] * 3).eval()(*pair())
