@@ -103,7 +103,7 @@ def _check_pair(
         after,
         settings,
         coregister=coregister,
-        expected=loaded.expected if loaded else None,
+        needs=loaded.requirements if loaded else None,
     )
     if as_json:
         click.echo(dumps(report.to_dict(), indent=2, ensure_ascii=False))

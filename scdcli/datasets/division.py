@@ -116,15 +116,15 @@ def _pieces(start: int, length: int, side: int) -> list[tuple[int, int]]:
     return [(a, b - a) for a, b in pairwise(ends)]
 
 
-class Divided(NamedTuple):
+class Division(NamedTuple):
     """A set divided by a file; what the file gives to ``test`` or does not name is in neither."""
 
     train: list[Sample]
     validation: list[Sample]
-    not_named: int  # pairs
+    unnamed: int  # pairs
 
 
-def divide(samples: Sequence[Sample], path: Path) -> Divided:
+def divide(samples: Sequence[Sample], path: Path) -> Division:
     """Training and validation samples of a set.
 
     The file has the columns ``name`` and ``split`` (train, val or test), with commas between; or
@@ -158,8 +158,8 @@ def divide(samples: Sequence[Sample], path: Path) -> Divided:
     }
     if not by_split["train"]:
         raise DatasetError(f"{path} names no pair to train on; give some the split train.")
-    not_named = 0 if other else len(known - split_of.keys())
-    return Divided(by_split["train"], by_split["val"], not_named)
+    unnamed = 0 if other else len(known - split_of.keys())
+    return Division(by_split["train"], by_split["val"], unnamed)
 
 
 def _splits(path: Path, entries: Iterator[tuple[int, str, str]]) -> dict[str, str]:

@@ -46,7 +46,7 @@ def pixel_sizes(samples: Iterable[Sample], given: Sizes | None = None) -> Sizes 
     return _extent(known) if known else None
 
 
-def widened(sizes: Sizes | None, scale: Sizes) -> Sizes | None:
+def widen(sizes: Sizes | None, scale: Sizes) -> Sizes | None:
     """What a network sees of such pixels when they are magnified by random factors, in meters.
 
     Args:

@@ -121,7 +121,7 @@ def with_shared_bands(
     return found
 
 
-def divided_by(members: Sequence[Member], path: Path) -> tuple[list[Member], int]:
+def divide_by_file(members: Sequence[Member], path: Path) -> tuple[list[Member], int]:
     """The sets divided by a file, and how many pairs it does not name.
 
     Raises:
@@ -137,7 +137,7 @@ def divided_by(members: Sequence[Member], path: Path) -> tuple[list[Member], int
             validation=[sample for sample in member.train if sample in validation],
         )
         for member in members
-    ], found.not_named
+    ], found.unnamed
 
 
 def hold_out(members: Sequence[Member], share: float, seed: int) -> list[Member]:

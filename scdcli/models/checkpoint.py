@@ -20,9 +20,9 @@ from torch import Tensor
 from scdcli import __version__
 from scdcli.errors import ModelError, OutputError, UnknownName
 from scdcli.legend import Legend
-from scdcli.models.expected import Expected
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
+from scdcli.models.requirements import Requirements
 from scdcli.rasters.pair.mappings import MeanStd
 from scdcli.rasters.pair.settings import PairSettings
 
@@ -107,9 +107,11 @@ class LoadedModel:
     given: str = ""
 
     @property
-    def expected(self) -> Expected:
+    def requirements(self) -> Requirements:
         """What it expects of a pair."""
-        return Expected(self.name, self.header.network.bands, self.header.pixel_size, self.given)
+        return Requirements(
+            self.name, self.header.network.bands, self.header.pixel_size, self.given
+        )
 
     @property
     def mean_std(self) -> MeanStd | None:

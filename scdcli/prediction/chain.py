@@ -18,7 +18,7 @@ from scdcli.errors import ModelError
 from scdcli.models.checkpoint import LoadedModel
 from scdcli.models.device import BatchSize, autocast, is_out_of_memory
 from scdcli.models.networks import outputs
-from scdcli.prediction.decode import READOUTS, Decoded, Reading, decode, read
+from scdcli.prediction.decode import READOUTS, ClassMaps, Reading, decode, read
 from scdcli.prediction.fit import wrong_bands
 from scdcli.prediction.tiling import Blend, Supertile, Tiling, supertiles
 from scdcli.prediction.tta import TTA, View, sides
@@ -134,7 +134,7 @@ def require_bands(loaded: LoadedModel, pair: Pair) -> None:
         ModelError: The model was trained on another number of bands, or on other dates
             that these are not brought to.
     """
-    problem = wrong_bands(loaded.expected, pair)
+    problem = wrong_bands(loaded.requirements, pair)
     if problem:
         raise ModelError(problem)
     if pair.mean_std != loaded.mean_std:
@@ -146,7 +146,7 @@ def require_bands(loaded: LoadedModel, pair: Pair) -> None:
 
 def predict_windows(
     pair: Pair, predictor: Predictor
-) -> Iterator[tuple[Window, Decoded, NDArray[np.bool_]]]:
+) -> Iterator[tuple[Window, ClassMaps, NDArray[np.bool_]]]:
     """Class maps of the whole scene, one supertile core after the other.
 
     Yields:
@@ -163,7 +163,7 @@ def predict_windows(
 
 def predict_supertile(
     pair: Pair, tile: Supertile, predictor: Predictor
-) -> tuple[Decoded, NDArray[np.bool_]]:
+) -> tuple[ClassMaps, NDArray[np.bool_]]:
     """Class maps of one supertile core, and where both dates have measurements.
 
     The result depends on nothing but the pixels under the supertile's chips.
@@ -180,7 +180,7 @@ def predict_supertile(
         threshold=predictor.threshold,
         temperature=predictor.temperature,
     )
-    return decoded.masked(valid), valid
+    return decoded.with_nodata(valid), valid
 
 
 def read_windows(

@@ -9,7 +9,7 @@ from rasterio.io import DatasetReader
 
 from scdcli.errors import ModelError, ScdError
 from scdcli.files.naming import crs_name, file_name, shown
-from scdcli.models.expected import Expected
+from scdcli.models.requirements import Requirements
 from scdcli.polygons.area import PIXELS, central_pixel, measure_ground
 from scdcli.prediction.fit import Remarks, band_advice, judge_fit, wrong_bands
 from scdcli.rasters.grid import Grid
@@ -73,7 +73,7 @@ def check_pair(
     settings: PairSettings,
     *,
     coregister: bool = False,
-    expected: Expected | None = None,
+    needs: Requirements | None = None,
 ) -> PairReport:
     """Look at two images as `scd predict` would read them, from samples.
 
@@ -82,12 +82,12 @@ def check_pair(
         after: The later image.
         settings: How they are to be read.
         coregister: Try to move AFTER over BEFORE.
-        expected: What the model they are for expects, if it is known which.
+        needs: What the model they are for expects, if it is known which.
     """
     scenes = (_scene(before, settings), _scene(after, settings))
     try:
         with open_and_register(before, after, settings, coregister=coregister) as (pair, known):
-            fit = _judge(expected, pair)
+            fit = _judge(needs, pair)
             values = sample_values(pair)
             names = (shown(before), shown(after))
             return PairReport(
@@ -166,17 +166,17 @@ def _taken(dataset: DatasetReader) -> str | None:
     return next(filter(None, found), None)
 
 
-def _judge(expected: Expected | None, pair: Pair) -> Remarks:
+def _judge(needs: Requirements | None, pair: Pair) -> Remarks:
     """Whether the model, or where none is named any bundled one, can do with the pair.
 
     Raises:
         ModelError: The model named cannot read it.
     """
-    if expected is not None:
-        problem = wrong_bands(expected, pair)
+    if needs is not None:
+        problem = wrong_bands(needs, pair)
         if problem:
             raise ModelError(problem)
-        return judge_fit(expected, pair)
+        return judge_fit(needs, pair)
     if pair.count == MODEL_BANDS:
         return Remarks()
     used = "1 band is" if pair.count == 1 else f"{pair.count} bands are"

@@ -20,7 +20,7 @@ ROWS = 256  # decoded at a time: what is made on the way takes as much memory as
 BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
 
 
-class Decoded(NamedTuple):
+class ClassMaps(NamedTuple):
     """Class maps of a window, each (H, W) uint8."""
 
     from_class: Classes  # 0 unchanged
@@ -29,9 +29,9 @@ class Decoded(NamedTuple):
     before_cover: Classes  # class of every pixel, 1..K
     after_cover: Classes
 
-    def masked(self, valid: NDArray[np.bool_]) -> "Decoded":
+    def with_nodata(self, valid: NDArray[np.bool_]) -> "ClassMaps":
         """The same with 255 where a date has no measurement."""
-        return Decoded(*(np.where(valid, layer, np.uint8(NODATA)) for layer in self))
+        return ClassMaps(*(np.where(valid, layer, np.uint8(NODATA)) for layer in self))
 
 
 class Reading(NamedTuple):
@@ -43,11 +43,11 @@ class Reading(NamedTuple):
     before_cover: Classes  # whether changed or not
     after_cover: Classes
 
-    def at(self, threshold: float) -> Decoded:
+    def at(self, threshold: float) -> ClassMaps:
         """The class maps at a threshold τ in [0, 1]."""
         changed = self.change >= threshold
         unchanged = np.uint8(UNCHANGED)
-        return Decoded(
+        return ClassMaps(
             np.where(changed, self.from_class, unchanged),
             np.where(changed, self.to_class, unchanged),
             np.rint(self.change * 100).astype(np.uint8),
@@ -70,7 +70,7 @@ def decode(
     *,
     threshold: float,
     temperature: float = 1.0,
-) -> Decoded:
+) -> ClassMaps:
     """Changed where the change probability reaches the threshold; then the classes (Eq. 1, 12).
 
     Args:
@@ -84,17 +84,17 @@ def decode(
         read(rows, output, classes, temperature=temperature).at(threshold)
         for rows in _in_rows(probabilities)
     ]
-    return Decoded(*(np.concatenate(rows) for rows in zip(*found, strict=True)))
+    return ClassMaps(*(np.concatenate(rows) for rows in zip(*found, strict=True)))
 
 
 def read(probabilities: Floats, output: str, classes: int, *, temperature: float = 1.0) -> Reading:
     """What the network says of each pixel, whatever the threshold; as for `decode`."""
     found = [READOUTS[output].read(rows, classes) for rows in _in_rows(probabilities)]
     change, *maps = (np.concatenate(rows) for rows in zip(*found, strict=True))
-    return Reading(calibrated(change, temperature), *maps)
+    return Reading(apply_temperature(change, temperature), *maps)
 
 
-def calibrated(change: Floats, temperature: float) -> Floats:
+def apply_temperature(change: Floats, temperature: float) -> Floats:
     """sigmoid(logit(p) / T) of a probability p: 0, 0.5 and 1 stay, and so do the sides of 0.5.
 
     At T = 1 it is p, to the bit.

@@ -4,7 +4,7 @@ import shlex
 from math import sqrt
 from typing import NamedTuple
 
-from scdcli.models.expected import Expected
+from scdcli.models.requirements import Requirements
 from scdcli.polygons.area import central_pixel
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import Pair
@@ -31,13 +31,13 @@ class Remarks(NamedTuple):
         return (*self.notes, *(f"Warning: {sentence}" for sentence in self.warnings))
 
 
-def wrong_bands(expected: Expected, pair: Pair) -> str | None:
+def wrong_bands(needs: Requirements, pair: Pair) -> str | None:
     """Why a model cannot read a pair; None where it can."""
-    if pair.count == expected.bands:
+    if pair.count == needs.bands:
         return None
     return (
-        f"the model {expected.name} was trained on {expected.bands} bands, but the images have "
-        f"{pair.count} in use; {band_advice(expected.bands, pair.count)}."
+        f"the model {needs.name} was trained on {needs.bands} bands, but the images have "
+        f"{pair.count} in use; {band_advice(needs.bands, pair.count)}."
     )
 
 
@@ -53,34 +53,34 @@ def band_advice(wanted: int, used: int) -> str:
     )
 
 
-def judge_fit(expected: Expected, pair: Pair) -> Remarks:
+def judge_fit(needs: Requirements, pair: Pair) -> Remarks:
     """Whether the pixels of a pair are of a size that a model knows.
 
     Raises:
         InputError: The CRS of the pair cannot be related to the ellipsoid.
     """
-    if expected.pixel_size is None:
+    if needs.pixel_size is None:
         return Remarks()
     sides = central_pixel(pair.grid)
     if sides is None:
         return Remarks(
             notes=(
-                f"The model {expected.name} was trained for pixels of "
-                f"{size_range(expected.pixel_size)}; whether these are such cannot be told without "
+                f"The model {needs.name} was trained for pixels of "
+                f"{size_range(needs.pixel_size)}; whether these are such cannot be told without "
                 "a CRS.",
             )
         )
-    finest, coarsest = expected.pixel_size
+    finest, coarsest = needs.pixel_size
     size = sqrt(sides[0] * sides[1])
     if finest / SLACK <= size <= coarsest * SLACK:
         return Remarks()
     aim = finest if size < finest else coarsest
     return Remarks(
         warnings=(
-            f"The pixels are {_told(sides)}; the model {expected.name} was trained for "
-            f"{size_range(expected.pixel_size)}: expect errors; "
+            f"The pixels are {_told(sides)}; the model {needs.name} was trained for "
+            f"{size_range(needs.pixel_size)}: expect errors; "
             f"{_advice(pair.grid, sides, aim)}train a model for this resolution "
-            f"(scd train --init {shlex.quote(expected.given or expected.name)}).",
+            f"(scd train --init {shlex.quote(needs.given or needs.name)}).",
         )
     )
 

@@ -231,7 +231,7 @@ def predict_in_memory(
             f"{MOST_IN_MEMORY:,} that are returned in memory; give a folder to write them to, or "
             "choose a part with bounds."
         )
-    fit = judge_fit(predictor.loaded.expected, pair)
+    fit = judge_fit(predictor.loaded.requirements, pair)
     for line in fit.lines:
         predictor.say(line)
     layers = np.full((5, *grid.shape), NODATA, dtype=np.uint8)

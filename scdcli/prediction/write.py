@@ -21,7 +21,7 @@ from scdcli.polygons.strips import find_runs, read_strips
 from scdcli.polygons.table import TransitionTally, write_transitions
 from scdcli.polygons.trace.trace import trace
 from scdcli.prediction.chain import Predictor, predict_supertile, require_bands
-from scdcli.prediction.decode import Decoded
+from scdcli.prediction.decode import ClassMaps
 from scdcli.prediction.fit import judge_fit
 from scdcli.prediction.journal import JOURNAL, Journal, Layers, differences, open_journal
 from scdcli.prediction.outputfolder import SUMMARY
@@ -82,7 +82,7 @@ def write_prediction(
     record = describe_prediction(pair, predictor, settings)
     if settings.resume and (finished := _finished(out, record, overwrite=settings.overwrite)):
         return finished
-    fit = judge_fit(predictor.loaded.expected, pair)
+    fit = judge_fit(predictor.loaded.requirements, pair)
     for line in fit.lines:
         predictor.say(line)
     with folder_at_once(out, mark=SUMMARY, overwrite=settings.overwrite, kept=JOURNAL) as folder:
@@ -216,7 +216,7 @@ def _kinds(legend: Legend, settings: OutputSettings) -> dict[str, RasterKind]:
     return kinds
 
 
-def _layers(decoded: Decoded, settings: OutputSettings) -> Layers:
+def _layers(decoded: ClassMaps, settings: OutputSettings) -> Layers:
     layers = {
         "from": decoded.from_class,
         "to": decoded.to_class,

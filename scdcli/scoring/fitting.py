@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scdcli.legend import NODATA, UNCHANGED
-from scdcli.prediction.decode import Reading, calibrated
+from scdcli.prediction.decode import Reading, apply_temperature
 from scdcli.scoring.calibration import (
     Histogram,
     count_confidence,
@@ -208,6 +208,6 @@ def _recalibrated(flat: Plateau, factor: float) -> float:
 
     Never 0 or 1, at which a map is all changed or all unchanged whatever the model says.
     """
-    low, high = calibrated(np.array([flat.low, flat.high], np.float32), factor)
+    low, high = apply_temperature(np.array([flat.low, flat.high], np.float32), factor)
     least = 10.0**-DECIMALS
     return min(max(round(float(low + high) / 2, DECIMALS), least), 1 - least)

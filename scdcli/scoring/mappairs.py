@@ -59,7 +59,7 @@ class Prediction(NamedTuple):
         """The maps of a model at a threshold τ, nodata where it is not valid."""
         decoded = reading.at(threshold)
         if valid is not None:
-            decoded = decoded.masked(valid)
+            decoded = decoded.with_nodata(valid)
         covers = (decoded.before_cover, decoded.after_cover) if land_cover else None
         return cls(window, (decoded.from_class, decoded.to_class), covers, reading, valid)
 

@@ -9,7 +9,7 @@ from scdcli.datasets.division import lattice, share_out
 from scdcli.datasets.pixelsizes import pixel_sizes
 from scdcli.datasets.samples import Sample, require_none
 from scdcli.datasets.scan import Watch, scan
-from scdcli.datasets.union import Member, divided_by
+from scdcli.datasets.union import Member, divide_by_file
 from scdcli.errors import DatasetError
 from scdcli.legend import Legend
 from scdcli.training.settings import DataSettings
@@ -126,9 +126,9 @@ def _learnt_on(data: TrainingSet) -> str:
 
 def _divided(members: list[Member], split_file: Path, note: Callable[[str], None]) -> list[Member]:
     """What trains and validates, as a file says."""
-    found, not_named = divided_by(members, split_file)
-    if not_named:
-        note(f"{not_named} pairs that {split_file.name} does not name are left out.")
+    found, unnamed = divide_by_file(members, split_file)
+    if unnamed:
+        note(f"{unnamed} pairs that {split_file.name} does not name are left out.")
     return found
 
 

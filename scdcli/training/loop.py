@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from scdcli.datasets.chips import Chips, batches
-from scdcli.datasets.pixelsizes import widened
+from scdcli.datasets.pixelsizes import widen
 from scdcli.datasets.samples import Sample
 from scdcli.errors import TrainingError
 from scdcli.legend import Legend
@@ -136,7 +136,7 @@ def train(
         network=network,
         legend=legend,
         normalization=settings.standardize,
-        pixel_size=widened(pixel_size, settings.augmentation.scale),
+        pixel_size=widen(pixel_size, settings.augmentation.scale),
         chip=settings.augmentation.chip,
         # Where nothing changed, a network over from-to types learns no class.
         land_cover=settings.cover and trainer.model.output != "types",

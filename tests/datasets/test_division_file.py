@@ -16,7 +16,7 @@ def divided(tmp_path, text):
     path.write_text(text, encoding="utf-8")
     found = divide(SAMPLES, path)
     names = ([sample.name for sample in part] for part in found[:2])
-    return *names, found.not_named
+    return *names, found.unnamed
 
 
 def test_a_table_says_what_trains_and_validates(tmp_path):
@@ -26,8 +26,8 @@ def test_a_table_says_what_trains_and_validates(tmp_path):
 
 def test_of_plain_names_the_others_validate(tmp_path):
     names = "\ufeff00001\n00002.png\n\n00003\n"
-    train, validation, not_named = divided(tmp_path, names)
-    assert (train, len(validation), not_named) == (["00001", "00002", "00003"], 17, 0)
+    train, validation, unnamed = divided(tmp_path, names)
+    assert (train, len(validation), unnamed) == (["00001", "00002", "00003"], 17, 0)
 
 
 def test_cells_may_be_in_quotes(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scenes import noise, write_scene
 
-from scdcli.datasets.pixelsizes import pixel_sizes, widened
+from scdcli.datasets.pixelsizes import pixel_sizes, widen
 from scdcli.datasets.samples import Sample
 from scdcli.errors import DatasetError
 
@@ -88,10 +88,10 @@ sizes = st.floats(0.01, 100)
 def test_random_scales_only_widen(range_, scale):
     if not scale[0] <= 1 <= scale[1]:
         return
-    fine, coarse = widened(tuple(range_), tuple(scale))
+    fine, coarse = widen(tuple(range_), tuple(scale))
     assert fine <= range_[0] <= range_[1] <= coarse
 
 
 def test_magnified_pixels_are_finer():
-    assert widened((0.5, 0.5), (0.8, 1.25)) == pytest.approx((0.4, 0.625))
-    assert widened(None, (0.5, 2.0)) is None
+    assert widen((0.5, 0.5), (0.8, 1.25)) == pytest.approx((0.4, 0.625))
+    assert widen(None, (0.5, 2.0)) is None

@@ -12,7 +12,7 @@ from scenes import noise, write_scene
 
 from scdcli.datasets.division import share_out
 from scdcli.datasets.union import (
-    divided_by,
+    divide_by_file,
     find_members,
     hold_out,
     set_names,
@@ -96,13 +96,13 @@ def test_a_split_file_names_pairs_with_their_set(sets, tmp_path):
     members = find_members(sets(mine={"pairs": 2}, drawn={"pairs": 2}), val=False)
     split = tmp_path / "split.csv"
     split.write_text("name,split\nmine/00001,val\ndrawn/00000.png,train\n", encoding="utf-8")
-    (mine, drawn), not_named = divided_by(members, split)
+    (mine, drawn), unnamed = divide_by_file(members, split)
     assert (names(mine.train), names(mine.validation)) == ([], ["mine/00001"])
     assert (names(drawn.train), names(drawn.validation)) == (["drawn/00000"], [])
-    assert not_named == 2
+    assert unnamed == 2
     split.write_text("name,split\n00001,train\n", encoding="utf-8")
     with pytest.raises(DatasetError, match="not among the 4 .* 00001"):
-        divided_by(members, split)
+        divide_by_file(members, split)
 
 
 def test_sets_with_other_classes_show_both_lists(sets):

@@ -119,8 +119,8 @@ def test_weights_that_are_not_numbers_are_refused(saved):
 
 
 def test_a_model_knows_what_it_was_asked_for_by(saved):
-    assert load_model(str(saved)).expected.given == str(saved)
-    assert load_model("urban").expected.given == "urban"
+    assert load_model(str(saved)).requirements.given == str(saved)
+    assert load_model("urban").requirements.given == "urban"
 
 
 @pytest.mark.parametrize("wrong", [0.0, -2.0])

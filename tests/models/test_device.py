@@ -38,7 +38,7 @@ def test_bf16_is_taken_where_the_chosen_gpu_computes_it(monkeypatch, capability,
         ("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR", True),
         ("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling", True),
         ("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if non-contiguous", False),
-        ("Expected all tensors to be on the same device", False),
+        ("Requirements all tensors to be on the same device", False),
     ],
 )
 def test_messages_that_mean_too_little_memory(message, memory):

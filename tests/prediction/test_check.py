@@ -10,7 +10,7 @@ from scenes import NORTH_UP, noise, write_scene
 from shifts import ground, seen
 
 from scdcli.errors import ScdError
-from scdcli.models.expected import Expected
+from scdcli.models.requirements import Requirements
 from scdcli.prediction.check import check_pair
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.radiometry import sample_values
@@ -52,7 +52,7 @@ def test_two_dates_that_fit_are_comparable(look):
     report = look(rgb(seen(texture)), rgb(seen(texture) + 2))
     assert report.verdict == "comparable"
     assert report.problems == report.warnings == report.notes == ()
-    assert report.registration.found.size < 0.05
+    assert report.registration.shift.size < 0.05
     assert report.match["hectares"] == pytest.approx(12, rel=0.01)
     assert report.match["pixels"] == 120_000
     assert report.match["overlap"] == 1
@@ -169,7 +169,7 @@ def test_nothing_measured_at_both_dates_is_a_warning(look):
     nodata = {"nodata": 0}
     report = look(left, right, before_profile=nodata, after_profile=nodata)
     assert report.values.valid == 0
-    assert report.registration.found is None
+    assert report.registration.shift is None
     assert len(report.warnings) == 1
     assert "No sampled pixel is measured in both" in report.warnings[0]
 
@@ -194,12 +194,12 @@ def test_samples_are_few_whatever_the_size_and_the_bands(tmp_path):
 
 def test_a_model_named_says_what_it_was_trained_for(look):
     texture = rgb(seen(ground(300, 400)))
-    report = look(texture, texture, expected=Expected("fine", 3, (0.2, 0.5)))
+    report = look(texture, texture, needs=Requirements("fine", 3, (0.2, 0.5)))
     assert report.verdict == "comparable with warnings"
     (warning,) = report.warnings
     assert warning.startswith("The pixels are 1 m; the model fine was trained for 0.2 to 0.5 m:")
     assert report.match["pixel_meters"] == pytest.approx((1, 1), rel=1e-3)
-    assert look(texture, texture, expected=Expected("own", 3, (0.5, 1.0))).warnings == ()
+    assert look(texture, texture, needs=Requirements("own", 3, (0.5, 1.0))).warnings == ()
 
 
 def test_what_cannot_be_told_of_the_model_is_a_note(look):
@@ -210,7 +210,7 @@ def test_what_cannot_be_told_of_the_model_is_a_note(look):
         texture,
         before_profile=plain,
         after_profile=plain,
-        expected=Expected("fine", 3, (0.2, 0.5)),
+        needs=Requirements("fine", 3, (0.2, 0.5)),
     )
     assert found.warnings == ()
     assert any("cannot be told without a CRS" in note for note in found.notes)
@@ -219,8 +219,8 @@ def test_what_cannot_be_told_of_the_model_is_a_note(look):
 
 def test_bands_that_the_model_named_does_not_read_are_a_problem(look):
     four = np.concatenate([rgb(seen(ground(300, 400)))] * 2)[:4].astype("uint16")
-    assert look(four, four, expected=Expected("own", 4)).problems == ()
-    report = look(four, four, expected=Expected("urban", 3))
+    assert look(four, four, needs=Requirements("own", 4)).problems == ()
+    report = look(four, four, needs=Requirements("urban", 3))
     assert report.problems == (
         "the model urban was trained on 3 bands, but the images have 4 in use; choose 3 of them, "
         "for example --bands 1,2,3.",

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from scdcli.legend import NODATA
 from scdcli.prediction import decode as decoding
-from scdcli.prediction.decode import BELOW_HALF, READOUTS, calibrated, decode
+from scdcli.prediction.decode import BELOW_HALF, READOUTS, apply_temperature, decode
 
 KINDS = sorted(READOUTS)
 
@@ -108,7 +108,7 @@ def test_a_pixel_is_changed_where_its_probability_reaches_the_threshold(
 
 @given(arrays(bool, (3, 4)))
 def test_nodata_covers_every_layer(valid):
-    found = decode(draw("types", 2, size=(3, 4)), "types", 2, threshold=0.5).masked(valid)
+    found = decode(draw("types", 2, size=(3, 4)), "types", 2, threshold=0.5).with_nodata(valid)
     assert all(((layer == NODATA) == ~valid).all() for layer in found)
 
 
@@ -137,7 +137,7 @@ ENDS = np.array([0, 1e-30, 1e-7, 0.2, BELOW_HALF, 0.5, np.nextafter(0.5, 1), 1],
 
 @given(temperature=st.floats(0.05, 20))
 def test_a_temperature_keeps_the_ends_the_middle_the_order_and_the_sides(temperature):
-    found = calibrated(ENDS, temperature)
+    found = apply_temperature(ENDS, temperature)
     assert found.dtype == np.float32
     assert (found[[0, 5, 7]] == (0, 0.5, 1)).all()
     assert (np.diff(found) >= 0).all()
@@ -147,8 +147,8 @@ def test_a_temperature_keeps_the_ends_the_middle_the_order_and_the_sides(tempera
 def test_a_temperature_divides_the_logit():
     p = np.linspace(0.01, 0.99, 50, dtype=np.float32)
     logit = np.log(p / (1 - p))
-    np.testing.assert_allclose(calibrated(p, 2.5), 1 / (1 + np.exp(-logit / 2.5)), rtol=1e-5)
-    assert calibrated(p, 1.0) is p
+    np.testing.assert_allclose(apply_temperature(p, 2.5), 1 / (1 + np.exp(-logit / 2.5)), rtol=1e-5)
+    assert apply_temperature(p, 1.0) is p
 
 
 @pytest.mark.parametrize("output", KINDS)
@@ -158,7 +158,7 @@ def test_at_one_half_a_temperature_changes_the_probability_only(output, temperat
     cold = decode(p, output, 3, threshold=0.5)
     found = decode(p, output, 3, threshold=0.5, temperature=temperature)
     assert all((a == b).all() for a, b in zip(found, cold, strict=True) if b is not cold[2])
-    change = calibrated(READOUTS[output].read(p, 3).change, temperature)
+    change = apply_temperature(READOUTS[output].read(p, 3).change, temperature)
     assert (found.probability == np.rint(change * 100)).all()
 
 
@@ -166,6 +166,6 @@ def test_at_one_half_a_temperature_changes_the_probability_only(output, temperat
 def test_a_threshold_is_of_the_calibrated_probability(output):
     p = draw(output, 3)
     found = decode(p, output, 3, threshold=0.3, temperature=2.0)
-    change = calibrated(READOUTS[output].read(p, 3).change, 2.0)
+    change = apply_temperature(READOUTS[output].read(p, 3).change, 2.0)
     assert ((found.from_class > 0) == (change >= 0.3)).all()
     assert ((found.from_class > 0) != (decode(p, output, 3, threshold=0.3).from_class > 0)).any()

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from scenes import noise, write_scene
 
-from scdcli.models.expected import Expected
+from scdcli.models.requirements import Requirements
 from scdcli.prediction.fit import judge_fit, size_range, wrong_bands
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 
-URBAN = Expected("urban", 3, (0.3, 1.2))
+URBAN = Requirements("urban", 3, (0.3, 1.2))
 
 
 class OnGrid:
@@ -65,7 +65,7 @@ def test_degrees_are_measured_where_the_scene_lies():
     second = 1 / 3600
     (said,) = judge_fit(URBAN, OnGrid(second, "EPSG:4326", top=60)).warnings
     assert "The pixels are 15.5 x 30.9 m;" in said
-    near = Expected("coarse", 3, (20.0, 24.0))
+    near = Requirements("coarse", 3, (20.0, 24.0))
     assert judge_fit(near, OnGrid(second, "EPSG:4326", top=60)) == ((), ())
     assert judge_fit(near, OnGrid(second, "EPSG:4326", top=1)).warnings
 
@@ -73,12 +73,12 @@ def test_degrees_are_measured_where_the_scene_lies():
 @given(st.floats(1, 4), st.floats(-80, 80))
 def test_the_resampling_advised_gives_pixels_the_model_knows(times, latitude):
     degrees = 0.6 * times / 111_000
-    found = judge_fit(Expected("m", 3, (0.5, 0.6)), OnGrid(degrees, "EPSG:4326", top=latitude))
+    found = judge_fit(Requirements("m", 3, (0.5, 0.6)), OnGrid(degrees, "EPSG:4326", top=latitude))
     advised = re.search(r"-tr (\S+) (\S+?),? ", " ".join(found.warnings))
     if advised:
         wide, high = map(float, advised.groups())
         assert judge_fit(
-            Expected("m", 3, (0.5, 0.6)), OnGrid((wide, high), "EPSG:4326", top=latitude)
+            Requirements("m", 3, (0.5, 0.6)), OnGrid((wide, high), "EPSG:4326", top=latitude)
         ) == ((), ())
 
 
@@ -93,7 +93,7 @@ def test_without_a_crs_it_is_a_note():
 
 @pytest.mark.parametrize("crs", ["EPSG:32650", None])
 def test_a_model_that_does_not_know_is_silent(crs):
-    assert judge_fit(Expected("second", 3), OnGrid(5.0, crs)) == ((), ())
+    assert judge_fit(Requirements("second", 3), OnGrid(5.0, crs)) == ((), ())
 
 
 def test_one_size_is_one_number():
@@ -104,7 +104,7 @@ def test_one_size_is_one_number():
 def test_other_bands_are_said(tmp_path):
     path = write_scene(tmp_path / "a.tif", noise((4, 30, 20), "uint16"))
     with open_pair(path, path) as pair:
-        assert wrong_bands(Expected("m", 4), pair) is None
+        assert wrong_bands(Requirements("m", 4), pair) is None
         said = wrong_bands(URBAN, pair)
     assert said == (
         "the model urban was trained on 3 bands, but the images have 4 in use; choose 3 of them, "

@@ -20,7 +20,7 @@ from standins import loaded, tiny_model
 import scdcli.prediction.write
 from scdcli.polygons.strips import read_strips
 from scdcli.prediction.chain import Predictor, predict_supertile
-from scdcli.prediction.decode import Decoded
+from scdcli.prediction.decode import ClassMaps
 from scdcli.prediction.settings import OutputSettings
 from scdcli.prediction.tiling import Tiling, supertiles
 from scdcli.prediction.write import write_prediction
@@ -157,7 +157,7 @@ def test_every_height_of_strip_gives_the_same_polygons_and_tables(
 
     def look_up(pair, tile, predictor):
         rows, cols = (slice(*limits) for limits in tile.core.toranges())
-        return Decoded(*(maps[name][rows, cols] for name in LAYERS)), None
+        return ClassMaps(*(maps[name][rows, cols] for name in LAYERS)), None
 
     monkeypatch.setattr(scdcli.prediction.write, "predict_supertile", look_up)
     out = predict(scenes, tmp_path / "out", predictor(loaded()), land_cover=True)

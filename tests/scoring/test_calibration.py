@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from scdcli.prediction.decode import calibrated
+from scdcli.prediction.decode import apply_temperature
 from scdcli.scoring.calibration import (
     BINS,
     CENTERS,
@@ -91,7 +91,7 @@ def test_the_temperature_of_drawn_pixels_is_found(temperature):
 def test_a_histogram_at_a_temperature_is_that_of_calibrated_probabilities(seed, temperature):
     change, changed, valid = drawn(seed)
     cold = count_confidence(change, changed, valid)
-    warm = count_confidence(calibrated(change, temperature), changed, valid)
+    warm = count_confidence(apply_temperature(change, temperature), changed, valid)
     assert negative_log_likelihood(cold, temperature) == pytest.approx(
         negative_log_likelihood(warm, 1.0), rel=0.02
     )

@@ -5,7 +5,7 @@ import pytest
 from readings import window
 
 from scdcli.legend import NODATA
-from scdcli.prediction.decode import Reading, calibrated
+from scdcli.prediction.decode import Reading, apply_temperature
 from scdcli.scoring.calibration import expected_calibration_error
 from scdcli.scoring.fitting import (
     FEWEST_CHANGED,
@@ -24,7 +24,7 @@ SIZE = (120, 120)
 def confidence(seed=0, classes=3, size=SIZE, temperature=1.0):
     """What a model says whose probabilities are right, or that much too sure or unsure."""
     truth_from, truth_to, reading, _ = window(seed, classes, size)
-    change = calibrated(reading.change, temperature)
+    change = apply_temperature(reading.change, temperature)
     return count_both(truth_from, truth_to, reading._replace(change=change), classes)
 
 
@@ -50,7 +50,7 @@ def test_the_threshold_is_the_middle_of_the_best_stretch():
 def test_the_threshold_is_of_the_probability_that_the_fit_calibrates():
     found = fit(step(0.605, 0.205))
     assert found.temperature == pytest.approx(0.1, abs=1e-3)  # all is right: as sure as can be
-    ends = calibrated(np.array([0.21, 0.6], np.float32), found.temperature)
+    ends = apply_temperature(np.array([0.21, 0.6], np.float32), found.temperature)
     assert found.threshold == pytest.approx(ends.mean(), abs=1e-3)
     assert (found.by, found.best) == ("sek_from_to", 1)
 
@@ -58,9 +58,9 @@ def test_the_threshold_is_of_the_probability_that_the_fit_calibrates():
 @pytest.mark.parametrize("temperature", [0.5, 2.0])
 def test_a_fitted_model_separates_as_well_as_its_best_threshold(temperature):
     truth_from, truth_to, reading, _ = window(5, 3, SIZE)
-    said = reading._replace(change=calibrated(reading.change, temperature))
+    said = reading._replace(change=apply_temperature(reading.change, temperature))
     found = fit(count_both(truth_from, truth_to, said, 3))
-    again = said._replace(change=calibrated(said.change, found.temperature))
+    again = said._replace(change=apply_temperature(said.change, found.temperature))
     rows = sweep(count_both(truth_from, truth_to, again, 3).sweep)
     nearest = min(rows, key=lambda row: abs(row.threshold - found.threshold))
     assert nearest.from_to.sek == pytest.approx(found.best, abs=0.005)

@@ -101,9 +101,9 @@ def _match(report: "PairReport") -> "Table":
     if match["pixel_meters"]:
         sides = " x ".join(f"{side:.3g}" for side in match["pixel_meters"])
         table.add_row("a pixel on the ground", f"{sides} m")
-    table.add_row("shift of after", str(known.found) if known.found else "cannot be told")
-    if known.found:
-        spread = f"half of {known.found.places} within {known.found.spread:.1f} pixels of it"
+    table.add_row("shift of after", str(known.shift) if known.shift else "cannot be told")
+    if known.shift:
+        spread = f"half of {known.shift.places} within {known.shift.spread:.1f} pixels of it"
         table.add_row("places agree", spread)
     if known.remaining:
         table.add_row("after moving it back", str(known.remaining))

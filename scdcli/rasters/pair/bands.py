@@ -90,7 +90,7 @@ def same_bands(
     if choice.before != choice.after:
         raise PairError(
             f"{first.name} and {second.name} have their bands in different orders: "
-            f"{listed(first)} in the first, {listed(second)} in the second. Write both in one "
+            f"{listing(first)} in the first, {listing(second)} in the second. Write both in one "
             "order, for example with gdal_translate -b 3 -b 2 -b 1."
         )
     return choice.before
@@ -159,7 +159,7 @@ def _numbers(scene: Scene, bands: BandNames, option: str) -> tuple[int, ...]:
             times = f"{len(found)} bands named" if found else "no band named"
             raise PairError(
                 f"{option} asks for {band}, but {scene.name} has {times} so; it has "
-                f"{listed(scene)}. Give numbers instead."
+                f"{listing(scene)}. Give numbers instead."
             )
         numbers.append(found[0])
     return tuple(numbers)
@@ -181,7 +181,7 @@ def band_names(scene: Scene) -> dict[int, tuple[str, ...]]:
     return found
 
 
-def listed(scene: Scene) -> str:
+def listing(scene: Scene) -> str:
     """The bands of a file as a user can name them, for an error."""
     names, bands = band_names(scene), spectral_bands(scene.dataset)
     if not names:
@@ -206,8 +206,8 @@ def _comma(numbers: Sequence[int]) -> str:
 def _different(first: Scene, second: Scene) -> PairError:
     counts = [len(spectral_bands(scene.dataset)) for scene in (first, second)]
     return PairError(
-        f"{first.name} has {counts[0]} bands and {second.name} has {counts[1]}: {listed(first)} in "
-        f"the first, {listed(second)} in the second. Say which to use of both with --bands, for "
+        f"{first.name} has {counts[0]} bands and {second.name} has {counts[1]}: {listing(first)} "
+        f"in the first, {listing(second)} in the second. Say which to use of both with --bands, for "
         "example --bands 1,2,3, and with --after-bands where the second has another order."
     )
 

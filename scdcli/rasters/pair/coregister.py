@@ -26,13 +26,13 @@ class Registration:
     """What is known of the shift of a pair, and what was done about it.
 
     Attributes:
-        found: The shift as the files lie; None when it cannot be told.
+        shift: The shift as the files lie; None when it cannot be told.
         remaining: The shift after moving; None when nothing was moved.
         move: (rows, cols), down and right, by which AFTER is moved.
         notes: One sentence for each thing to know.
     """
 
-    found: Shift | None
+    shift: Shift | None
     notes: tuple[str, ...] = ()
     remaining: Shift | None = None
     move: tuple[float, float] = (0.0, 0.0)
@@ -40,12 +40,12 @@ class Registration:
     @property
     def doubtful(self) -> bool:
         """Whether AFTER, as it is read, lies beside BEFORE by more than a pixel somewhere."""
-        shift = self.remaining or self.found
+        shift = self.remaining or self.shift
         return shift is not None and max(shift.size, shift.spread) > WORTH_TELLING
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, for the record of the pair."""
-        shifts = {"estimated_shift": self.found, "remaining_shift": self.remaining}
+        shifts = {"estimated_shift": self.shift, "remaining_shift": self.remaining}
         return {name: shift and shift.to_dict() for name, shift in shifts.items()}
 
 

@@ -20,7 +20,7 @@ from scdcli.rasters.pair.bands import choose_bands
 from scdcli.rasters.pair.extent import AreaOfInterest, crop_to_bounds, read_aoi
 from scdcli.rasters.pair.mappings import MeanStd
 from scdcli.rasters.pair.normalization import Normalization, find_normalization
-from scdcli.rasters.pair.report import Matched, notes, provenance, warnings
+from scdcli.rasters.pair.report import PairPlan, notes, provenance, warnings
 from scdcli.rasters.pair.sample import sample_pair
 from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
 from scdcli.rasters.pair.stretch import Sampled, Stretch, find_stretch
@@ -130,26 +130,26 @@ def open_pair(
             )
             for path in (before, after)
         )
-        matched = _match(first, second, settings)
-        read_before, read_after = _open_readers(matched, stack)
+        plan = _match(first, second, settings)
+        read_before, read_after = _open_readers(plan, stack)
         pair = Pair(
             settings=settings,
-            grid=matched.grid,
-            bands=matched.bands.before,
-            after_bands=matched.bands.after,
-            notes=tuple(notes(matched)),
-            warnings=tuple(warnings(first, second, matched.alignment, matched.bands)),
-            provenance=provenance(matched),
-            share=matched.alignment.share,
-            stretch=matched.stretch,
-            aoi=matched.aoi,
+            grid=plan.grid,
+            bands=plan.bands.before,
+            after_bands=plan.bands.after,
+            notes=tuple(notes(plan)),
+            warnings=tuple(warnings(first, second, plan.alignment, plan.bands)),
+            provenance=provenance(plan),
+            share=plan.alignment.share,
+            stretch=plan.stretch,
+            aoi=plan.aoi,
             read_before=read_before,
             read_after=read_after,
         )
         yield normalized(pair, (first.name, second.name))
 
 
-def _open_readers(pair: Matched, stack: ExitStack) -> tuple[Reader, Reader]:
+def _open_readers(pair: PairPlan, stack: ExitStack) -> tuple[Reader, Reader]:
     """What reads both scenes on the grid of the pair."""
     first, second, alignment = pair.first, pair.second, pair.alignment
     if first.points:
@@ -184,7 +184,7 @@ def normalized(pair: Pair, names: tuple[str, str]) -> Pair:
     )
 
 
-def _match(first: Scene, second: Scene, settings: PairSettings) -> Matched:
+def _match(first: Scene, second: Scene, settings: PairSettings) -> PairPlan:
     """Settle bands, place and values of a pair."""
     if second.points is None:
         second = replace(second, grid=on_one_turn(first.grid, second.grid))
@@ -197,8 +197,8 @@ def _match(first: Scene, second: Scene, settings: PairSettings) -> Matched:
             f"{'; '.join(alignment.differences)}. Leave out --strict to have the second "
             "warped onto the first."
         )
-    matched = Matched(first, second, settings, bands, grid, aoi, alignment, None)
-    return replace(matched, stretch=settings.stretch or choose_stretch(matched))
+    plan = PairPlan(first, second, settings, bands, grid, aoi, alignment, None)
+    return replace(plan, stretch=settings.stretch or choose_stretch(plan))
 
 
 def _choose_part(first: Scene, settings: PairSettings) -> tuple[Grid, AreaOfInterest | None]:
@@ -234,7 +234,7 @@ def _cache_limit() -> dict[str, int]:
     return {} if "GDAL_CACHEMAX" in os.environ else {"GDAL_CACHEMAX": GDAL_CACHE}
 
 
-def choose_stretch(pair: Matched) -> Stretch | None:
+def choose_stretch(pair: PairPlan) -> Stretch | None:
     """What maps the values of both dates to 0..255; None where uint8 is used as it is.
 
     Raises:

@@ -96,7 +96,7 @@ def _about_file(scene: Scene) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Matched:
+class PairPlan:
     """Two open scenes, and how they are read as one pair.
 
     Attributes:
@@ -120,7 +120,7 @@ class Matched:
     stretch: Stretch | None
 
 
-def notes(pair: Matched) -> Iterator[str]:
+def notes(pair: PairPlan) -> Iterator[str]:
     """One sentence for each thing done, or to know before the result is believed."""
     yield from _part_notes(pair)
     yield from _crs_notes(pair)
@@ -132,7 +132,7 @@ def notes(pair: Matched) -> Iterator[str]:
     yield from (sentence for sentence in found if sentence != pair.bands.note)
 
 
-def _part_notes(pair: Matched) -> Iterator[str]:
+def _part_notes(pair: PairPlan) -> Iterator[str]:
     whole, part = pair.first.grid, pair.grid
     if pair.aoi is not None:
         said = pair.aoi.record
@@ -147,7 +147,7 @@ def _part_notes(pair: Matched) -> Iterator[str]:
         )
 
 
-def _crs_notes(pair: Matched) -> Iterator[str]:
+def _crs_notes(pair: PairPlan) -> Iterator[str]:
     scenes = (pair.first, pair.second)
     if pair.settings.assume_crs is not None:
         given = [scene for scene in scenes if _is_assumed(scene)]
@@ -169,7 +169,7 @@ def _is_assumed(scene: Scene) -> bool:
     return own is None and scene.grid.crs is not None
 
 
-def _placement_notes(pair: Matched) -> Iterator[str]:
+def _placement_notes(pair: PairPlan) -> Iterator[str]:
     first, second, alignment = pair.first, pair.second, pair.alignment
     for scene in (first, second):
         if scene.points is not None:
@@ -201,7 +201,7 @@ def _placement_notes(pair: Matched) -> Iterator[str]:
         )
 
 
-def _band_notes(pair: Matched) -> Iterator[str]:
+def _band_notes(pair: PairPlan) -> Iterator[str]:
     scenes = (pair.first, pair.second)
     for scene in scenes:
         for band in alpha_bands(scene.dataset):
@@ -218,7 +218,7 @@ def _band_notes(pair: Matched) -> Iterator[str]:
         yield f"Of {pair.second.name} they are compared with bands {used}."
 
 
-def provenance(pair: Matched) -> dict[str, Any]:
+def provenance(pair: PairPlan) -> dict[str, Any]:
     """JSON-ready record of the inputs and of what was done."""
     alignment, stretch, settings = pair.alignment, pair.stretch, pair.settings
     placed = {

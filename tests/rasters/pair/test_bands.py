@@ -87,9 +87,9 @@ def test_names_that_contradict_nothing_change_nothing(scene, first, second):
 )
 def test_what_names_do_not_settle_is_refused_with_both_lists(scene, first, second):
     paths = scene("a.tif", *first), scene("b.tif", *second)
-    listed = ", ".join(rf"{band} \({name}\)" for band, name in enumerate(first[1], 1))
-    listed = listed or r"1, 2, 3 \(no names\)"
-    with pytest.raises(PairError, match=rf"3 bands and .*b\.tif has 4: {listed} in the first, 1"):
+    listing = ", ".join(rf"{band} \({name}\)" for band, name in enumerate(first[1], 1))
+    listing = listing or r"1, 2, 3 \(no names\)"
+    with pytest.raises(PairError, match=rf"3 bands and .*b\.tif has 4: {listing} in the first, 1"):
         open_pair(*paths).__enter__()
 
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Expected(NamedTuple):
+class Requirements(NamedTuple):
     """What a model expects of a pair.
 
     Attributes:
