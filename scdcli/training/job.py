@@ -99,8 +99,8 @@ def prepare(
     start = load_model(job.init) if job.init else None
     network = _network(job, start)
     # Weights go on with images as they know them.
-    normalization = job.normalization or (start.header.normalization if start else "none")
-    protocols = [replace(each, normalization=normalization) for each in (job.settings, job.second)]
+    standardize = job.standardize or (start.header.normalization if start else "none")
+    protocols = [replace(each, standardize=standardize) for each in (job.settings, job.second)]
     require_names(network, *protocols)
     weights = None
     if job.pretrained or job.encoder_weights:
@@ -155,7 +155,7 @@ def _describe_start(
     """
     require_same_network(start, replace(network, classes=start.header.network.classes))
     lines = [describe_classes(start, legend) or ""]
-    known, wanted = start.header.normalization, settings.normalization
+    known, wanted = start.header.normalization, settings.standardize
     if wanted != known:
         lines.append(
             f"{start.name} was trained with --standardize {known} and goes on with {wanted}."

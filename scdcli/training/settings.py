@@ -27,7 +27,7 @@ class TrainingSettings:
     class_weights: str = "none"  # a scheme of `scdcli.training.classweights.SCHEMES`
     freeze: str = "none"  # what stays as it is, of `scdcli.models.networks.FREEZABLE`
     seed: int = 0
-    normalization: str = "none"  # "per-date": every image is brought to one mean and spread
+    standardize: str = "none"  # "per-date": every image is brought to one mean and spread
     preset: str | None = None  # where the values come from; for the record
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -92,7 +92,7 @@ class TrainingJob:
         blocks: Basic blocks of the encoders; None for those of ``init``, else residual.
         encoder: What reads the images; None for that of ``init``, else paper.
         width: Multiplier of all channel counts; None for that of ``init``, else 1.
-        normalization: ``none`` or ``per-date``; None for that of ``init``, else none.
+        standardize: ``none`` or ``per-date``; None for that of ``init``, else none.
         settings: The protocol of a network trained as a whole.
         second: The protocol of a network that revises another.
         data: What is trained on.
@@ -111,7 +111,7 @@ class TrainingJob:
     blocks: str | None = None
     encoder: str | None = None
     width: float | None = None
-    normalization: str | None = None
+    standardize: str | None = None
     settings: TrainingSettings = TrainingSettings()
     second: TrainingSettings = SECOND_STAGE
     data: DataSettings = DataSettings()
