@@ -16,7 +16,6 @@ from scdcli.rasters.pair.settings import PairSettings
 
 if TYPE_CHECKING:
     from scdcli.models.checkpoint import LoadedModel
-    from scdcli.rasters.pair.bands import BandNames
 
 FOR_BOTH = {"paths", "bands", "json", "quiet", "verbose"}
 FOR_SETS = {"legend"}
@@ -69,7 +68,7 @@ def check(
     if len(paths) == 2:
         problems = _check_pair(*paths, model, pair, coregister=coregister, as_json=json)
     else:
-        bands = _numbers(pair.bands)
+        bands = pair.bands
         problems = _check_set(Path(paths[0]), legend, bands, Terminal(quiet), as_json=json)
     ctx.exit(1 if problems else 0)
 
@@ -120,20 +119,10 @@ def _load(model: str | None) -> "LoadedModel | None":
     return load_model(model)
 
 
-def _numbers(bands: "BandNames | None") -> tuple[int, ...] | None:
-    """Bands of a labelled set, which are chosen by number."""
-    if bands is None:
-        return None
-    numbers = tuple(band for band in bands if isinstance(band, int))
-    if len(numbers) < len(bands):
-        raise click.UsageError("Give --bands of a labelled set as numbers, for example 1,2,3.")
-    return numbers
-
-
 def _check_set(
     dataset: Path,
     legend: str | None,
-    bands: tuple[int, ...] | None,
+    bands: tuple[int | str, ...] | None,
     terminal: Terminal,
     *,
     as_json: bool,

@@ -137,7 +137,7 @@ def evaluate(
     pred: tuple[Path, ...],
     tta: tuple[str, ...],
     inference: InferenceSettings,
-    bands: tuple[int, ...] | None,
+    bands: tuple[int | str, ...] | None,
     normalize: str,
     legend: str | None,
     output: Path | None,

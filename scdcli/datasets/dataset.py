@@ -13,10 +13,18 @@ from scdcli.datasets.classmap import read_label
 from scdcli.datasets.samples import Sample
 from scdcli.errors import DatasetError
 from scdcli.legend import NODATA, UNCHANGED, Legend
+from scdcli.rasters.pair.bands import BandNames, band_numbers
 from scdcli.rasters.pair.mappings import MeanStd, standardize
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
-from scdcli.rasters.scene import open_scene, read_window, spectral_bands, valid_window
+from scdcli.rasters.scene import (
+    Scene,
+    open_scene,
+    read_window,
+    scene_grid,
+    spectral_bands,
+    valid_window,
+)
 
 
 def read_pair(
@@ -102,11 +110,12 @@ def read_images(sample: Sample) -> list[tuple[NDArray[Any], NDArray[np.bool_]]]:
 
 
 def _read_bytes(
-    path: Path, bands: tuple[int, ...] | None
+    path: Path, bands: BandNames | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]] | None:
     """An image of uint8; None where it is of another type, or a band is no measurement."""
     with open_scene(path) as dataset:
-        chosen = bands or spectral_bands(dataset)
+        scene = Scene(path, dataset, scene_grid(dataset, path))
+        chosen = band_numbers(scene, bands) if bands else spectral_bands(dataset)
         kinds = {(dataset.dtypes[b - 1]) for b in chosen if 1 <= b <= dataset.count}
         if kinds != {"uint8"} or not set(chosen) <= set(spectral_bands(dataset)):
             return None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scdcli.errors import DatasetError
+from scdcli.rasters.pair.bands import BandNames
 
 SHOWN = 10
 SUFFIXES = (".png", ".tif", ".tiff")
@@ -32,7 +33,7 @@ class Sample:
         to_label: Class after where changed; or the same layer of polygons.
         from_cover: Class before of every pixel; None where only changes are labelled.
         to_cover: Class after of every pixel.
-        bands: Band numbers to read of both images, from 1; None for all but alpha.
+        bands: Bands to read of both images, numbers from 1 or names; None for all but alpha.
         windowed: Whether this is a scene to cut windows from; other pairs are read whole.
         aoi: Polygons of a scene outside of which nothing is labelled.
         part: What to use of a scene; None for all. Training draws windows in it.
@@ -45,7 +46,7 @@ class Sample:
     to_label: Path
     from_cover: Path | None = None
     to_cover: Path | None = None
-    bands: tuple[int, ...] | None = None
+    bands: BandNames | None = None
     windowed: bool = False
     aoi: Path | None = None
     part: Part | None = None

@@ -111,7 +111,11 @@ def prepare(sample: Sample, legend: Legend, mean_std: MeanStd | None = None) -> 
     with open_pair(sample.before, sample.after, settings) as pair:
         drawn = read_drawn(sample, pair.grid, legend)
         known = replace(
-            settings, bands=pair.bands, stretch=pair.stretch, normalization=pair.normalization
+            settings,
+            bands=pair.bands,
+            after_bands=pair.after_bands,
+            stretch=pair.stretch,
+            normalization=pair.normalization,
         )
         return PreparedScene(sample, pair.grid, known, drawn, legend)
 

@@ -10,6 +10,7 @@ from scdcli.datasets.samples import Sample
 from scdcli.datasets.whole import set_legend, shared_bands
 from scdcli.errors import DatasetError
 from scdcli.legend import Legend
+from scdcli.rasters.pair.bands import BandNames
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,13 @@ def union_legend(members: Sequence[Member], asked: str | None) -> Legend:
 
 
 def with_shared_bands(
-    members: Sequence[Member], asked: tuple[int, ...] | None, count: int | None = None
+    members: Sequence[Member], asked: BandNames | None, count: int | None = None
 ) -> list[Member]:
     """The sets with the bands that are read of every image.
 
     Args:
         members: The sets.
-        asked: Band numbers; all but alpha by default.
+        asked: Numbers or names of bands; all but alpha by default.
         count: How many the model to start from reads, to take red, green and blue of more.
 
     Raises:

@@ -16,7 +16,7 @@ from scdcli.datasets.samples import Sample
 from scdcli.datasets.scan import CoverCounts, DatasetScan, Progress, scan
 from scdcli.errors import DatasetError, ScdError
 from scdcli.legend import MAX_CLASSES, TRANSITION_BASE, LandCover, Legend
-from scdcli.rasters.pair.bands import same_bands
+from scdcli.rasters.pair.bands import BandNames, are_names, same_bands
 from scdcli.rasters.scene import Scene, open_scene, scene_grid
 
 SPLITS = ("train", "val", "test")
@@ -33,7 +33,8 @@ class SetReport:
         folder: The set.
         layout: A name in `LAYOUTS`.
         legend: The classes; None where labels hold numbers that nobody has explained.
-        bands: Band numbers that a training would read, from 1; None where images do not say.
+        bands: Bands that a training would read, numbers from 1 or names; None where images do not
+            say.
         splits: What each split holds, by name.
         problems: Everything that training or scoring would refuse, as sentences.
     """
@@ -41,7 +42,7 @@ class SetReport:
     folder: Path
     layout: str
     legend: Legend | None
-    bands: tuple[int, ...] | None
+    bands: BandNames | None
     splits: dict[str, DatasetScan]
     problems: list[str]
 
@@ -69,7 +70,7 @@ class SetReport:
 def check_set(
     root: Path,
     legend_name: str | None = None,
-    bands: tuple[int, ...] | None = None,
+    bands: BandNames | None = None,
     progress: Progress | None = None,
 ) -> SetReport:
     """Look through every split of a set.
@@ -77,7 +78,7 @@ def check_set(
     Args:
         root: The set, or one split of it.
         legend_name: A built-in legend or a file; by default what the labels say.
-        bands: Band numbers to read; all but alpha by default.
+        bands: Numbers or names of bands to read; all but alpha by default.
         progress: Called with (pairs done, pairs) over all splits.
 
     Raises:
@@ -137,10 +138,10 @@ def set_legend(sample: Sample, name: str | None) -> Legend:
         return opened.legend
 
 
-def shared_bands(
-    sample: Sample, asked: tuple[int, ...] | None, count: int | None = None
-) -> tuple[int, ...]:
+def shared_bands(sample: Sample, asked: BandNames | None, count: int | None = None) -> BandNames:
     """The bands asked for, or all of the first pair but alpha; its colors for three of a model.
+
+    Names stay names: other pairs may have the same bands in another order.
 
     Raises:
         PairError: The first pair has not those bands, or its images have different ones.
@@ -150,7 +151,8 @@ def shared_bands(
             Scene(path, each, scene_grid(each, path))
             for path, each in ((sample.before, first), (sample.after, second))
         ]
-        return same_bands(scenes[0], scenes[1], asked or None, count)
+        numbers = same_bands(scenes[0], scenes[1], asked or None, count)
+    return asked if asked and are_names(asked) else numbers
 
 
 def _or_problem(find: Callable[[], Any], problems: list[str], *, keep: bool) -> Any:  # noqa: ANN401

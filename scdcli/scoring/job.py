@@ -46,7 +46,7 @@ class EvaluationJob:
     legend: Legend | None = None
     tta: tuple[str, ...] = (InferenceSettings.tta,)
     inference: InferenceSettings = INFERENCE
-    bands: tuple[int, ...] | None = None
+    bands: tuple[int | str, ...] | None = None
     normalize: str = DEFAULT_METHOD
 
     @property

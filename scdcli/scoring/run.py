@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scdcli.datasets.scan import Progress, Watch
 from scdcli.legend import Legend
+from scdcli.rasters.pair.bands import BandNames
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.scoring.comparison import Run, run_titles
@@ -191,7 +192,7 @@ class Scoring:
 
 
 def predict_with(
-    predictor: "Predictor", bands: tuple[int, ...] | None, *, normalize: str = "none"
+    predictor: "Predictor", bands: BandNames | None, *, normalize: str = "none"
 ) -> PredictPair:
     """What predicts a pair, for `pairs_of_predictor`."""
     from scdcli.prediction.chain import read_windows

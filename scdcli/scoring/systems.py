@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scdcli.errors import DatasetError
 from scdcli.legend import Legend
+from scdcli.rasters.pair.bands import BandNames
 from scdcli.rasters.pair.methods import DEFAULT_METHOD
 from scdcli.scoring.comparison import folder_forms, model_forms, short_names
 from scdcli.scoring.mappairs import files_legend
@@ -23,7 +24,7 @@ class System:
     Attributes:
         name: Short, and the same for all its test-time augmentations.
         predictor: The model and how to run it; None for a folder.
-        bands: Band numbers it reads of the images, from 1; None for all but alpha.
+        bands: Numbers or names of the bands it reads of the images; None for all but alpha.
         normalize: How AFTER is brought to the values of BEFORE.
         folder: Where maps lie; None for a model.
         maps: What lies there.
@@ -31,7 +32,7 @@ class System:
 
     name: str
     predictor: "Predictor | None" = None
-    bands: tuple[int, ...] | None = None
+    bands: BandNames | None = None
     normalize: str = DEFAULT_METHOD
     folder: Path | None = None
     maps: LabelSet | None = None
@@ -69,7 +70,7 @@ def find_systems(
     truth: LabelSet,
     predictors: "Callable[[str], Sequence[Predictor]]",
     *,
-    bands: tuple[int, ...] | None = None,
+    bands: BandNames | None = None,
     normalize: str = DEFAULT_METHOD,
 ) -> list[System]:
     """Models, once per test-time augmentation, then folders.
@@ -81,7 +82,7 @@ def find_systems(
         folders: Maps that exist.
         truth: The labels.
         predictors: Loads a model and says how it runs, once per test-time augmentation.
-        bands: Band numbers the models read of the images, from 1; None for all but alpha.
+        bands: Numbers or names of the bands that the models read; None for all but alpha.
         normalize: How AFTER is brought to the values of BEFORE for them.
     """
     if models:

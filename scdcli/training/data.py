@@ -12,6 +12,7 @@ from scdcli.datasets.scan import Watch, scan
 from scdcli.datasets.union import Member, divide_by_file
 from scdcli.errors import DatasetError
 from scdcli.legend import Legend
+from scdcli.rasters.pair.bands import BandNames
 from scdcli.training.settings import DataSettings
 
 
@@ -23,7 +24,7 @@ class TrainingSet(NamedTuple):
         samples: For training; a scene as often as chips are drawn from it in an epoch.
         validation: For choosing the best epoch; windows of scenes.
         legend: Classes of the labels.
-        bands: Band numbers read of every image, from 1.
+        bands: Bands read of every image, numbers from 1 or names.
         cover: Whether classes are learnt on every pixel where the land cover is known.
         pixel_size: Of the finest and the coarsest training pixels, in meters; None if not known.
         sets: Of several sets, what each gives, for the record.
@@ -33,7 +34,7 @@ class TrainingSet(NamedTuple):
     samples: list[Sample]
     validation: list[Sample]
     legend: Legend
-    bands: tuple[int, ...]
+    bands: BandNames
     cover: bool
     pixel_size: tuple[float, float] | None
     sets: dict[str, dict[str, int]] | None

@@ -41,7 +41,7 @@ class DataSettings:
     """What is trained on of some labelled sets.
 
     Attributes:
-        bands: Band numbers to use of both images, from 1; None for all but alpha.
+        bands: Bands to use of both images, numbers from 1 or names; None for all but alpha.
         legend: Built-in legend or file; None for what the labels say.
         val_share: Share of each set's training pairs that is held out, where no folder and no file
             says which.
@@ -52,7 +52,7 @@ class DataSettings:
         cover: Whether classes are learnt on every pixel; None for where the land cover is known.
     """
 
-    bands: tuple[int, ...] | None = None
+    bands: tuple[int | str, ...] | None = None
     legend: str | None = None
     val_share: float = 0.05
     split_file: Path | None = None

@@ -289,6 +289,8 @@ def test_a_model_of_some_of_the_bands_is_scored_on_those(scd, tmp_path, model):
     assert "choose 3 of them, for example --bands 1,2,3" in refused.stderr
     chosen = document(scd("evaluate", more, *options, "--bands", "5,2,1"))
     assert chosen["settings"]["bands"] == [5, 2, 1]
+    named = scd("evaluate", three, *options, "--bands", "red,green,blue")
+    assert document(named)["settings"]["bands"] == ["red", "green", "blue"]
     plain = document(scd("evaluate", three, *options))
     assert plain["settings"]["bands"] is None
     assert chosen["stacked_matrix"] == plain["stacked_matrix"]

@@ -68,6 +68,7 @@ def test_a_run_resumes_and_is_not_overwritten(scd, second_tree, tmp_path):
         (["--legend", "urbn"], "'urbn'"),
         (["--cover"], "no cover1 and cover2"),
         (["--bands", "4"], "has bands 1 to 3"),
+        (["--bands", "nir"], "has no band named so"),
         (["--device", "cuda:7"], "cuda:7"),
     ],
 )

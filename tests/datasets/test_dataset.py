@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from covers import write_covered
 
 from scdcli.datasets.augment import Augmentation
@@ -18,7 +19,8 @@ from scdcli.datasets.layouts import (
     find_split,
     second_samples,
 )
-from scdcli.errors import DatasetError, InputError, TrainingError
+from scdcli.datasets.scan import scan
+from scdcli.errors import DatasetError, InputError, PairError, TrainingError
 from scdcli.legend import NODATA, SECOND
 from scdcli.models.networks.losses import loss_totals
 from scdcli.training.bandstatistics import band_statistics
@@ -263,6 +265,16 @@ def test_a_bad_file_is_the_same_sentence_with_and_without_workers(second_tree, w
     with pytest.raises(InputError, match=r"im2/00001\.png") as caught:
         list(batches(chips, workers, batch_size=1))
     assert "Traceback" not in str(caught.value)
+
+
+def test_bands_are_chosen_by_name_in_each_image(second_tree):
+    sample = second_samples(second_tree(pairs=1) / "train")[0]
+    named = read_pair(replace(sample, bands=("Blue", "red")), SECOND, cover=False)
+    numbered = read_pair(replace(sample, bands=(3, 1)), SECOND, cover=False)
+    assert torch.equal(named.before, numbered.before)
+    assert scan([replace(sample, bands=("blue", "red"))], SECOND).problems == []
+    with pytest.raises(PairError, match="asks for nir, but .* has no band named so"):
+        read_pair(replace(sample, bands=("nir",)), SECOND, cover=False)
 
 
 def test_images_of_other_bands_are_named(second_tree):

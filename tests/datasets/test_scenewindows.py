@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import rasterio
 import shapely
+import torch
 from affine import Affine
 from layers import write as write_layer
 from maps import draw, write_tif
@@ -46,6 +48,26 @@ def write(tmp_path):
 def items(samples, **options):
     chips = Chips(samples, SECOND, bands=3, cover=False, **options)
     return [chips[index] for index in range(len(chips))]
+
+
+def test_bands_by_name_may_lie_in_another_order_in_each_scene(write):
+    root = write("a")
+    write("b")
+    paths = [root / "b" / f"{date}.tif" for date in ("before", "after")]
+    with rasterio.open(paths[1], "r+") as dataset:  # its bands the other way round
+        dataset.write(dataset.read()[::-1])
+    for folder in ("a", "b"):
+        for date in ("before", "after"):
+            with rasterio.open(root / folder / f"{date}.tif", "r+") as dataset:
+                names = ("one", "two", "three")
+                turned = folder == "b" and date == "after"
+                dataset.descriptions = names[::-1] if turned else names
+    samples = [replace(sample, bands=("three", "one")) for sample in find_samples(root)]
+    assert scan(samples, SECOND).problems == []
+    chips = Chips(samples, SECOND, bands=2, cover=False)
+    first, second = chips[0], chips[1]
+    assert torch.equal(first["before"], second["before"])
+    assert torch.equal(first["after"], second["after"])
 
 
 def test_a_folder_of_scenes_is_recognized(write):

@@ -4,7 +4,7 @@ from math import isfinite
 
 import click
 
-from scdcli.cli.options.shared import CommaList, Command, grouped
+from scdcli.cli.options.shared import BANDS, CommaList, Command, grouped
 from scdcli.rasters.pair.methods import METHODS
 from scdcli.rasters.pair.settings import PairSettings
 
@@ -27,10 +27,6 @@ coregister_option = click.option(
 )
 
 
-def _band(text: str) -> int | str:
-    return int(text) if text.isascii() and text.isdigit() else text
-
-
 def _is_box(found: tuple[float, ...]) -> bool:
     if len(found) != 4 or not all(map(isfinite, found)):
         return False
@@ -41,11 +37,6 @@ def _is_range(found: tuple[float, ...]) -> bool:
     return len(found) == 2 and all(map(isfinite, found)) and found[0] < found[1]
 
 
-BANDS = CommaList(
-    _band,
-    "numbers or names with commas between, all of one kind",
-    lambda bands: len({type(band) for band in bands}) == 1,
-)
 BOX = CommaList(float, "L,B,R,T: left below right, then bottom below top", _is_box, spaces=True)
 RANGE = CommaList(float, "LO,HI, the lower value first", _is_range)
 

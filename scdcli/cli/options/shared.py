@@ -127,12 +127,22 @@ legend_option = click.option(
 )
 
 
+def _band(text: str) -> int | str:
+    return int(text) if text.isascii() and text.isdigit() else text
+
+
+BANDS = CommaList(
+    _band,
+    "numbers or names with commas between, all of one kind",
+    lambda bands: len({type(band) for band in bands}) == 1,
+)
 bands_option = click.option(
     "--bands",
-    type=CommaList(int, "numbers with commas between"),
-    metavar="1,2,3",
+    type=BANDS,
+    metavar="1,2,3|red,green,blue",
     default=None,
-    help="Bands to use of both images, in the order of the model; all but alpha if not given.",
+    help="Bands to use of both images, numbers or names, in the order of the model; all but alpha "
+    "if not given.",
 )
 workers_option = click.option(
     "--workers",

@@ -56,12 +56,14 @@ def choose_bands(
     """
     if bands:
         choice = BandChoice(
-            _numbers(first, bands, "--bands"),
-            _numbers(second, after_bands or bands, "--after-bands" if after_bands else "--bands"),
+            band_numbers(first, bands, "--bands"),
+            band_numbers(
+                second, after_bands or bands, "--after-bands" if after_bands else "--bands"
+            ),
         )
     elif after_bands:
         choice = BandChoice(
-            spectral_bands(first.dataset), _numbers(second, after_bands, "--after-bands")
+            spectral_bands(first.dataset), band_numbers(second, after_bands, "--after-bands")
         )
     else:
         choice = _shared(first, second)
@@ -78,22 +80,30 @@ def choose_bands(
 
 
 def same_bands(
-    first: Scene, second: Scene, bands: tuple[int, ...] | None, count: int | None = None
+    first: Scene, second: Scene, bands: BandNames | None, count: int | None = None
 ) -> tuple[int, ...]:
-    """As `choose_bands`, for what reads the same numbers of both files.
+    """As `choose_bands`, for what reads the same numbers of both files, or the same names.
+
+    Returns:
+        Band numbers of the first.
 
     Raises:
         PairError: As there, or the files have their bands in different orders.
         InputError: As there.
     """
     choice = choose_bands(first, second, bands, count=count)
-    if choice.before != choice.after:
+    if choice.before != choice.after and not are_names(bands):
         raise PairError(
             f"{first.name} and {second.name} have their bands in different orders: "
             f"{listing(first)} in the first, {listing(second)} in the second. Write both in one "
             "order, for example with gdal_translate -b 3 -b 2 -b 1."
         )
     return choice.before
+
+
+def are_names(bands: BandNames | None) -> bool:
+    """Whether bands are given by their names, so that their numbers depend on the file."""
+    return any(isinstance(band, str) for band in bands or ())
 
 
 def _shared(first: Scene, second: Scene) -> BandChoice:
@@ -141,8 +151,12 @@ def _colors(first: Scene, choice: BandChoice) -> BandChoice | None:
     return BandChoice(before, after, note)
 
 
-def _numbers(scene: Scene, bands: BandNames, option: str) -> tuple[int, ...]:
-    """The numbers of bands given by number or name."""
+def band_numbers(scene: Scene, bands: BandNames, option: str = "--bands") -> tuple[int, ...]:
+    """The numbers of bands given by number or name.
+
+    Raises:
+        PairError: The scene has not such bands, or several of a name; ``option`` asks for them.
+    """
     names = band_names(scene)
     numbers = []
     for band in bands:
