@@ -221,8 +221,8 @@ def _different(first: Scene, second: Scene) -> PairError:
     counts = [len(spectral_bands(scene.dataset)) for scene in (first, second)]
     return PairError(
         f"{first.name} has {counts[0]} bands and {second.name} has {counts[1]}: {listing(first)} "
-        f"in the first, {listing(second)} in the second. Say which to use of both with --bands, for "
-        "example --bands 1,2,3, and with --after-bands where the second has another order."
+        f"in the first, {listing(second)} in the second. Say which to use of both with --bands, "
+        "for example --bands 1,2,3, and with --after-bands where the second has another order."
     )
 
 
