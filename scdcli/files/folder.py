@@ -102,8 +102,7 @@ def folder_at_once(
             "written to and has room, or name another folder."
         ) from error
     finally:
-        if not folder.exists():
-            _remove_empty(made)
+        _remove_empty(made)  # all are empty only if the folder is not there
 
 
 def partial_folder(folder: Path) -> Path:

@@ -37,6 +37,7 @@ def test_an_older_one_of_its_kind_is_replaced_when_allowed(tmp_path):
     with folder_at_once(tmp_path / "out", mark="done", overwrite=True) as folder:
         (folder / "done").write_text("new")
     assert listed(tmp_path / "out") == ["done"]
+    assert listed(tmp_path) == ["out"]
 
 
 def test_foreign_files_are_never_replaced(tmp_path, monkeypatch):
@@ -87,15 +88,16 @@ def test_a_result_that_appears_meanwhile_is_kept(tmp_path):
     assert listed(tmp_path) == ["out"]
 
 
-def test_an_interruption_in_the_swap_keeps_the_old_result(tmp_path, monkeypatch):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/done").write_text("old")
+def interrupt_the_swap(tmp_path, monkeypatch, *, renamed):
+    """Write a new result that is interrupted before or after it takes its name."""
     rename = Path.replace
 
     def interrupted(path, target):
-        if path.name == ".out.partial":
-            raise KeyboardInterrupt
-        return rename(path, target)
+        if path.name != ".out.partial":
+            return rename(path, target)
+        if renamed:
+            rename(path, target)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(Path, "replace", interrupted)
     with (
@@ -103,8 +105,42 @@ def test_an_interruption_in_the_swap_keeps_the_old_result(tmp_path, monkeypatch)
         folder_at_once(tmp_path / "out", mark="done", overwrite=True) as folder,
     ):
         (folder / "done").write_text("new")
+    monkeypatch.setattr(Path, "replace", rename)
+
+
+def test_an_interruption_in_the_swap_keeps_the_old_result(tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/done").write_text("old")
+    interrupt_the_swap(tmp_path, monkeypatch, renamed=False)
     assert listed(tmp_path) == ["out"]
     assert (tmp_path / "out/done").read_text() == "old"
+
+
+def test_an_interruption_in_the_swap_of_a_first_result_leaves_nothing(tmp_path, monkeypatch):
+    interrupt_the_swap(tmp_path, monkeypatch, renamed=False)
+    assert listed(tmp_path) == []
+
+
+def test_an_interruption_just_after_the_swap_keeps_the_new_result(tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/done").write_text("old")
+    interrupt_the_swap(tmp_path, monkeypatch, renamed=True)
+    assert (tmp_path / "out/done").read_text() == "new"
+    with folder_at_once(tmp_path / "out", mark="done", overwrite=True) as folder:
+        assert (tmp_path / "out/done").read_text() == "new"
+        (folder / "done").write_text("newer")
+    assert (tmp_path / "out/done").read_text() == "newer"
+    assert listed(tmp_path) == ["out"]
+
+
+def test_parents_that_others_use_meanwhile_stay(tmp_path):
+    with (
+        pytest.raises(KeyError),
+        folder_at_once(tmp_path / "a/b/out", mark="done", overwrite=False),
+    ):
+        (tmp_path / "a/theirs").write_text("")
+        raise KeyError
+    assert listed(tmp_path / "a") == ["theirs"]
 
 
 def test_parents_made_for_a_failure_go_again(tmp_path):

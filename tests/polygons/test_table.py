@@ -50,6 +50,7 @@ def test_percent_is_of_the_valid_area():
     summary = tally_of(CODES)[0].to_dict(SECOND)
     assert summary["transitions"][0]["percent"] == pytest.approx(300 / 7)
     assert summary["changed"]["percent"] == pytest.approx(500 / 7)
+    assert summary["valid"]["percent"] == 100
     assert summary["nodata"]["percent"] is None
 
 
@@ -69,10 +70,12 @@ def test_areas_are_those_of_the_polygons(rng, height):
     codes = rng.choice(np.array([0, 101, 203, 305], dtype=np.uint16), (60, 50))
     transform, crs = Affine(100, 0, 1.1e6, 0, -100, 8.4e6), CRS.from_epsg(3857)
     tally, batches = tally_of(codes, height=height, crs=crs, transform=transform)
+    valid = tally.to_dict(SECOND)["valid"]["area_m2"]
     for row in tally.transitions(SECOND):
         mine = [batch.area[batch.transition == row.transition].sum() for batch in batches]
         assert sum(mine) == row.area_m2
         assert row.hectares == row.area_m2 / 10_000
+        assert row.percent == pytest.approx(100 * row.area_m2 / valid, rel=1e-12)
 
 
 def test_three_crss_give_the_same_hectares():
@@ -96,9 +99,10 @@ def test_three_crss_give_the_same_hectares():
     assert hectares[4326] == pytest.approx(hectares[32632], rel=1e-3)
 
 
-def test_a_class_beyond_the_legend_is_refused():
-    with pytest.raises(InputError, match=r"transition 107, but the legend 'second' .* 1 to 6"):
-        tally_of(np.array([[107]], dtype=np.uint16))[0].transitions(SECOND)
+@pytest.mark.parametrize("code", [107, 701])
+def test_a_class_beyond_the_legend_is_refused(code):
+    with pytest.raises(InputError, match=rf"transition {code}, but the legend 'second' .* 1 to 6"):
+        tally_of(np.array([[code]], dtype=np.uint16))[0].transitions(SECOND)
 
 
 def test_csv_has_a_row_per_transition(tmp_path):
@@ -108,7 +112,11 @@ def test_csv_has_a_row_per_transition(tmp_path):
     write_transitions(path, tally.transitions(SECOND))
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["to_name"] for row in rows] == ["water", "building"]
+    sides = ("from_class", "from_name", "to_class", "to_name", "transition")
+    assert [[row[name] for name in sides] for row in rows] == [
+        ["1", "water", "1", "water", "101"],
+        ["3", "low vegetation", "5", "building", "305"],
+    ]
     assert float(rows[0]["hectares"]) == pytest.approx(0.03, rel=1e-3)
     assert list(tmp_path.iterdir()) == [path]
 
