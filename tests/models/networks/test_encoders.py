@@ -11,7 +11,6 @@ from scdcli.errors import ModelError, UnknownName
 from scdcli.models.networks import (
     ENCODERS,
     NETWORKS,
-    OWN_ENCODER,
     NetworkSettings,
     build,
     freeze,
@@ -26,6 +25,7 @@ from scdcli.models.networks.encoders import (
     load_imagenet,
 )
 
+OWN_ENCODER = {"fc-ef", "fc-siam-conc", "fc-siam-diff", "hrscd-str2"}  # both images at once
 TAKERS = [name for name in NETWORKS if name not in OWN_ENCODER]
 CHANNELS = {
     "efficientnet-lite0": (16, 24, 40, 112, 320),
