@@ -163,7 +163,7 @@ def west_virginia(folder: Path) -> tuple[list[Tile], list[Pair]]:
             cover = table[values] if date == "new" else np.zeros_like(table[values])
             tiles.append(Tile(f"{stem}-{date}", image, cover, 1.0))
         nothing = np.zeros(values.shape, np.uint8)
-        pairs.append(Pair(f"{stem}-old", f"{stem}-new", nothing, 14.0, "wv"))
+        pairs.append(Pair(f"{stem}-old", f"{stem}-new", nothing, 40.0, "wv"))
     return tiles, pairs
 
 

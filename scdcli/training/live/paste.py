@@ -48,7 +48,8 @@ def paste(into: Pasted, donors: Scenes, draws: Draws, rates: tuple[float, ...] =
     count, size = scenes.changed.shape[0], scenes.changed.shape[-1]
     mask = _mask(donors, draws, rates)
     soft = _soften(mask, draws)
-    donor = _recolored(donors.before, scenes.before, draws)
+    water = (donors.covers[:, 0] == WATER).float().mean(dim=(1, 2))
+    donor = _recolored(donors.before, scenes.before, water, draws)
     date = draws.uniform((count,))
     first, second = date < (1 + BOTH) / 2, date >= (1 - BOTH) / 2  # both, in the middle
     images, covers = [], []
@@ -157,9 +158,14 @@ def _soften(mask: Tensor, draws: Draws) -> Tensor:
     return torch.where(kind == 0, hard, torch.where(kind == 1, soft, softer))
 
 
-def _recolored(donor: Tensor, scene: Tensor, draws: Draws) -> Tensor:
-    """The donor, brought part of the way to the scene's mean and spread."""
+def _recolored(donor: Tensor, scene: Tensor, water: Tensor, draws: Draws) -> Tensor:
+    """The donor, brought part of the way to the scene's mean and spread.
+
+    Water has hardly more than its color to be told by, so a donor with a share of ``water``, (B,),
+    keeps more of its own.
+    """
     share = draws.uniform((len(donor), 1, 1, 1), 0.0, 0.85)
+    share = share * (1 - 4 * water).clamp(min=0.1)[:, None, None, None]
     mean, wanted = (x.mean(dim=(2, 3), keepdim=True) for x in (donor, scene))
     spread, goal = (x.std(dim=(2, 3), keepdim=True).clamp(min=0.02) for x in (donor, scene))
     gain = (goal / spread).clamp(0.5, 2.0)
