@@ -85,6 +85,15 @@ def test_folders_are_scored_as_they_are_alone(scd, truth, maps):
         assert alone == each
 
 
+def test_half_predicted_changes_are_noted_with_whose_they_are(scd, truth, maps, tmp_path):
+    halves = {name: (first, np.zeros_like(second)) for name, (first, second) in TRUTH.items()}
+    half = write_second(tmp_path / "maps/half", halves)
+    result = scd("evaluate", truth, "--pred", maps["good"], "--pred", half)
+    count = sum(np.count_nonzero(first) for first, _ in TRUTH.values())
+    assert f"{count} pixels are predicted by half as changed at one date" in result.stderr
+    assert "predicted by good" not in result.stderr
+
+
 def test_models_come_first_once_per_augmentation_then_folders(scd, truth, maps, model):
     models = ("-m", model("one"), "--model", model("two", seed=1))
     command = ("evaluate", truth, "--pred", maps["good"], *models, "--tta", "none, flip,none")

@@ -134,12 +134,13 @@ def test_an_interruption_just_after_the_swap_keeps_the_new_result(tmp_path, monk
 
 
 def test_parents_that_others_use_meanwhile_stay(tmp_path):
-    with (
-        pytest.raises(KeyError),
-        folder_at_once(tmp_path / "a/b/out", mark="done", overwrite=False),
-    ):
-        (tmp_path / "a/theirs").write_text("")
-        raise KeyError
+    def fail():
+        with folder_at_once(tmp_path / "a/b/out", mark="done", overwrite=False):
+            (tmp_path / "a/theirs").write_text("")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert listed(tmp_path / "a") == ["theirs"]
 
 

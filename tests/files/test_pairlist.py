@@ -110,6 +110,7 @@ def test_other_columns_are_named_and_left_alone():
         ("\n,\n", "is empty"),
         ("a.tif,b.tif\n", "has the columns a.tif, b.tif; begin it with a line that names"),
         ("before,later\na,b\n", "has the columns before, later"),
+        ("before,,later\na,,b\n", "has the columns before, later"),
         ("before,after\n", "lists no pairs"),
         ("before,after\n,\n\n", "lists no pairs"),
         ("before,after,before\na,b,c\n", "the column before twice"),

@@ -5,11 +5,13 @@ from maps import draw, write_png, write_tif
 from rasterio.windows import Window
 from scenes import UTM, noise, ramp, write_scene
 
+from scdcli.datasets.samples import Sample
 from scdcli.legend import SECOND
 from scdcli.scoring.figures.thumbnails import (
     ClassThumbnail,
     class_thumbnail,
     image_thumbnails,
+    scene_thumbnails,
     step,
 )
 
@@ -54,6 +56,17 @@ def test_a_map_on_disk_is_read_in_colors_and_as_indices(tmp_path):
     write_tif(tmp_path / "i.tif", index)
     for name in ("c.png", "i.tif"):
         small = class_thumbnail(tmp_path / name, SECOND, 25)
+        np.testing.assert_array_equal(small, index[::2, ::2])
+
+
+def test_the_labels_of_a_scene_come_in_the_order_of_the_dates(tmp_path):
+    labels = draw(1, shape=(33, 50))
+    paths = [tmp_path / f"{name}.tif" for name in ("before", "after", "from", "to")]
+    for path, index in zip(paths[2:], labels, strict=True):
+        write_tif(path, index)
+    for path in paths[:2]:
+        write_scene(path, noise((3, 33, 50)))
+    for small, index in zip(scene_thumbnails(Sample("a", *paths), SECOND, 25), labels, strict=True):
         np.testing.assert_array_equal(small, index[::2, ::2])
 
 
