@@ -182,7 +182,7 @@ def test_an_epoch_draws_repeated_pairs_each_time_differently(sets):
     ("options", "code", "words"),
     [
         (["--repeat", "3"], 2, "--repeat has 1 number for 2 sets"),
-        (["--repeat", "3,0"], 2, "'3,0': give whole numbers from 1, for example 3,1"),
+        (["--repeat", "3,0"], 2, "'3,0' is not whole numbers from 1, for example 3,1"),
         (["--cover"], 1, "drawn: no cover1 and cover2 there"),
         (["--legend", "urban"], 1, "which legend 'urban' does not know"),
     ],

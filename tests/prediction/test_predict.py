@@ -45,7 +45,7 @@ def arrays():
     found = []
     for name in ("before.tif", "after.tif"):
         with rasterio.open(name) as dataset:
-            found.append(dataset.read(with_nodata=True))
+            found.append(dataset.read(masked=True))
     return found
 
 

@@ -29,7 +29,7 @@ def test_every_threshold_scores_as_the_maps_at_it(classes):
     rows = sweep(count_sweep(truth_from, truth_to, reading, valid, classes))
     assert [row.threshold for row in rows] == list(THRESHOLDS)
     for row in rows:
-        maps = reading.at(row.threshold).masked(valid)
+        maps = reading.at(row.threshold).with_nodata(valid)
         alone = scores(count_joint((truth_from, truth_to, maps.from_class, maps.to_class)), classes)
         assert row.from_to == alone.from_to
         assert row.stacked == alone.stacked

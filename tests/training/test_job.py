@@ -47,7 +47,7 @@ def prepared(job):
 def test_without_a_model_the_defaults_stand(job):
     training = prepared(job)
     assert training.network == NetworkSettings()
-    assert training.settings.normalization == "none"
+    assert training.settings.standardize == "none"
     assert len(training.data.samples) == len(training.data.validation) == 2
     assert training.start is None
 
@@ -57,10 +57,10 @@ def test_a_model_brings_what_nobody_asks_for_and_the_job_stays_as_it_is(job, mod
     before = replace(asked)
     training = prepared(asked)
     assert training.network == NetworkSettings(width=0.125)
-    assert training.settings.normalization == training.second.normalization == "per-date"
+    assert training.settings.standardize == training.second.standardize == "per-date"
     assert (training.second.epochs, training.second.seed) == (2, 3)
     assert asked == before
-    assert prepared(replace(asked, normalization="none")).settings.normalization == "none"
+    assert prepared(replace(asked, standardize="none")).settings.standardize == "none"
 
 
 def test_what_is_asked_for_must_be_what_the_model_is(job, model):
