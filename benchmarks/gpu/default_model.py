@@ -59,7 +59,6 @@ class Run:
     warmup: float = 0.02  # of the run
     labelled: float = 0.45  # share of scenes of one date
     real: bool = True  # scenes of two real dates
-    drawn: bool = True  # what people drew over them
     teach_at: tuple[float, ...] = (0.3, 0.5, 0.72)  # of the run
     confident: float = 0.75
     taught_pairs: int = 1_000_000  # at most; fewer to try a run without a GPU
@@ -121,8 +120,6 @@ def train(run: Run, given: dict) -> None:
     torch.backends.cudnn.benchmark = True
     unpacked = packs.unpack(given["pack"])
     large, places = unpacked.large.to(device), unpacked.small.to(device)
-    if not run.drawn:
-        raise SystemExit("pack without labels instead (an empty covers.json and changes.json)")
     student = start_student(run, given["weights"], device, given["init"])
     weights = class_weights((large, places)).to(device)
     draws = Draws.seeded(run.seed, device)

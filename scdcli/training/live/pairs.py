@@ -1,6 +1,6 @@
 """Batches of labelled pairs, made anew for every step."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -58,15 +58,3 @@ def make_batch(
         for date, image in enumerate((scenes.before, scenes.after))
     )
     return Batch(before, after, scenes.covers, labels(made))
-
-
-def live_pairs(
-    banks: Sequence[tuple[Bank, float]],
-    donors: Sequence[tuple[Bank, float]],
-    count: int,
-    size: int,
-    draws: Draws,
-) -> Iterator[Batch]:
-    """Batches without end; arguments as of `make_batch`."""
-    while True:
-        yield make_batch(banks, donors, count, size, draws)

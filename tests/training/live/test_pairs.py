@@ -1,12 +1,10 @@
 """Whole batches."""
 
-from itertools import islice
-
 import torch
 from livebanks import bank
 
 from scdcli.training.live.draws import Draws
-from scdcli.training.live.pairs import live_pairs, make_batch
+from scdcli.training.live.pairs import make_batch
 
 CPU = torch.device("cpu")
 BANKS = [(bank(size=96), 0.5), (bank(size=48, dates=2, seed=3), 0.5)]
@@ -24,8 +22,8 @@ def test_a_batch_has_all_that_a_step_needs():
 
 
 def test_no_two_steps_see_the_same_pair_and_a_seed_repeats_them():
-    first = list(islice(live_pairs(BANKS, BANKS, 2, 32, Draws.seeded(5, CPU)), 3))
-    again = list(islice(live_pairs(BANKS, BANKS, 2, 32, Draws.seeded(5, CPU)), 3))
+    draws = [Draws.seeded(5, CPU), Draws.seeded(5, CPU)]
+    first, again = ([make_batch(BANKS, BANKS, 2, 32, each) for _ in range(3)] for each in draws)
     assert all(torch.equal(a.before, b.before) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[0].before, first[1].before)
     assert not torch.equal(first[1].before, first[2].before)
