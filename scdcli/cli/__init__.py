@@ -105,10 +105,14 @@ def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> N
         return
     import tomllib
 
+    from scdcli.files.text import decode
+
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        settings = tomllib.loads(decode(path.read_bytes(), str(path)))
+    except tomllib.TOMLDecodeError as error:
         raise click.BadParameter(f"{path} is not TOML: {error}") from error
+    except ScdError as error:
+        raise click.BadParameter(str(error)) from error
     ctx.default_map = {
         ALIASES.get(name, name): _defaults(ctx, path, name, values)
         for name, values in settings.items()

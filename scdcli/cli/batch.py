@@ -81,19 +81,21 @@ def open_batch(table: Path, out: Path | None, shard: Shard, terminal: Terminal) 
     Raises:
         InputError: The table cannot be read, or lists pairs that cannot all be predicted.
     """
-    from scdcli.files.pairlist import read_pairs, read_table, take_shard, unused_columns
+    from scdcli.files.pairlist import read_pair_table, read_pairs, take_shard, unused_columns
 
     from_stdin = str(table) == STDIN
     name = "stdin" if from_stdin else str(table)
-    found = read_table(_read(table), name)
+    found = read_pair_table(_read(table), name)
+    if found.guessed:
+        terminal.note(f'{found.name}; where names look wrong, save it as "CSV UTF-8".')
     every = read_pairs(found, Path() if from_stdin else table.parent, out)
     unused = unused_columns(found)
     if unused:
-        terminal.note(f"{name}: not used: {', '.join(unused)}.")
+        terminal.note(f"{found.name}: not used: {', '.join(unused)}.")
     pairs = take_shard(every, *shard)
     if shard.total > 1:
         terminal.note(f"Shard {shard.number} of {shard.total}: {len(pairs)} of {len(every)} pairs.")
-    return Batch(name, pairs)
+    return Batch(found.name, pairs)
 
 
 def run_batch(

@@ -1,7 +1,6 @@
 """How a set is divided: into training and validation, by share or file, and scenes into windows."""
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +10,8 @@ import numpy as np
 
 from scdcli.datasets.samples import SUFFIXES, Part, Sample
 from scdcli.errors import DatasetError, InputError
+from scdcli.files.table import DELIMITERS, Table, read_table
+from scdcli.files.text import decode_ansi
 from scdcli.rasters.scene import open_scene
 
 LEAST_ROWS = 64  # of a scene, to train or validate on
@@ -127,8 +128,8 @@ class Division(NamedTuple):
 def divide(samples: Sequence[Sample], path: Path) -> Division:
     """Training and validation samples of a set.
 
-    The file has the columns ``name`` and ``split`` (train, val or test), with commas between; or
-    plain lines, each a name: these pairs train, all others validate. A name may have a suffix.
+    The file is a table with the columns ``name`` and ``split`` (train, val or test); or plain
+    lines, each a name: these pairs train, all others validate. A name may have a suffix.
 
     Args:
         samples: The pairs that may be named.
@@ -139,9 +140,9 @@ def divide(samples: Sequence[Sample], path: Path) -> Division:
             train on, or one twice.
         InputError: It cannot be read or is no such file.
     """
-    lines = _lines(path)
-    as_table = set(COLUMNS) <= set(_head(lines))
-    split_of = _splits(path, _entries(path, lines) if as_table else _names(path, lines))
+    content = _content(path)
+    table = _table(content, path)
+    split_of = _splits(path, _entries(table) if table else _names(path, content))
     known = {sample.name for sample in samples}
     missing = [name for name, split in split_of.items() if split != "test" and name not in known]
     if missing:
@@ -149,9 +150,9 @@ def divide(samples: Sequence[Sample], path: Path) -> Division:
         raise DatasetError(
             f"{path} names pairs that are not among the {len(known)} of the training folder: "
             f"{', '.join(missing[:SHOWN])}{more} ({len(missing)} in all); give the split file of "
-            "this set."
+            f"this set{_with_zeros(missing, known)}."
         )
-    other = None if as_table else "val"
+    other = None if table else "val"
     by_split = {
         split: [sample for sample in samples if split_of.get(sample.name, other) == split]
         for split in ("train", "val")
@@ -177,44 +178,52 @@ def _splits(path: Path, entries: Iterator[tuple[int, str, str]]) -> dict[str, st
     return split_of
 
 
-def _entries(path: Path, lines: list[str]) -> Iterator[tuple[int, str, str]]:
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); give a text file with a name per line."
+        ) from error
+
+
+def _table(content: bytes, path: Path) -> Table | None:
+    """The file as a table; None where it has not these columns, so that its lines are names."""
+    table = read_table(content, str(path), COLUMNS)
+    return table if set(COLUMNS) <= set(table.columns) else None
+
+
+def _entries(table: Table) -> Iterator[tuple[int, str, str]]:
     """Line number, name without suffix, split of a table."""
-    columns = [_head(lines).index(column) for column in COLUMNS]
-    for number, cells in enumerate(csv.reader(lines[1:]), start=2):
-        if len(cells) > max(columns):
-            name, split = (cells[column].strip() for column in columns)
-            yield number, _stem(name), split.lower()
-        elif cells:
+    for line, cells in table.rows:
+        if not cells.keys() >= set(COLUMNS):
             raise InputError(
-                f"{path}, line {number}: {len(cells)} of {len(_head(lines))} columns; give each "
-                "pair a name and a split."
+                f"{table.name}, line {line} has no {' and no '.join(set(COLUMNS) - cells.keys())}; "
+                "give each pair a name and a split."
             )
+        yield line, _stem(cells["name"]), cells["split"].lower()
 
 
-def _names(path: Path, lines: list[str]) -> Iterator[tuple[int, str, str]]:
+def _names(path: Path, content: bytes) -> Iterator[tuple[int, str, str]]:
     """The same of plain lines: each a name to train on."""
-    for number, line in enumerate(lines, start=1):
-        if "," in line or ";" in line:
+    text, name = decode_ansi(content, str(path))
+    for number, line in enumerate(text.splitlines(), start=1):
+        if any(delimiter in line.strip() for delimiter in DELIMITERS):
             raise InputError(
-                f"{path}, line {number}: {line.strip()!r} is more than a name, but the first line "
-                "does not name the columns name and split; begin with the line name,split and put "
-                "commas between."
+                f"{name}, line {number}: {line.strip()!r} is more than a name, but the first line "
+                "does not name the columns name and split; begin with the line name,split."
             )
         if line.strip():
             yield number, _stem(line.strip()), "train"
 
 
-def _head(lines: list[str]) -> list[str]:
-    return [cell.strip().lower() for cell in next(csv.reader(lines[:1]), [])]
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}); give a text file with a name per line."
-        ) from error
+def _with_zeros(missing: Sequence[str], known: Collection[str]) -> str:
+    """What a spreadsheet made of names that are numbers, if that is what is wrong."""
+    numbers = {int(name): name for name in known if name.isdecimal()}
+    meant = [numbers[int(name)] for name in missing if name.isdecimal() and int(name) in numbers]
+    if not meant:
+        return ""
+    return f", with the zeros before its numbers ({meant[0]}), which spreadsheets leave out"
 
 
 def _stem(name: str) -> str:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from scdcli.datasets.samples import SUFFIXES, Listing, Sample, by_stem, find_file, require_none
 from scdcli.errors import DatasetError
-from scdcli.files.pairlist import NEEDED, Table, pair_name, read_table
+from scdcli.files.pairlist import NEEDED, pair_name, read_pair_table
+from scdcli.files.table import Table
 
 PARTS = ("im1", "im2", "label1", "label2")
 COVERS = ("cover1", "cover2")
@@ -94,19 +95,19 @@ def table_layout(folder: Path) -> Listing | None:
         DatasetError: The table cannot be opened or has other columns.
         InputError: It is no text with cells.
     """
-    table = folder / TABLE
-    if not table.is_file():
+    if not (folder / TABLE).is_file():
         return None
+    table = _read(folder / TABLE)
     samples, problems = [], []
-    for line, row in _read(table).rows:
+    for line, row in table.rows:
         files = {column: folder / path for column, path in row.items() if column not in OTHER}
         missing = [str(file) for file in files.values() if not file.is_file()]
         labels = [files[key] for key in ("from", "to", CHANGES) if key in files]
         if missing:
-            problems.append(f"{table}, line {line}: {missing[0]} is missing")
+            problems.append(f"{table.name}, line {line}: {missing[0]} is missing")
         elif not files.keys() >= set(NEEDED) or len(labels) != (1 if CHANGES in files else 2):
             problems.append(
-                f"{table}, line {line} has {', '.join(files) or 'nothing'}; it needs before, "
+                f"{table.name}, line {line} has {', '.join(files) or 'nothing'}; it needs before, "
                 f"after and either from and to, or {CHANGES}"
             )
         else:
@@ -120,13 +121,13 @@ def table_layout(folder: Path) -> Listing | None:
 def _read(path: Path) -> Table:
     """The table, once its columns are those of labelled scenes."""
     try:
-        table = read_table(path.read_bytes(), str(path))
+        table = read_pair_table(path.read_bytes(), str(path))
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}.") from error
     if not set(NEEDED) <= set(table.columns) <= COLUMNS | {""}:
         raise DatasetError(
-            f"{path} has the columns {', '.join(table.columns) or 'none'}; it needs before, after "
-            f"and either from, to or {CHANGES}; name and {AOI} may be there too."
+            f"{table.name} has the columns {', '.join(table.columns) or 'none'}; it needs before, "
+            f"after and either from, to or {CHANGES}; name and {AOI} may be there too."
         )
     return table
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scdcli.errors import DatasetError, InputError, UnknownName
+from scdcli.files.text import decode
 from scdcli.legend import (
     LEGENDS,
     MAX_CLASSES,
@@ -86,14 +87,14 @@ def read_legend(path: Path) -> Legend:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = decode(path.read_bytes(), str(path))
     except FileNotFoundError as error:
         raise InputError(
             f"{path} does not exist; check the name, or choose a built-in legend: "
             f"{', '.join(LEGENDS)}."
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as text: {error}; give a TOML file.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; give a TOML file.") from error
     is_json = path.suffix.lower() == ".json"
     try:
         found = json.loads(text) if is_json else tomllib.loads(text)

@@ -1,15 +1,11 @@
 """A table of pairs: which images are compared, and which folder each result gets.
 
-Spreadsheets write commas, semicolons or tabs between cells and a mark before the first; all of
-them are read. ``pairs.csv`` of labelled sets is the same table with more columns.
+``pairs.csv`` of labelled sets is the same table with more columns.
 """
 
-import csv
-import io
 import os.path
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -18,28 +14,12 @@ from unicodedata import normalize
 
 from scdcli.errors import InputError
 from scdcli.files.naming import file_name, is_remote
+from scdcli.files.table import Row, Table, read_table
 
 NEEDED = ("before", "after")
 OPTIONAL = ("output", "name")
-DELIMITERS = ",;\t"
 SHOWN = 10  # of the lines that are wrong
 LONGEST_NAME = 240  # bytes; file systems hold 255, and work in progress has a longer name
-
-
-class Row(NamedTuple):
-    """The filled cells of one line, by column."""
-
-    line: int  # of the file, from 1
-    cells: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Columns in lower case, and the lines that hold anything."""
-
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
 
 
 class ListedPair(NamedTuple):
@@ -51,32 +31,14 @@ class ListedPair(NamedTuple):
     output: Path
 
 
-def read_table(content: bytes, name: str) -> Table:
-    """A table with a line of column names at its head.
-
-    Args:
-        content: The file.
-        name: What messages call it.
+def read_pair_table(content: bytes, name: str) -> Table:
+    """A table whose head has ``before`` and ``after``, if it is one of pairs.
 
     Raises:
-        InputError: It is not UTF-8 text with cells, has one column twice, or a line with more
-            cells than columns.
+        InputError: It is no text with cells, has one column twice, or a line with more cells than
+            columns.
     """
-    try:
-        text = content.decode("utf-8-sig")
-        if "\0" in text:
-            raise csv.Error("it holds a zero byte")
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{name} cannot be read ({error}); save it as CSV in UTF-8.") from error
-    filled = [(line, cells) for line, cells in rows if any(cells)]
-    _, head = filled[0] if filled else (1, [])
-    columns = tuple(cell.lower() for cell in head)
-    twice = sorted({column for column in columns if column and columns.count(column) > 1})
-    if twice:
-        raise InputError(f"{name} has the column {twice[0]} twice; rename or remove one.")
-    return Table(name, columns, tuple(_rows(name, columns, filled[1:])))
+    return read_table(content, name, NEEDED)
 
 
 def read_pairs(table: Table, folder: Path, out: Path | None) -> list[ListedPair]:
@@ -147,29 +109,6 @@ def listed_lines(lines: Sequence[int]) -> str:
         words.append(f"{len(lines) - SHOWN} more")
     head = ", ".join(words[:-1])
     return f"lines {head} and {words[-1]}" if head else f"line {words[0]}"
-
-
-def _delimiter(text: str) -> str:
-    """What stands between the columns in the first line that is not empty."""
-    head = next((line for line in text.splitlines() if line.strip()), "")
-    for delimiter in DELIMITERS:
-        cells = next(csv.reader([head], delimiter=delimiter), [])
-        if set(NEEDED) <= {cell.strip().lower() for cell in cells}:
-            return delimiter
-    return DELIMITERS[0]
-
-
-def _rows(
-    name: str, columns: Sequence[str], lines: Iterable[tuple[int, list[str]]]
-) -> Iterator[Row]:
-    for line, cells in lines:
-        if any(cells[len(columns) :]):
-            raise InputError(
-                f"{name}, line {line} has {len(cells)} cells for {len(columns)} columns; put a "
-                "name that holds the delimiter in quotes."
-            )
-        pairs = zip(columns, cells, strict=False)  # spreadsheets leave out empty cells at the end
-        yield Row(line, {column: cell for column, cell in pairs if column and cell})
 
 
 def _listed(row: Row, folder: Path, out: Path | None) -> ListedPair:

@@ -275,6 +275,16 @@ def test_a_bad_table_is_refused_before_any_work(scd, stand_in, monkeypatch, cont
     assert words in result.stderr
 
 
+def test_a_table_in_windows_1252_is_read_and_said(scd, stand_in):
+    text = "sep=;\r\nbefore;after;cloud\r\nWälder.tif;missing.tif;0,5\r\n"
+    Path("pairs.csv").write_bytes(text.encode("cp1252"))
+    result = scd("predict", "--pairs", "pairs.csv")
+    assert stand_in[0][:2] == ("Wälder.tif", "missing.tif")
+    name = "pairs.csv (not UTF-8, read as Windows-1252)"
+    assert result.stderr.startswith(f'{name}; where names look wrong, save it as "CSV UTF-8".\n')
+    assert f"Error: {name}, line 3: missing.tif does not exist" in result.stderr
+
+
 @pytest.mark.parametrize("name", ["none.csv", "."])
 def test_a_table_that_cannot_be_opened_is_one_sentence(scd, stand_in, name):
     result = scd("predict", "--pairs", name)

@@ -115,6 +115,19 @@ def test_broken_config_is_a_usage_error_that_names_the_file(scd, config, text):
     assert "scd.toml is not TOML" in result.stderr
 
 
+def test_a_config_may_come_from_a_windows_editor(scd, tmp_path):
+    path = tmp_path / "scd.toml"
+    text = "[evaluate]\r\nlegend = 'Wälder'\r\n"
+    for encoding in ("utf-8-sig", "utf-16"):
+        path.write_bytes(text.encode(encoding))
+        result = scd("--config", path, "evaluate", ".", "--pred", ".")
+        assert "named 'Wälder'" in result.stderr
+    path.write_bytes(text.encode("cp1252"))
+    result = scd("--config", path, "evaluate", ".", "--pred", ".")
+    assert result.exit_code == 2
+    assert "is not UTF-8 text: byte 0xe4" in result.stderr
+
+
 def test_missing_config_is_a_usage_error(scd, tmp_path):
     result = scd("--config", tmp_path / "none.toml", "models")
     assert result.exit_code == 2

@@ -35,6 +35,31 @@ def test_cells_may_be_in_quotes(tmp_path):
     assert divided(tmp_path, text) == (["00001"], ["00002"], 18)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name;split\r\n00001;train\r\nWälder;val\r\n",
+        "sep=\t\nname\tsplit\n00001\ttrain\nWälder\tval\n",
+    ],
+    ids=["semicolon", "sep"],
+)
+def test_a_table_may_come_from_a_spreadsheet(tmp_path, text, encoding):
+    path = tmp_path / "split.csv"
+    path.write_bytes(text.encode(encoding))
+    samples = [*SAMPLES, Sample("Wälder", *[Path("x.png")] * 4)]
+    found = divide(samples, path)
+    assert [[each.name for each in part] for part in found[:2]] == [["00001"], ["Wälder"]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_plain_names_may_come_from_a_windows_editor(tmp_path, encoding):
+    path = tmp_path / "split.txt"
+    path.write_bytes("Wälder\r\n".encode(encoding))
+    samples = [*SAMPLES, Sample("Wälder", *[Path("x.png")] * 4)]
+    assert [each.name for each in divide(samples, path).train] == ["Wälder"]
+
+
 def test_a_table_may_leave_validation_out(tmp_path):
     assert divided(tmp_path, "name,split\n00001,train\n") == (["00001"], [], 19)
 
@@ -48,8 +73,9 @@ def test_a_table_may_leave_validation_out(tmp_path):
         ("name,split\n1,train\n1,val\n", DatasetError, r"line 3: 1 is in val and in train"),
         ("name,split\n00001,val\n", DatasetError, r"names no pair to train on"),
         ("00001,train\n", InputError, r"line 1: '00001,train' is more than .*line name,split"),
-        ("name;split\n1;train\n", InputError, r"'name;split' is more than a name.*put commas"),
-        ("name,split\n00001\n", InputError, r"line 2: 1 of 2 columns"),
+        ("name,split\n00001\n", InputError, r"line 2 has no split; give each pair a name and"),
+        ("name;split\n1;train\n", DatasetError, r"the zeros before its numbers \(00001\), which"),
+        ("1\n", DatasetError, r"of this set, with the zeros before its numbers \(00001\)"),
         ("", DatasetError, r"names no pair to train on"),
     ],
 )

@@ -116,6 +116,17 @@ def test_a_file_that_is_no_legend_is_named(tmp_path):
         find_legend(str(tmp_path / "a.json"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_legend_may_come_from_a_windows_editor(tmp_path, encoding):
+    text = "name = 'parcels'\r\n[[classes]]\r\nname = 'Wälder'\r\ncolor = '#00FF00'\r\n"
+    (tmp_path / "a.toml").write_bytes(text.encode(encoding))
+    assert find_legend(str(tmp_path / "a.toml")).classes[0].name == "Wälder"
+    (tmp_path / "a.toml").write_bytes(text.encode("cp1252"))
+    said = r"a\.toml is not UTF-8 text: byte 0xe4 at \d+, which Windows-1252 has for ä; save it as"
+    with pytest.raises(InputError, match=said):
+        find_legend(str(tmp_path / "a.toml"))
+
+
 @given(
     st.sampled_from(["uint8", "int8", "uint16", "int16", "int32", "uint32"]),
     st.lists(st.integers(1, 100), min_size=1, max_size=9, unique=True),

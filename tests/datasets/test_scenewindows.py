@@ -103,6 +103,25 @@ def test_a_table_lists_scenes_by_their_files(write):
         find_samples(root)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("head", ["", "sep=;\r\n"], ids=["plain", "sep"])
+def test_a_table_of_scenes_may_come_from_a_spreadsheet(write, encoding, head):
+    root = write("Wälder")
+    files = ";".join(f"Wälder/{part}.tif" for part in ("before", "after", "from", "to"))
+    text = f"{head}name;before;after;from;to\r\n;{files}\r\n"
+    (root / "pairs.csv").write_bytes(text.encode(encoding))
+    (sample,) = find_samples(root)
+    assert sample.before == root / "Wälder/before.tif"
+
+
+def test_a_guessed_encoding_is_named_where_a_file_is_missing(write):
+    root = write("a")
+    text = "before;after;from;to\ná/b.tif;a/after.tif;a/from.tif;a/to.tif\n"
+    (root / "pairs.csv").write_bytes(text.encode("cp1252"))
+    with pytest.raises(DatasetError, match=r"not UTF-8, read as Windows-1252\), line 2: .*missing"):
+        find_samples(root)
+
+
 def test_incomplete_scenes_are_listed(write):
     root = write("a")
     write("b", "none")
