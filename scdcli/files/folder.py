@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from scdcli.errors import OutputError
+from scdcli.errors import OutputError, ScdError
 
 LOCK = ".lock"
 REMOVED = ".removed"
@@ -62,9 +62,9 @@ def folder_at_once(
         mark: As in `require_free`.
         overwrite: As in `require_free`.
         only: As in `require_free`.
-        kept: Name of a folder in it that outlives an interruption or a failure to write, once
-            something lies in it, and is there again the next time. It never reaches the
-            destination.
+        kept: Name of a folder in it that outlives an interruption and every failure but a refusal
+            of the inputs, once something lies in it, and is there again the next time. It never
+            reaches the destination.
 
     Raises:
         OutputError: The destination is taken, is being written by another process, or cannot be
@@ -134,8 +134,8 @@ def _locked(partial: Path, folder: Path) -> Iterator[None]:
 
 
 def _may_go_on(error: BaseException) -> bool:
-    """Whether the same work can succeed later: it was stopped, or could not be written."""
-    return not isinstance(error, Exception) or isinstance(error, (OSError, OutputError))
+    """Whether the work may be of use later: all but what is refused for its inputs."""
+    return not isinstance(error, ScdError) or isinstance(error, OutputError)
 
 
 def _filled(partial: Path, kept: str | None) -> bool:

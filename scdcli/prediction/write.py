@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from rasterio.windows import Window
 
-from scdcli.errors import OutputError
+from scdcli.errors import InputError, OutputError
 from scdcli.files.folder import folder_at_once, timestamp
 from scdcli.legend import TRANSITION_NODATA, UNCHANGED, Legend, split_transition, transition_code
-from scdcli.polygons.area import measure_ground
+from scdcli.polygons.area import Ground, measure_ground
 from scdcli.polygons.files.geopackage import polygon_qml
 from scdcli.polygons.files.shapefile import changed_names
-from scdcli.polygons.files.vector import require_formats, write_polygons
+from scdcli.polygons.files.vector import require_formats, require_place, write_polygons
 from scdcli.polygons.strips import find_runs, read_strips
 from scdcli.polygons.table import TransitionTally, write_transitions
 from scdcli.polygons.trace.trace import trace
@@ -72,11 +72,14 @@ def write_prediction(
 
     Raises:
         OutputError: ``out`` exists, cannot be written, or is to be resumed with other settings.
-        InputError: An image cannot be read.
+        InputError: An image cannot be read, or nothing can be measured in the CRS of the pair.
         ModelError: The model does not fit the images.
         UnknownName: No such vector format.
     """
     require_formats(settings.formats)
+    require_place(settings.formats, pair.grid)
+    ground = measure_ground(pair.grid)
+    timestamp()  # which may refuse what the environment says
     started = time.perf_counter()
     legend = predictor.loaded.header.legend
     record = describe_prediction(pair, predictor, settings)
@@ -88,7 +91,7 @@ def write_prediction(
     with folder_at_once(out, mark=SUMMARY, overwrite=settings.overwrite, kept=JOURNAL) as folder:
         journal = open_journal(folder, _identity(record, predictor), resume=settings.resume)
         codes = _write_rasters(pair, predictor, folder, settings, journal, progress)
-        tally = _write_polygons(pair, legend, folder, settings, codes)
+        tally = _write_polygons(pair, ground, legend, folder, settings, codes)
         write_transitions(folder / "transitions.csv", tally.transitions(legend))
         summary = record | {
             "created": timestamp().isoformat(),
@@ -181,9 +184,13 @@ def _predict(
 
 
 def _write_polygons(
-    pair: Pair, legend: Legend, folder: Path, settings: OutputSettings, codes: set[int]
+    pair: Pair,
+    ground: Ground,
+    legend: Legend,
+    folder: Path,
+    settings: OutputSettings,
+    codes: set[int],
 ) -> TransitionTally:
-    ground = measure_ground(pair.grid)
     tally = TransitionTally(ground)
     strips = read_strips(folder / "transition.tif", folder / "probability.tif")
     runs = tally.counting(find_runs(strips, ground))
@@ -192,15 +199,21 @@ def _write_polygons(
     )
     from_class, to_class = split_transition(np.array(sorted(codes), dtype=np.uint16))
     occurring = zip(from_class.tolist(), to_class.tolist(), strict=True)
-    write_polygons(
-        folder,
-        polygons,
-        pair.grid,
-        ground,
-        legend,
-        formats=settings.formats,
-        style_qml=polygon_qml(legend, occurring),
-    )
+    try:
+        write_polygons(
+            folder,
+            polygons,
+            pair.grid,
+            ground,
+            legend,
+            formats=settings.formats,
+            style_qml=polygon_qml(legend, occurring),
+        )
+    except InputError as error:  # what it read are the rasters just written
+        raise OutputError(
+            f"what was written cannot be read back: {error} Check the disk, then go on with "
+            "--resume."
+        ) from error
     return tally
 
 

@@ -173,11 +173,11 @@ def test_two_processes_do_not_write_one_folder(tmp_path):
         (OSError(28, "No space left on device"), True),
         (OutputError("no room"), True),
         (InputError("the image is damaged"), False),
-        (KeyError(), False),
+        (KeyError(), True),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
-def test_what_is_kept_outlives_what_may_succeed_later(tmp_path, error, stays):
+def test_what_is_kept_outlives_all_but_a_refusal_of_the_inputs(tmp_path, error, stays):
     def fail():
         with folder_at_once(tmp_path / "out", mark="done", overwrite=False, kept="kept") as folder:
             (folder / "kept").mkdir()

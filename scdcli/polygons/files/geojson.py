@@ -9,16 +9,43 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
 
 from scdcli.errors import OutputError
 from scdcli.polygons.files.features import GEOMETRY, outlines_of
+from scdcli.rasters.alignment import moved
+from scdcli.rasters.grid import Grid
 
 DECIMALS = 7  # of a degree: about a centimetre
 HALF_TURN = 180.0
 FULL_TURN = np.array([360.0, 0.0])
 WGS84 = "OGC:CRS84"
+LOOKS = 9  # per side of a grid, to see whether any of it lies on the Earth
 
 Outlines = NDArray[np.object_]
+
+
+def require_lonlat(grid: Grid) -> None:
+    """Refuse a grid from which nothing leads to longitude and latitude on the Earth.
+
+    Raises:
+        OutputError: Its CRS is of another planet or of a building site, or it lies off the Earth.
+    """
+    if grid.crs is None:
+        return  # pixels are written as they are
+    source = CRS.from_wkt(grid.crs.to_wkt())
+    cols, rows = np.meshgrid(*(np.linspace(0, size, LOOKS) for size in (grid.width, grid.height)))
+    try:
+        transformer = Transformer.from_crs(source, WGS84, always_xy=True)
+        points = moved(grid.transform, np.stack([cols.ravel(), rows.ravel()]))
+        lon, _ = transformer.transform(*points)
+    except ProjError:
+        lon = np.full(1, np.inf)
+    if not np.isfinite(lon).any():
+        raise OutputError(
+            f"geojson holds longitude and latitude on the Earth, and nothing leads there from the "
+            f"CRS {source.name!r} of BEFORE; write gpkg or another format with --vector instead."
+        )
 
 
 def write_geojson(path: Path, name: str, crs: str | None, features: pa.RecordBatchReader) -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
+from pyproj.exceptions import ProjError
 
 from scdcli.errors import OutputError, UnknownName
 from scdcli.files.interruption import mortal
@@ -21,7 +22,7 @@ from scdcli.legend import Legend
 from scdcli.polygons.area import Ground
 from scdcli.polygons.files import geopackage, shapefile
 from scdcli.polygons.files.features import GEOMETRY, feature_schema, number_features
-from scdcli.polygons.files.geojson import write_geojson
+from scdcli.polygons.files.geojson import require_lonlat, write_geojson
 from scdcli.polygons.files.geoparquet import write_geoparquet
 from scdcli.polygons.trace.trace import Polygons
 from scdcli.rasters.grid import Grid
@@ -30,7 +31,14 @@ LAYER = "changes"
 SPOOL = "features.arrow"
 # from 1.4 on, GDAL before 3.7 (QGIS of 2022) warns that it may not understand the file
 CREATION = {"GPKG": {"VERSION": "1.2"}}
-FOREIGN_ERRORS = (OSError, sqlite3.Error, pa.ArrowException, DataSourceError, DataLayerError)
+FOREIGN_ERRORS = (
+    OSError,
+    sqlite3.Error,
+    pa.ArrowException,
+    DataSourceError,
+    DataLayerError,
+    ProjError,
+)
 
 
 class Layer(NamedTuple):
@@ -50,6 +58,16 @@ def require_formats(names: Iterable[str]) -> None:
     for name in names:
         if name not in DRIVERS:
             raise UnknownName("vector format", name, (*DRIVERS, "none"))
+
+
+def require_place(names: Iterable[str], grid: Grid) -> None:
+    """Refuse formats that cannot say where the polygons of a grid lie, before any work is done.
+
+    Raises:
+        OutputError: One of them cannot.
+    """
+    if "geojson" in names:
+        require_lonlat(grid)
 
 
 def write_polygons(
