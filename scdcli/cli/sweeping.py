@@ -155,16 +155,14 @@ def _sentence(swept: "Swept") -> str:
 
 def fitted_line(fitted: "Fit", out: Path) -> str:
     """What a model has been fitted to, in a sentence."""
-    from scdcli.scoring.fitting import FEWEST_CHANGED, GIVEN
+    from scdcli.scoring.fitting import GIVEN
 
     threshold = f"the threshold {fitted.threshold:g}"
     if fitted.by is None:
-        return (
-            f"{out} has {threshold}, and its temperature was left alone: "
-            f"{fitted.changed_pixels:,} of {fitted.pixels:,} pixels are labelled as changed; of "
-            f"changed and of unchanged ones it takes {FEWEST_CHANGED:,} to fit them."
-        )
+        return f"{out} has {threshold}, and its temperature was left alone: {_why_left(fitted)}."
     temperature = f"the temperature {fitted.temperature:g}"
+    if fitted.bound:
+        temperature += " (left alone: the best lay at the end of its range)"
     found = f"{temperature} and {threshold}, fitted"
     if fitted.by == GIVEN:
         found = f"{threshold} as given, and {temperature}, fitted"
@@ -172,3 +170,16 @@ def fitted_line(fitted: "Fit", out: Path) -> str:
         f"{out} has {found} to {fitted.pixels:,} pixels, of which "
         f"{fitted.changed_pixels:,} are labelled as changed."
     )
+
+
+def _why_left(fitted: "Fit") -> str:
+    """What kept a model from being fitted."""
+    from scdcli.scoring.fitting import FEWEST_CHANGED
+
+    counted = f"{fitted.changed_pixels:,} of {fitted.pixels:,} pixels are labelled as changed"
+    if fitted.bound:
+        return (
+            f"{counted}, and on them a map that is all changed, or all unchanged, would score as "
+            "well as any threshold. Train longer, or validate on more pairs"
+        )
+    return f"{counted}; of changed and of unchanged ones it takes {FEWEST_CHANGED:,} to fit them"

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scdcli.legend import NODATA, UNCHANGED
 from scdcli.prediction.decode import Reading, apply_temperature
 from scdcli.scoring.calibration import (
+    COOLEST,
+    HOTTEST,
     Histogram,
     count_confidence,
     expected_calibration_error,
@@ -18,12 +20,20 @@ from scdcli.scoring.calibration import (
 from scdcli.scoring.counting import ClassMap
 from scdcli.scoring.mappairs import ScoredWindow
 from scdcli.scoring.metrics import Value, known
-from scdcli.scoring.sweep import SweepCounts, ThresholdScores, count_sweep, sweep
+from scdcli.scoring.sweep import (
+    NOT_PREDICTED,
+    THRESHOLDS,
+    SweepCounts,
+    ThresholdScores,
+    count_sweep,
+    sweep,
+)
 
 FLAT = 0.001  # of a score: thresholds that lie no further below the best are as good
 FEWEST_CHANGED = 1000  # labelled pixels, below which a set says nothing of a threshold
 DECIMALS = 4
 GIVEN = "given"  # in place of the score that a threshold maximizes
+AT_A_BOUND = 1.01  # a factor of this much from the end of the range is at the end
 
 
 @dataclass(frozen=True)
@@ -69,12 +79,14 @@ class Plateau(NamedTuple):
         best: Its value at the best of `THRESHOLDS`.
         low: Lowest threshold of the plateau.
         high: Highest.
+        tells_apart: Whether a map that is all changed, or all unchanged, is worse.
     """
 
     score: str
     best: float
     low: float
     high: float
+    tells_apart: bool = True
 
     @property
     def middle(self) -> float:
@@ -90,7 +102,9 @@ class Fit:
         temperature: T.
         threshold: τ, of the probability that T calibrates.
         by: What τ maximizes, ``sek_from_to`` or ``f1``; ``given`` if τ was chosen; None where
-            the set says nothing of either.
+            it was left as it was.
+        bound: What was best at the end of its range and left as it was: ``temperature``,
+            ``threshold`` (then both were left), or None.
         best: The value of that score; None without it.
         pixels: Pixels with a label.
         changed_pixels: Of them those labelled as changed.
@@ -103,6 +117,7 @@ class Fit:
     temperature: float
     threshold: float
     by: str | None
+    bound: str | None
     best: float | None
     pixels: int
     changed_pixels: int
@@ -151,7 +166,9 @@ def fit(confidence: Confidence, temperature: float = 1.0, threshold: float = 0.5
     """The best temperature and threshold for a model.
 
     A set with fewer than `FEWEST_CHANGED` pixels labelled as changed, or as unchanged, leaves the
-    temperature and the threshold as they are.
+    temperature and the threshold as they are. So does one for which a map that is all changed, or
+    all unchanged, would be as good as the best: there the model tells nothing apart. A temperature
+    that is best at the end of its range (of labels without a single error, for example) stays.
 
     Args:
         confidence: What the model said of a labelled set.
@@ -161,12 +178,19 @@ def fit(confidence: Confidence, temperature: float = 1.0, threshold: float = 0.5
     histogram, counts = confidence.histogram, confidence.sweep
     changed = counts.changed_pixels
     enough = min(changed, counts.pixels - changed) >= FEWEST_CHANGED
-    factor = fit_temperature(histogram) if enough else 1.0
     flat = plateau(sweep(counts)) if enough else None
+    factor, bound = 1.0, None
+    if flat and not flat.tells_apart:
+        flat, bound = None, "threshold"
+    elif flat:
+        factor = fit_temperature(histogram)
+        if not COOLEST * AT_A_BOUND < factor < HOTTEST / AT_A_BOUND:
+            factor, bound = 1.0, "temperature"
     return Fit(
         round(temperature * factor, DECIMALS),
         _recalibrated(flat, factor) if flat else threshold,
         flat.score if flat else None,
+        bound,
         flat.best if flat else None,
         counts.pixels,
         changed,
@@ -199,7 +223,9 @@ def plateau(rows: list[ThresholdScores]) -> Plateau | None:
             while last < len(rows) - 1 and enough[last + 1]:
                 last += 1
             low, high = rows[first].threshold, rows[last].threshold
-            return Plateau(name, float(levels[levels.argmax()]), low, high)
+            # From 0 on everything is changed; at the last one usually nothing.
+            one_sided = low == THRESHOLDS[0] or rows[last].precision is NOT_PREDICTED
+            return Plateau(name, float(levels[levels.argmax()]), low, high, not one_sided)
     return None
 
 

@@ -48,11 +48,54 @@ def test_the_threshold_is_the_middle_of_the_best_stretch():
 
 
 def test_the_threshold_is_of_the_probability_that_the_fit_calibrates():
-    found = fit(step(0.605, 0.205))
-    assert found.temperature == pytest.approx(0.1, abs=1e-3)  # all is right: as sure as can be
-    ends = apply_temperature(np.array([0.21, 0.6], np.float32), found.temperature)
+    hot = confidence(temperature=0.5)
+    found = fit(hot)
+    assert found.bound is None
+    best = plateau(sweep(hot.sweep))
+    ends = apply_temperature(np.array([best.low, best.high], np.float32), found.temperature)
     assert found.threshold == pytest.approx(ends.mean(), abs=1e-3)
+    assert (found.by, found.best) == ("sek_from_to", best.best)
+
+
+def test_a_temperature_at_the_end_of_its_range_is_left_alone():
+    found = fit(step(0.605, 0.205), 1.5)  # all is right: the surer the better, without end
+    assert (found.temperature, found.bound) == (1.5, "temperature")
+    assert found.threshold == pytest.approx(0.405)
     assert (found.by, found.best) == ("sek_from_to", 1)
+    assert found.nll_before == found.nll_after
+
+
+def blind(change):
+    """What a model says whose probability of change has nothing to do with the labels."""
+    truth_from, truth_to, reading, _ = window(2, 3, SIZE)
+    random = np.random.default_rng(5).uniform(size=SIZE)
+    said = reading._replace(change=change(random, truth_from > 0).astype(np.float32))
+    return count_both(truth_from, truth_to, said, 3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda random, changed: random, id="no matter what is labelled"),
+        pytest.param(lambda random, changed: np.where(changed, 0.2, 0.8), id="the wrong way round"),
+        pytest.param(lambda random, changed: np.full(SIZE, 0.6), id="the same everywhere"),
+        pytest.param(lambda random, changed: 0.999 + random / 1e4, id="sure everywhere"),
+    ],
+)
+def test_where_all_changed_is_as_good_nothing_is_fitted(change):
+    found = fit(blind(change), 1.5, 0.6)
+    assert (found.temperature, found.threshold) == (1.5, 0.6)
+    assert (found.by, found.bound) == (None, "threshold")
+    assert found.ece_before == found.ece_after
+
+
+def test_where_all_unchanged_is_as_good_nothing_is_fitted():
+    truth_from, truth_to, reading, _ = window(2, 3, SIZE)
+    wrong = [(each % 3 + 1).astype(np.uint8) for each in (truth_from, truth_to)]
+    said = reading._replace(from_class=wrong[0], to_class=wrong[1])
+    low = said._replace(change=np.where(truth_from > 0, 0.3, 0.4).astype(np.float32))
+    best = plateau(sweep(count_both(truth_from, truth_to, low, 3).sweep))
+    assert (best.high, best.tells_apart) == (1, False)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 2.0])
