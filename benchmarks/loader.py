@@ -23,7 +23,8 @@ from scdcli.datasets.augment import Augmentation
 from scdcli.datasets.chips import Chips
 from scdcli.datasets.layouts import second_samples
 from scdcli.legend import SECOND
-from scdcli.simulation.drawn import write_pairs
+from scdcli.simulation.drawn import World
+from scdcli.simulation.pairset import write_set
 
 # Name: what is augmented, and whether the land cover of every pixel is read too.
 PROTOCOLS = {
@@ -81,7 +82,7 @@ def main():
         folder = options.folder
         if folder is None:
             folder = Path(drawn) / "train"
-            write_pairs(Path(drawn), options.pairs)
+            write_set(Path(drawn), World(512), options.pairs)
         samples = second_samples(folder)[: options.pairs]
         print(f"{'protocol':<24}{'decode':>8}{'loader':>8}  pairs/s {'ratio of times':>16}")
         for name, (augmentation, cover) in PROTOCOLS.items():

@@ -156,7 +156,7 @@ def simulate(
 
     labels = LabelSettings(folders, keys, pixel_size, change, unchanged, strength)
     _require_usable(labels, pairs)
-    job = SimulationJob(out, pairs, size, split, workers, seed, legend, labels, overwrite)
+    job = SimulationJob(out, size, split, workers, seed, legend, labels, overwrite)
     terminal = Terminal(quiet)
     if folders:
         terminal.note("Looking through the labelled images.")

@@ -1,4 +1,4 @@
-"""What is asked of a simulation, and the pairs it means: drawn, or of labelled images."""
+"""A simulation as it is asked for: which pairs to make, from what, and where to write them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,30 +7,26 @@ from scdcli.datasets.legendfile import find_legend
 from scdcli.errors import UnknownName
 from scdcli.legend import LEGENDS, SECOND, URBAN, Legend
 from scdcli.simulation.compose.compose import Composition
-from scdcli.simulation.composed import Composer, open_composer, write_composed
-from scdcli.simulation.drawn import (
-    DEMO_SEED,
-    DEMO_SIZE,
-    PAIR_SIZE,
-    WORLD_LEGENDS,
-    write_demo,
-    write_pairs,
-)
-from scdcli.simulation.pairset import PairsSummary, Progress
+from scdcli.simulation.composed import Composer, open_composer
+from scdcli.simulation.drawn import DEMO_SEED, WORLD_LEGENDS, World, write_demo
+from scdcli.simulation.pairset import PairsSummary, Progress, write_set
 from scdcli.simulation.sources import Source, SourceKey, find_source
+
+DEMO_SIZE = 1600
+PAIR_SIZE = 512
 
 
 @dataclass(frozen=True)
 class LabelSettings:
-    """Labelled images of one date that pairs are composed from; None for the usual.
+    """The labelled images that pairs are composed from, and how; None for the default.
 
     Attributes:
-        folders: Where they lie.
+        folders: Where they lie; none for pairs of the drawn world.
         keys: What their labels mean: none, one for all folders, or one for each.
         pixel_size: Finest and coarsest pixels of the pairs, in meters.
         change: Share of changed pixels to aim at, on average, where something changed.
         unchanged: Share of pairs in which nothing changed.
-        strength: Of the differences that are no change.
+        strength: Of the differences that are no change; 0 none, 1 as between real dates.
     """
 
     folders: tuple[Path, ...] = ()
@@ -42,33 +38,28 @@ class LabelSettings:
 
     def composition(self, size: int) -> Composition:
         """How pairs of a size are composed."""
-        chosen = {
-            "change": self.change,
-            "unchanged": self.unchanged,
-            "strength": self.strength,
-        }
-        given = {name: value for name, value in chosen.items() if value is not None}
-        return Composition(size, self.pixel_size or Composition.pixel_size, **given)
+        names = ("pixel_size", "change", "unchanged", "strength")
+        chosen = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return Composition(size, **chosen)
 
 
 @dataclass(frozen=True)
 class SimulationJob:
-    """What is asked of a simulation.
+    """What `scd simulate` is asked for.
 
     Attributes:
         out: Folder of the set, or of the demo scene.
-        pairs: How many to make; None for one georeferenced demo scene.
-        size: Side in pixels; None for 512, of the demo scene 1600.
-        split: The pairs belong to it; another split is other pairs.
-        workers: Processes to make them with.
-        seed: Which world; None for 0, the demo scene has its own.
-        legend: Classes; None for urban, of drawn pairs second.
+        size: Height and width in pixels; None for 512, of the demo scene 1600.
+        split: Name of the split; another split is other pairs.
+        workers: Processes to make the pairs with.
+        seed: Which pairs; None for 0, of the demo scene its own.
+        legend: Name or file of the legend; None for SECOND, of the demo scene and of pairs from
+            labels URBAN.
         labels: What pairs are composed from; without folders they are drawn.
         overwrite: Replace what is there.
     """
 
     out: Path
-    pairs: int | None = None
     size: int | None = None
     split: str = "train"
     workers: int = 1
@@ -78,10 +69,11 @@ class SimulationJob:
     overwrite: bool = False
 
     def composer(self) -> Composer | None:
-        """What composes the pairs; None where they are drawn.
+        """What composes the pairs from labelled images; None where they are drawn.
 
         Raises:
-            DatasetError: A folder holds no labelled images, or labels that nobody explained.
+            DatasetError: A folder holds no labelled images, or a label holds a value that neither
+                key nor legend explains.
             InputError: An image cannot be read.
             UnknownName: No such legend or key.
         """
@@ -89,9 +81,9 @@ class SimulationJob:
         if not folders:
             return None
         legend = find_legend(self.legend or URBAN.name)
-        found: list[SourceKey | None] = [find_source(key, legend) for key in self.labels.keys]
-        meanings = found * len(folders) if len(found) == 1 else found or [None] * len(folders)
-        sources = [Source(folder, key) for folder, key in zip(folders, meanings, strict=True)]
+        keys: list[SourceKey | None] = [find_source(key, legend) for key in self.labels.keys]
+        keys = keys * len(folders) if len(keys) == 1 else keys or [None] * len(folders)
+        sources = [Source(folder, key) for folder, key in zip(folders, keys, strict=True)]
         return open_composer(sources, legend, self.labels.composition(self.size or PAIR_SIZE))
 
     def write_demo(self) -> None:
@@ -101,50 +93,37 @@ class SimulationJob:
             OutputError: The folder exists, or cannot be written.
             UnknownName: The world is not drawn in this legend.
         """
-        write_demo(
-            self.out,
-            seed=DEMO_SEED if self.seed is None else self.seed,
-            size=self.size or DEMO_SIZE,
-            legend=self._world_legend(URBAN),
-            overwrite=self.overwrite,
-        )
+        world = self._world(self.size or DEMO_SIZE, URBAN)
+        seed = DEMO_SEED if self.seed is None else self.seed
+        write_demo(self.out, world, seed=seed, overwrite=self.overwrite)
 
     def write_pairs(
         self, pairs: int, composer: Composer | None, progress: Progress | None = None
     ) -> PairsSummary:
         """Write the labelled set.
 
+        Args:
+            pairs: How many to make.
+            composer: What composes them; None to draw them.
+            progress: Called with (pairs done, pairs) after each.
+
         Raises:
             OutputError: The split exists, or cannot be written.
             UnknownName: The world is not drawn in this legend.
         """
-        seed = self.seed or 0
-        if composer:
-            return write_composed(
-                self.out,
-                composer,
-                pairs,
-                seed=seed,
-                split=self.split,
-                overwrite=self.overwrite,
-                workers=self.workers,
-                progress=progress,
-            )
-        return write_pairs(
+        return write_set(
             self.out,
+            composer or self._world(self.size or PAIR_SIZE, SECOND),
             pairs,
-            size=self.size or PAIR_SIZE,
-            seed=seed,
+            seed=self.seed or 0,
             split=self.split,
-            legend=self._world_legend(SECOND),
             overwrite=self.overwrite,
             workers=self.workers,
             progress=progress,
         )
 
-    def _world_legend(self, usual: Legend) -> Legend:
-        """The legend that the world is drawn in."""
-        name = self.legend or usual.name
+    def _world(self, size: int, default: Legend) -> World:
+        name = self.legend or default.name
         if name not in WORLD_LEGENDS:
             raise UnknownName("legend of the drawn world", name, WORLD_LEGENDS)
-        return LEGENDS[name]
+        return World(size, LEGENDS[name])

@@ -20,7 +20,7 @@ from scdcli import __version__
 from scdcli.datasets.pixelsizes import RECORD
 from scdcli.errors import OutputError
 from scdcli.files.folder import folder_at_once
-from scdcli.legend import TRANSITION_NODATA, UNCHANGED, transition_code
+from scdcli.legend import NODATA, TRANSITION_NODATA, UNCHANGED, transition_code
 
 FOLDERS = ("im1", "im2", "label1", "label2", "cover1", "cover2")
 
@@ -29,25 +29,61 @@ Progress = Callable[[int, int], None]
 Seed = tuple[int, ...]
 
 
-class MadePair(Protocol):
-    """Two images, (3, H, W) uint8, and their class maps, (H, W) uint8."""
+@dataclass(frozen=True)
+class MadePair:
+    """Two dates of one place and the truth about them.
 
-    @property
-    def before(self) -> NDArray[np.uint8]: ...  # noqa: D102
-    @property
-    def after(self) -> NDArray[np.uint8]: ...  # noqa: D102
-    @property
-    def from_class(self) -> Classes: ...  # noqa: D102
-    @property
-    def to_class(self) -> Classes: ...  # noqa: D102
-    @property
-    def cover1(self) -> Classes: ...  # noqa: D102
-    @property
-    def cover2(self) -> Classes: ...  # noqa: D102
+    Attributes:
+        before: Earlier image, (3, H, W) uint8.
+        after: Later image, (3, H, W) uint8.
+        cover1: Class of every pixel before, (H, W) uint8; 255 where it is not known.
+        cover2: Class of every pixel after, (H, W) uint8.
+        from_class: Class before where it changed, 0 elsewhere, 255 where it is not known, (H, W)
+            uint8.
+        to_class: Class after where it changed, (H, W) uint8.
+    """
+
+    before: NDArray[np.uint8]
+    after: NDArray[np.uint8]
+    cover1: Classes
+    cover2: Classes
+    from_class: Classes
+    to_class: Classes
+
+
+def change_maps(
+    cover1: Classes, cover2: Classes, rebuilt: NDArray[np.bool_]
+) -> tuple[Classes, Classes]:
+    """Class before and after where it changed, 0 elsewhere, (H, W) uint8 each.
+
+    Args:
+        cover1: Class of every pixel before, (H, W) uint8; 255 where it is not known.
+        cover2: The same after.
+        rebuilt: Where a building took the place of another one, which is a change, (H, W).
+
+    Returns:
+        Two maps, which both hold 255 where something changed whose class is not known at either
+        date.
+    """
+    changed = (cover1 != cover2) | rebuilt
+    unknown = changed & ((cover1 == NODATA) | (cover2 == NODATA))
+    from_class, to_class = (
+        np.where(unknown, np.uint8(NODATA), np.where(changed, cover, np.uint8(UNCHANGED)))
+        for cover in (cover1, cover2)
+    )
+    return from_class, to_class
 
 
 class Maker(Protocol):
-    """Makes pairs and knows how their class maps are written; goes to other processes."""
+    """Makes pairs, and knows how their class maps are written; can be sent to other processes."""
+
+    @property
+    def size(self) -> int:
+        """Height and width of the pairs in pixels."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the pairs are made from, so that they can be made again."""
 
     def make(self, seed: Seed) -> MadePair:
         """The pair of a seed."""
@@ -63,18 +99,12 @@ class PairsSummary:
     Attributes:
         folder: Where the pairs lie.
         pairs: Number of pairs.
-        size: Height and width of each in pixels.
-        seed: Seed they were made with.
-        split: Name of the split.
         changed_share: Changed pixels of all pixels, 0..1.
         transitions: Changed pixels by transition code, ``from * 100 + to``.
     """
 
     folder: Path
     pairs: int
-    size: int
-    seed: int
-    split: str
     changed_share: float
     transitions: dict[int, int]
 
@@ -84,15 +114,13 @@ def write_set(
     maker: Maker,
     pairs: int,
     *,
-    size: int,
-    seed: int,
-    split: str,
-    made_from: dict[str, Any],
+    seed: int = 0,
+    split: str = "train",
     overwrite: bool = False,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> PairsSummary:
-    """Make a labelled set into ``OUT/<split>/{im1,im2,label1,label2,cover1,cover2}/NNNNN.png``.
+    """Write a labelled set as ``OUT/<split>/{im1,im2,label1,label2,cover1,cover2}/NNNNN.png``.
 
     A pair depends on seed, split and its number alone: neither on how many are made nor by how
     many workers. The folder appears when all pairs are written.
@@ -101,10 +129,8 @@ def write_set(
         out: Folder of the set; other splits in it stay.
         maker: Makes the pairs.
         pairs: How many.
-        size: Height and width in pixels.
         seed: Which set.
         split: Name of the split; another split is other pairs.
-        made_from: Further entries of the record, so that the set can be made again.
         overwrite: Replace the split if it exists.
         workers: Processes to work with.
         progress: Called with (pairs done, pairs) after each.
@@ -117,22 +143,21 @@ def write_set(
     with folder_at_once(out / split, mark=RECORD, overwrite=overwrite, only=only) as folder:
         for name in FOLDERS:
             (folder / name).mkdir()
-        tasks = [(folder, number, pair_seed(seed, split, number)) for number in range(pairs)]
+        # The name of the split counts, byte by byte: another split is other pairs.
+        tasks = [(folder, number, (seed, number, *split.encode())) for number in range(pairs)]
         for done, counts in enumerate(_each(maker, tasks, workers), start=1):
             transitions.update(counts)
             if progress:
                 progress(done, pairs)
-        share = sum(transitions.values()) / max(pairs * size * size, 1)
+        share = sum(transitions.values()) / max(pairs * maker.size**2, 1)
         table = dict(sorted(transitions.items()))
-        summary = PairsSummary(out / split, pairs, size, seed, split, share, table)
-        found = {"pairs": pairs, "size": size, "seed": seed, "split": split}
-        found |= {**made_from, "changed_share": share, "transitions": table}
-        write_record(folder, found)
-    return summary
+        made = {"pairs": pairs, "size": maker.size, "seed": seed, "split": split}
+        write_record(folder, {**made, **maker.record, "changed_share": share, "transitions": table})
+    return PairsSummary(out / split, pairs, share, table)
 
 
 def write_record(folder: Path, made: dict[str, Any]) -> None:
-    """What was made, so that it can be made again; it also marks the folder as ours."""
+    """Write down what was made, so that it can be made again; also marks the folder as ours."""
     text = json.dumps({"scd": __version__, **made}, indent=2)
     (folder / RECORD).write_text(text + "\n", encoding="utf-8")
 
@@ -145,11 +170,6 @@ def write_colors(path: Path, colors: NDArray[np.uint8]) -> None:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, "w", height=height, width=width, **profile) as target:
             target.write(colors)
-
-
-def pair_seed(seed: int, split: str, number: int) -> Seed:
-    """Entropy of one pair: the split's name counts, byte by byte."""
-    return (seed, number, *split.encode())
 
 
 Task = tuple[Path, int, Seed]
@@ -195,5 +215,5 @@ def _write_pair(maker: Maker, task: Task) -> Counter[int]:
     for kind, index in zip(FOLDERS[2:], maps, strict=True):
         maker.write_map(folder / kind / name, index)
     codes, counts = np.unique(transition_code(pair.from_class, pair.to_class), return_counts=True)
-    found = zip(codes.tolist(), counts.tolist(), strict=True)
-    return Counter({c: n for c, n in found if c not in (UNCHANGED, TRANSITION_NODATA)})
+    by_code = dict(zip(codes.tolist(), counts.tolist(), strict=True))
+    return Counter({c: n for c, n in by_code.items() if c not in (UNCHANGED, TRANSITION_NODATA)})

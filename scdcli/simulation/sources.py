@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -26,11 +26,9 @@ from scdcli.rasters.scene import (
     spectral_bands,
     valid_window,
 )
-from scdcli.simulation.compose.library import Contents, contents_of
-from scdcli.simulation.compose.scene import LabelledImage
+from scdcli.simulation.compose.scene import IMAGE_NODATA, LabelledImage
 
 KEYS = {"pixel_size", "unknown", "nodata", "classes"}
-UNSEEN = 254  # of decoded labels: the image shows nothing
 
 # The open sets that the bundled models are made from.
 SOURCES = MappingProxyType(
@@ -58,9 +56,9 @@ SOURCES = MappingProxyType(
 IMAGES = "images"
 LABELS = ("labels", "masks")
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".jp2")
-BLOCK = 2048  # pixels; a mosaic is read in blocks of this side, or of so many as a pair needs
+BLOCK = 2048  # pixels; a mosaic is read in blocks of this side, or of what a pair needs
 LARGEST_BLOCK = 8192  # pixels; a third of a gigabyte
-KEPT_BYTES = 1 << 30
+CACHE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -69,9 +67,10 @@ class SourceKey:
 
     Attributes:
         name: A name in `SOURCES`, or that of a file.
-        codes: Class index by value or color; 255 where the class is not known, `UNSEEN` where the
-            image shows nothing.
-        pixel_size: Ground resolution of its images in meters; None where they say it themselves.
+        codes: Class index by value or color; 255 where the class is not known, `IMAGE_NODATA`
+            where the image shows nothing.
+        pixel_size: Ground resolution of its images in meters; None where their georeference
+            says it.
     """
 
     name: str
@@ -80,7 +79,7 @@ class SourceKey:
 
     @property
     def colored(self) -> bool:
-        """Whether its labels hold colors."""
+        """Whether the labels hold colors, not values."""
         return any(isinstance(code, tuple) for code in self.codes)
 
     def decode(
@@ -91,87 +90,91 @@ class SourceKey:
         Args:
             pixels: (3, H, W) uint8 of colors, or (1, H, W) whole numbers.
             source: File named in the error.
-            labelled: Where the file says that it holds a label, (H, W); elsewhere the class is not
-                known, unless the key names what is written there.
+            labelled: Where the file is not nodata, (H, W) bool; elsewhere the class is not known,
+                unless the key names the value there.
 
         Raises:
             DatasetError: A color or value that the key does not name.
         """
-        codes = {_packed(code): index for code, index in self.codes.items()}
         packed = np.zeros(pixels.shape[1:], dtype=np.int64)
         for band in pixels:
             packed = packed * 256 + band
         index = np.full(packed.shape, NODATA, dtype=np.uint8)
-        strange = np.ones(packed.shape, dtype=bool)
-        for code, value in codes.items():
-            found = packed == code
-            index[found] = value
-            strange ^= found
-        if labelled is not None:
-            strange &= labelled
-        if strange.any():
-            row, col = (int(axis[0]) for axis in np.nonzero(strange))
+        unnamed = np.ones(packed.shape, dtype=bool) if labelled is None else labelled.copy()
+        for code, value in self.codes.items():
+            number = code if isinstance(code, int) else int.from_bytes(bytes(code))
+            here = packed == number
+            index[here] = value
+            unnamed &= ~here
+        if unnamed.any():
+            row, col = (int(axis[0]) for axis in np.nonzero(unnamed))
             value = int(packed[row, col])
-            shown = f"the color #{value:06X}" if len(pixels) == 3 else f"the value {value}"
+            what = f"the color #{value:06X}" if len(pixels) == 3 else f"the value {value}"
             raise DatasetError(
-                f"{source} holds {shown} (row {row}, column {col}), which the source {self.name} "
+                f"{source} holds {what} (row {row}, column {col}), which the source {self.name} "
                 "does not name; add it to a class, or to unknown or nodata."
             )
         return index
 
 
 def find_source(name: str, legend: Legend) -> SourceKey:
-    """A built-in source by name, or the one in a file, for a legend.
+    """What the labels of a source mean in a legend.
+
+    Args:
+        name: A name in `SOURCES`, or a TOML file.
+        legend: The classes.
 
     Raises:
         UnknownName: Neither a built-in source nor a file.
-        InputError: The file cannot be read, or is no TOML.
-        DatasetError: It does not say what labels mean in this legend.
+        InputError: The file cannot be read, or is not TOML.
+        DatasetError: The file does not say what labels mean in this legend.
     """
     if name in SOURCES:
-        return _key(name, dict(SOURCES[name]), legend)
+        return _key(name, SOURCES[name], legend)
     path = Path(name)
     if path.suffix.lower() != ".toml" and not path.is_file():
         raise UnknownName("source (and no such file)", name, SOURCES)
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; check the name.") from error
     except ValueError as error:
         raise InputError(f"{path} is not TOML: {error}; mend it there.") from error
-    return _key(str(path), found, legend)
+    return _key(str(path), table, legend)
 
 
-def _key(name: str, found: dict[str, Any], legend: Legend) -> SourceKey:
-    strange = sorted(found.keys() - KEYS)
-    if strange or not isinstance(found.get("classes"), dict):
-        what = f"has {strange[0]!r}, which means nothing here" if strange else "has no [classes]"
+def _key(name: str, table: Mapping[str, Any], legend: Legend) -> SourceKey:
+    surplus = sorted(table.keys() - KEYS)
+    if surplus or not isinstance(table.get("classes"), dict):
+        what = f"has {surplus[0]!r}, which means nothing here" if surplus else "has no [classes]"
         raise DatasetError(f"{name} {what}; a source has {', '.join(sorted(KEYS))}.")
     by_name = {legend[index].name: index for index in legend.indices()}
-    codes: dict[int | Color, int] = {}
-    for each, index in (("unknown", NODATA), ("nodata", UNSEEN)):
-        _add(codes, name, each, found.get(each, []), index)
-    for each, listed in found["classes"].items():
-        if each not in by_name:
-            raise DatasetError(
-                f"{name} names the class {each!r}, which legend {legend.name!r} does not have; it "
-                f"has {', '.join(by_name)}."
-            )
-        _add(codes, name, each, listed, by_name[each])
-    if len({isinstance(code, tuple) for code in codes}) > 1:
-        raise DatasetError(f"{name} names both colors and values; labels hold one or the other.")
-    size = found.get("pixel_size")
+    unknown = sorted(table["classes"].keys() - by_name.keys())
+    if unknown:
+        raise DatasetError(
+            f"{name} names the class {unknown[0]!r}, which legend {legend.name!r} does not have; "
+            f"it has {', '.join(by_name)}."
+        )
+    meanings = [(what, listed, by_name[what]) for what, listed in table["classes"].items()]
+    for what, index in (("unknown", NODATA), ("nodata", IMAGE_NODATA)):
+        meanings.append((what, table.get(what, []), index))
+    size = table.get("pixel_size")
     if size is not None and not (isinstance(size, int | float) and size > 0):
         raise DatasetError(f"{name}: pixel_size is {size!r}; give meters, for example 0.5.")
-    return SourceKey(Path(name).stem, codes, None if size is None else float(size))
+    return SourceKey(Path(name).stem, _codes(name, meanings), None if size is None else float(size))
 
 
-def _add(codes: dict[int | Color, int], name: str, what: str, listed: object, index: int) -> None:
-    for each in listed if isinstance(listed, list) else [listed]:
-        code = _code(each, f"{name}: {what}")
-        if code in codes:
-            raise DatasetError(f"{name}: {each!r} of {what!r} is named twice; keep one.")
-        codes[code] = index
+def _codes(name: str, meanings: list[tuple[str, object, int]]) -> dict[int | Color, int]:
+    codes: dict[int | Color, int] = {}
+    for what, listed, index in meanings:
+        for each in listed if isinstance(listed, list) else [listed]:
+            code = _code(each, f"{name}: {what}")
+            if code in codes:
+                raise DatasetError(f"{name}: {each!r} of {what!r} is named twice; keep one.")
+            codes[code] = index
+    if len({isinstance(code, tuple) for code in codes}) > 1:
+        raise DatasetError(f"{name} names both colors and values; labels hold one or the other.")
+    return codes
 
 
 def _code(each: object, where: str) -> int | Color:
@@ -183,13 +186,14 @@ def _code(each: object, where: str) -> int | Color:
     raise DatasetError(f"{where} is {each!r}; give a value from 0 to 255, or a color as #RRGGBB.")
 
 
-def _packed(code: int | Color) -> int:
-    return code if isinstance(code, int) else (code[0] << 16) | (code[1] << 8) | code[2]
-
-
 @dataclass(frozen=True)
 class Source:
-    """A folder of images with labels, and what the labels mean; no key: as the legend says."""
+    """A folder of labelled images.
+
+    Attributes:
+        folder: Where they lie.
+        key: What their labels mean; None where they are written in the legend's own codes.
+    """
 
     folder: Path
     key: SourceKey | None = None
@@ -197,7 +201,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Block:
-    """A part of an image and of its label."""
+    """A part of an image and of its label.
+
+    Attributes:
+        image: File of the image.
+        label: File of its label.
+        window: The part.
+        pixel_size: Ground resolution in meters.
+        key: What the label means; None where it is written in the legend's own codes.
+    """
 
     image: Path
     label: Path
@@ -207,40 +219,31 @@ class Block:
 
 
 class Blocks(Sequence[LabelledImage]):
-    """The blocks of some sources; read when asked for, the last ones kept in memory."""
+    """The blocks of some sources: read on demand, those used last kept in memory."""
 
-    def __init__(self, blocks: Sequence[Block], legend: Legend, room: int = KEPT_BYTES) -> None:
-        """Take the blocks; ``room`` is how many bytes of them are kept."""
+    def __init__(self, blocks: Sequence[Block], legend: Legend, room: int = CACHE_BYTES) -> None:
+        """Take the blocks, the classes of their labels, and the bytes that are kept at most."""
         self.blocks = list(blocks)
         self.legend = legend
         self.room = room
-        self._kept: OrderedDict[int, LabelledImage] = OrderedDict()
+        self._cache: OrderedDict[int, LabelledImage] = OrderedDict()
 
     def __len__(self) -> int:
         """Number of blocks."""
         return len(self.blocks)
 
     def __getitem__(self, index: int) -> LabelledImage:  # type: ignore[override]
-        """A block's image, land cover and measured pixels.
-
-        Raises:
-            DatasetError: A label holds what nobody explained.
-            InputError: A file cannot be read.
-        """
-        if index not in self._kept:
-            self._kept[index] = read_block(self.blocks[index], self.legend)
-            while len(self._kept) > 1 and sum(map(_size, self._kept.values())) > self.room:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(index)
-        return self._kept[index]
+        """A block's image, land cover and measured pixels; raises what `read_block` does."""
+        if index not in self._cache:
+            self._cache[index] = read_block(self.blocks[index], self.legend)
+            while len(self._cache) > 1 and sum(map(_bytes, self._cache.values())) > self.room:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(index)
+        return self._cache[index]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Other processes get none of what is kept: each reads what it needs."""
-        return self.__dict__ | {"_kept": OrderedDict()}
-
-    def contents(self) -> Iterator[Contents]:
-        """What each block holds; reads all of them."""
-        return (contents_of(image) for image in self)
+        """Sent to other processes without images: each reads what it needs."""
+        return self.__dict__ | {"_cache": OrderedDict()}
 
 
 def find_blocks(source: Source, side: float = 0) -> list[Block]:
@@ -248,7 +251,7 @@ def find_blocks(source: Source, side: float = 0) -> list[Block]:
 
     Args:
         source: The folder.
-        side: What a block shows at least where the image is as large, in meters.
+        side: Least width and height of a block in meters, as far as the image is that large.
 
     Raises:
         DatasetError: The folder holds no images with labels, or an image has none of its size.
@@ -257,7 +260,7 @@ def find_blocks(source: Source, side: float = 0) -> list[Block]:
     blocks = [
         block
         for folder in folders
-        for image, label in _pairs(folder)
+        for image, label in _labelled_files(folder)
         for block in _blocks(image, label, source.key, side)
     ]
     if not blocks:
@@ -270,7 +273,13 @@ def find_blocks(source: Source, side: float = 0) -> list[Block]:
 
 
 def read_block(block: Block, legend: Legend) -> LabelledImage:
-    """Image, land cover and measured pixels of a block."""
+    """Image, land cover and measured pixels of a block.
+
+    Raises:
+        DatasetError: The image is not three bands of uint8, or the label holds a value that neither
+            key nor legend explains.
+        InputError: A file cannot be read.
+    """
     with open_scene(block.image) as dataset:
         bands = spectral_bands(dataset)
         if len(bands) < 3 or dataset.dtypes[0] != "uint8":
@@ -279,11 +288,11 @@ def read_block(block: Block, legend: Legend) -> LabelledImage:
                 "have three bands of uint8: red, green and blue."
             )
         image = read_window(dataset, block.window, bands[:3], block.image)
-        seen = valid_window(dataset, block.window, block.image)
+        valid = valid_window(dataset, block.window, block.image)
     cover = _cover(block, legend)
-    seen &= cover != UNSEEN
-    cover[~seen] = NODATA
-    return LabelledImage(str(block.image), image, cover, seen, block.pixel_size)
+    valid &= cover != IMAGE_NODATA
+    cover[~valid] = NODATA
+    return LabelledImage(image, cover, valid, block.pixel_size)
 
 
 def _cover(block: Block, legend: Legend) -> NDArray[np.uint8]:
@@ -294,7 +303,7 @@ def _cover(block: Block, legend: Legend) -> NDArray[np.uint8]:
         if beyond.size:
             counts = np.bincount(beyond)
             raise unknown_class(str(block.label), int(counts.argmax()), int(counts.max()), legend)
-        # No class: of an image of one date this says that nobody labelled it.
+        # In a label of one date, "unchanged" can only say that nobody labelled the pixel.
         cover[cover == UNCHANGED] = NODATA
         return cover
     with open_scene(block.label) as dataset:
@@ -320,7 +329,8 @@ def _cover(block: Block, legend: Legend) -> NDArray[np.uint8]:
     return block.key.decode(pixels, str(block.label), labelled)
 
 
-def _pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
+def _labelled_files(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Image and label files of the same name in a folder."""
     labels = next((folder / name for name in LABELS if (folder / name).is_dir()), None)
     if labels is None or not (folder / IMAGES).is_dir():
         return
@@ -342,14 +352,13 @@ def _blocks(image: Path, label: Path, key: SourceKey | None, side: float) -> Ite
         grid = scene_grid(dataset, image)
         if grid.shape != other.shape:
             raise DatasetError(
-                f"{label} has {_pixels(other.shape)} and {image} {_pixels(grid.shape)}; make them "
-                "equal."
+                f"{label} has {other.width} x {other.height} pixels and {image} {grid.width} x "
+                f"{grid.height} pixels; make them equal."
             )
         pixel = central_pixel(grid)
-    # The key speaks first: it is what the user says of this set.
-    pixel_size = (
-        key.pixel_size if key and key.pixel_size else pixel and (pixel[0] * pixel[1]) ** 0.5
-    )
+    # The key is what the user says of this set, and overrules the georeference.
+    stated = key.pixel_size if key else None
+    pixel_size = stated or (pixel and (pixel[0] * pixel[1]) ** 0.5)
     if pixel_size is None:
         raise DatasetError(
             f"{image} does not say the size of its pixels; give it as pixel_size, in meters, in a "
@@ -362,9 +371,5 @@ def _blocks(image: Path, label: Path, key: SourceKey | None, side: float) -> Ite
             yield Block(image, label, Window(left, top, width, height), pixel_size, key)
 
 
-def _size(image: LabelledImage) -> int:
-    return image.image.nbytes + image.cover.nbytes + image.seen.nbytes
-
-
-def _pixels(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]} x {shape[0]} pixels"
+def _bytes(image: LabelledImage) -> int:
+    return image.image.nbytes + image.cover.nbytes + image.valid.nbytes

@@ -19,7 +19,7 @@ from scdcli.legend import LEGENDS, NODATA, SECOND
 from scdcli.models.checkpoint import ModelHeader, save_model
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
-from scdcli.simulation.sources import UNSEEN, find_source
+from scdcli.simulation.sources import IMAGE_NODATA, find_source
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -165,4 +165,4 @@ def test_the_sources_of_bundled_models_have_a_key_in_each_legend(legend, tmp_pat
     for source in ("dubai", "monterey", "banepa"):
         key = find_source(str(sets.key(source, tmp_path, legend)), LEGENDS[legend])
         assert key.codes
-        assert max(set(key.codes.values()) - {NODATA, UNSEEN}) <= len(LEGENDS[legend])
+        assert max(set(key.codes.values()) - {NODATA, IMAGE_NODATA}) <= len(LEGENDS[legend])

@@ -11,10 +11,9 @@ from rasterio.enums import ColorInterp
 from scdcli.errors import OutputError
 from scdcli.legend import NODATA, SECOND, URBAN, Legend
 from scdcli.rasters.cog import TAGS
-from scdcli.simulation.drawn import write_demo, write_pairs
+from scdcli.simulation.drawn import World, in_urban_classes, write_demo
 from scdcli.simulation.pairset import FOLDERS, write_set
 from scdcli.simulation.world import draw_pair
-from scdcli.simulation.world.urban import in_urban_classes
 
 
 def _contents(folder):
@@ -30,7 +29,7 @@ def _read(path):
 def written(tmp_path_factory):
     out = tmp_path_factory.mktemp("set") / "world"
     calls = []
-    summary = write_pairs(out, 3, size=128, seed=4, progress=lambda *done: calls.append(done))
+    summary = write_set(out, World(128), 3, seed=4, progress=lambda *done: calls.append(done))
     return out, summary, calls
 
 
@@ -67,26 +66,28 @@ def test_labels_are_colors_of_the_legend_and_agree_with_the_cover(written):
 class Killed:
     """Makes no pair: the process that is to do it ends."""
 
+    size = 8
+
     def make(self, seed):
         os._exit(9)
 
 
 def test_a_killed_worker_is_an_error_with_advice(tmp_path):
     with pytest.raises(OutputError, match="one of the 2 processes .* use fewer --workers"):
-        write_set(tmp_path, Killed(), 3, size=8, seed=0, split="train", made_from={}, workers=2)
+        write_set(tmp_path, Killed(), 3, workers=2)
     assert not (tmp_path / "train").exists()
 
 
 def test_workers_do_not_change_a_byte(written, tmp_path):
     out, summary, _ = written
-    again = write_pairs(tmp_path, 3, size=128, seed=4, workers=2)
+    again = write_set(tmp_path, World(128), 3, seed=4, workers=2)
     assert _contents(tmp_path) == _contents(out)
     assert again.transitions == summary.transitions
 
 
 def test_a_longer_set_begins_with_the_shorter(written, tmp_path):
     out, _, _ = written
-    write_pairs(tmp_path, 1, size=128, seed=4)
+    write_set(tmp_path, World(128), 1, seed=4)
     mine, theirs = _contents(tmp_path), _contents(out)
     assert all(theirs[name] == mine[name] for name in mine)
 
@@ -95,7 +96,7 @@ def test_a_longer_set_begins_with_the_shorter(written, tmp_path):
 def test_split_and_seed_give_other_pairs(written, tmp_path, change):
     out, _, _ = written
     settings = {"split": "train", "seed": 4} | change
-    write_pairs(tmp_path, 1, size=128, **settings)
+    write_set(tmp_path, World(128), 1, **settings)
     mine = (tmp_path / settings["split"] / "im1" / "00000.png").read_bytes()
     assert mine != (out / "train" / "im1" / "00000.png").read_bytes()
 
@@ -104,13 +105,13 @@ def test_an_existing_split_is_refused_and_kept(written):
     out, _, _ = written
     before = _contents(out)
     with pytest.raises(OutputError, match=r"train exists.*--overwrite"):
-        write_pairs(out, 1, size=128, seed=9)
+        write_set(out, World(128), 1, seed=9)
     assert _contents(out) == before
 
 
 def test_overwrite_replaces_the_split(tmp_path):
     for pairs in (2, 1):
-        write_pairs(tmp_path, pairs, size=128, overwrite=True)
+        write_set(tmp_path, World(128), pairs, overwrite=True)
     assert len(list((tmp_path / "train" / "im1").iterdir())) == 1
 
 
@@ -119,12 +120,13 @@ def test_an_interrupted_set_leaves_nothing(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_pairs(tmp_path / "world", 2, size=128, progress=stop)
+        write_set(tmp_path / "world", World(128), 2, progress=stop)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_demo_is_a_georeferenced_scene_with_truth(tmp_path):
-    out = write_demo(tmp_path / "demo", seed=2, size=300)
+    out = tmp_path / "demo"
+    write_demo(out, World(300, URBAN), seed=2)
     assert json.loads((out / "simulation.json").read_text())["pixel_size"] == 0.5
     pair = in_urban_classes(draw_pair(2, 300, 300))
     with rasterio.open(out / "before.tif") as before, rasterio.open(out / "after.tif") as after:
@@ -145,12 +147,12 @@ def test_demo_is_a_georeferenced_scene_with_truth(tmp_path):
 
 
 def test_demo_has_the_classes_asked_for(tmp_path):
-    out = write_demo(tmp_path / "demo", seed=2, size=128, legend=SECOND)
-    with rasterio.open(out / "truth/to.tif") as truth:
+    write_demo(tmp_path / "demo", World(128, SECOND), seed=2)
+    with rasterio.open(tmp_path / "demo/truth/to.tif") as truth:
         np.testing.assert_array_equal(truth.read(1), draw_pair(2, 128, 128).to_class)
         assert Legend.from_dict(json.loads(truth.tags(ns=TAGS)["LEGEND"])) == SECOND
 
 
 def test_an_existing_demo_is_refused(tmp_path):
     with pytest.raises(OutputError, match="exists"):
-        write_demo(tmp_path, size=128)
+        write_demo(tmp_path, World(128))

@@ -14,8 +14,8 @@ from scdcli.errors import DatasetError, InputError, UnknownName
 from scdcli.legend import SECOND, URBAN
 from scdcli.simulation import sources
 from scdcli.simulation.sources import (
+    IMAGE_NODATA,
     SOURCES,
-    UNSEEN,
     Blocks,
     Source,
     find_blocks,
@@ -35,7 +35,7 @@ def test_a_key_gives_values_and_colors_their_class(tmp_path):
         key_file(tmp_path, "unknown = 9\nnodata = [0]\n[classes]\nwater = 7\nroad = [3, 4]"), URBAN
     )
     values = np.array([[[7, 3, 4, 9, 0]]], dtype=np.uint8)
-    assert key.decode(values, "x.png").tolist() == [[1, 3, 3, 255, UNSEEN]]
+    assert key.decode(values, "x.png").tolist() == [[1, 3, 3, 255, IMAGE_NODATA]]
     assert key.pixel_size is None
 
 
@@ -51,7 +51,7 @@ def test_a_key_of_colors(tmp_path):
 def test_the_known_sources_fit_the_urban_legend(name):
     key = find_source(name, URBAN)
     assert key.pixel_size > 0
-    assert {index for index in key.codes.values() if index < UNSEEN} <= set(URBAN.indices())
+    assert {index for index in key.codes.values() if index < IMAGE_NODATA} <= set(URBAN.indices())
 
 
 @pytest.mark.parametrize(
@@ -93,12 +93,12 @@ def test_what_nobody_labelled_is_unknown_and_what_shows_nothing_unseen(tmp_path)
     found = read_block(block, URBAN)
     assert found.pixel_size == 0.5
     assert (found.cover[:8, :8] == 255).all()
-    assert found.seen.all()
+    assert found.valid.all()
     unseen = find_source(
         key_file(tmp_path, (tmp_path / "key.toml").read_text().replace("unknown", "nodata")), URBAN
     )
     (block,) = find_blocks(Source(tmp_path, unseen))
-    assert not read_block(block, URBAN).seen[:8, :8].any()
+    assert not read_block(block, URBAN).valid[:8, :8].any()
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -221,7 +221,7 @@ def test_nodata_of_a_label_need_not_be_in_the_key(town, dtype, nothing):
     found = read_block(block, URBAN)
     assert (found.cover[0] == 255).all()
     assert (found.cover[1:] == 1).all()
-    assert found.seen.all()
+    assert found.valid.all()
 
 
 def test_a_block_shows_as_much_as_a_pair_needs(town, monkeypatch):
@@ -236,7 +236,7 @@ def test_a_block_shows_as_much_as_a_pair_needs(town, monkeypatch):
 def test_processes_are_sent_no_images(tmp_path):
     key = find_source(str(labelled_images(tmp_path)), URBAN)
     blocks = Blocks(find_blocks(Source(tmp_path, key)), URBAN)
-    list(blocks.contents())
+    list(blocks)
     sent = pickle.dumps(blocks)
     assert len(sent) < 10_000
     np.testing.assert_array_equal(pickle.loads(sent)[0].image, blocks[0].image)

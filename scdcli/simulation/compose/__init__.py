@@ -1,1 +1,1 @@
-"""Labelled pairs made from single-date labelled images: what changed, and what only looks so."""
+"""Labelled pairs made from single-date labelled images: real changes and nuisance."""

@@ -1,4 +1,4 @@
-"""A labelled pair from labelled images: a place, what happens to it, and two photographs."""
+"""A labelled pair from labelled images: a place, the edits done to it, and two photographs."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,13 @@ from scdcli.legend import NODATA, UNCHANGED
 from scdcli.simulation.camera.look import Look, draw_looks, palette, photograph
 from scdcli.simulation.compose.edits import draw_edit, replaced_building
 from scdcli.simulation.compose.library import Library
-from scdcli.simulation.compose.scene import Classes, Mask, Scene
-from scdcli.simulation.compose.studio import Studio, studio_for
+from scdcli.simulation.compose.roles import Roles
+from scdcli.simulation.compose.scene import Classes, Scene
+from scdcli.simulation.compose.studio import Studio
+from scdcli.simulation.pairset import MadePair, change_maps
 
 MOST_EDITS = 14
-BOTH, BEFORE, AFTER, REPLACED = range(4)
+BOTH, BEFORE, AFTER, REPLACED = range(4)  # the dates an edit is done to; a building replaced
 FATES = (0.3, 0.26, 0.32, 0.12)  # odds of these
 
 
@@ -26,7 +28,7 @@ class Composition:
         pixel_size: Finest and coarsest ground resolution in meters.
         change: Share of changed pixels of a pair in which something changed, on average.
         unchanged: Share of pairs in which nothing changed.
-        strength: Of what differs but is not change; 1 is as in reality, 0 none.
+        strength: Of the differences that are no change; 0 none, 1 as between real dates.
     """
 
     size: int = 512
@@ -36,55 +38,36 @@ class Composition:
     strength: float = 1.0
 
 
-@dataclass(frozen=True)
-class ComposedPair:
-    """Two dates of one place and the truth about them.
+def compose_pair(library: Library, settings: Composition, seed: int | tuple[int, ...]) -> MadePair:
+    """Compose a pair; the same arguments always give the same pixels.
 
-    Attributes:
-        before: Earlier image, (3, H, W) uint8.
-        after: Later image, (3, H, W) uint8.
-        cover1: Class of every pixel before, (H, W) uint8; 255 where not known.
-        cover2: Class of every pixel after.
-        from_class: Class before where it changed, 0 elsewhere, 255 where it cannot be said.
-        to_class: Class after where it changed.
+    Args:
+        library: Where place and pieces come from.
+        settings: How the pair is composed.
+        seed: Which pair.
     """
-
-    before: NDArray[np.uint8]
-    after: NDArray[np.uint8]
-    cover1: Classes
-    cover2: Classes
-    from_class: Classes
-    to_class: Classes
-
-
-def compose_pair(
-    library: Library, settings: Composition, seed: int | tuple[int, ...]
-) -> ComposedPair:
-    """Compose a pair: the same arguments always give the same pixels."""
     edit_rng, look_rng, *date_rngs = (
         np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(4)
     )
     low, high = np.log(settings.pixel_size)
     pixel_size = float(np.exp(edit_rng.uniform(low, high)))
     place = library.place(edit_rng, (settings.size, settings.size), pixel_size)
-    studio = studio_for(library, edit_rng, pixel_size, place)
-    first, second = _dates(studio, place, settings)
+    first, second = _dates(Studio(library, edit_rng, pixel_size, place), place, settings)
     palettes = [
         palette(library.colors(int(i)))
         for i in look_rng.choice(len(library.odds), size=2, p=library.odds)
     ]
     looks = draw_looks(look_rng, strength=settings.strength, palettes=palettes)
     pictures = [
-        _pictured(date, look, library, rng)
+        _photograph(date, look, library.roles, rng)
         for date, look, rng in zip((first, second), looks, date_rngs, strict=True)
     ]
     from_class, to_class = changes(first, second)
-    seen = place.seen
     for index in (from_class, to_class):
-        index[~seen] = NODATA
+        index[~place.valid] = NODATA
     for picture in pictures:
-        picture[:, ~seen] = 0
-    return ComposedPair(pictures[0], pictures[1], first.cover, second.cover, from_class, to_class)
+        picture[:, ~place.valid] = 0
+    return MadePair(pictures[0], pictures[1], first.cover, second.cover, from_class, to_class)
 
 
 def changes(first: Scene, second: Scene) -> tuple[Classes, Classes]:
@@ -93,15 +76,8 @@ def changes(first: Scene, second: Scene) -> tuple[Classes, Classes]:
     A building in the place of another one is a change. Where the ground is another but the class
     is not known at either date, both hold 255.
     """
-    known = (first.cover != NODATA) & (second.cover != NODATA)
-    differs = first.cover != second.cover
     rebuilt = (first.objects > 0) & (second.objects > 0) & (first.objects != second.objects)
-    changed = differs | rebuilt
-    maps = []
-    for date in (first, second):
-        index = np.where(changed, date.cover, np.uint8(UNCHANGED))
-        maps.append(np.where(changed & ~known, np.uint8(NODATA), index))
-    return maps[0], maps[1]
+    return change_maps(first.cover, second.cover, rebuilt)
 
 
 def _dates(studio: Studio, place: Scene, settings: Composition) -> tuple[Scene, Scene]:
@@ -124,30 +100,19 @@ def _dates(studio: Studio, place: Scene, settings: Composition) -> tuple[Scene, 
                 second = second if fate == BEFORE else edit(second)
         if still and rng.random() < 0.4:
             break
-        if not still and _changed_share(first, second) >= share:
+        if not still and (changes(first, second)[0] != UNCHANGED).mean() >= share:
             break
     return first, second
 
 
-def _changed_share(first: Scene, second: Scene) -> float:
-    from_class, _ = changes(first, second)
-    return float((from_class != UNCHANGED).mean())
-
-
-def _pictured(
-    date: Scene, look: Look, library: Library, rng: np.random.Generator
+def _photograph(
+    date: Scene, look: Look, roles: Roles, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    roles = library.roles
-
-    def any_of(indices: frozenset[int]) -> Mask:
-        found: Mask = np.isin(date.cover, list(indices))
-        return found
-
     return photograph(
         date.image,
         look,
         rng,
-        vegetation=any_of(roles.vegetation),
+        vegetation=np.isin(date.cover, list(roles.vegetation)),
         buildings=date.objects,
-        water=any_of(roles.water),
+        water=np.isin(date.cover, list(roles.water)),
     )

@@ -1,7 +1,7 @@
 """What can happen to a place: each edit puts something on it, or takes something away.
 
-An edit is drawn once, on the scene as it is, and then done to one date, to the other, or to both.
-Done to both it changes nothing: so no trace of the work itself tells that something changed.
+An edit is drawn once, for the scene as it is, and then done to one date, to the other, or to both.
+Done to both it changes nothing, so that a network cannot tell changes by the traces of editing.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from scdcli.simulation.compose.studio import Studio
 TRIES = 24
 
 Edit = Callable[[Scene], Scene]
-"""Does one thing to a scene, the same whichever date it is given."""
+"""Does one thing to a scene, the same at whichever date."""
 
 
 def new_buildings(studio: Studio, scene: Scene) -> Edit | None:
@@ -34,7 +34,7 @@ def new_buildings(studio: Studio, scene: Scene) -> Edit | None:
     rng = studio.rng
     free = _free(scene, studio)
     count = 1 + int(rng.geometric(0.28))
-    first = _found_piece(studio)
+    first = _building(studio)
     start = _spot(rng, scene, first, free, 0.97) if first else None
     if first is None or start is None:
         return None
@@ -43,7 +43,7 @@ def new_buildings(studio: Studio, scene: Scene) -> Edit | None:
     angle = float(rng.uniform(0, 2 * np.pi))
     for number in range(1, count):
         # Alike in a row, or something else beside it.
-        piece = first if rng.random() < 0.6 else _found_piece(studio)
+        piece = first if rng.random() < 0.6 else _building(studio)
         if piece is None:
             continue
         row, col = divmod(number, 4)
@@ -68,7 +68,7 @@ def new_region(studio: Studio, scene: Scene) -> Edit | None:
         return None
     piece = studio.suited(piece)
     other = (scene.cover != index) & (scene.cover != NODATA)
-    if rng.random() < 0.7:  # leave what stands and the roads
+    if rng.random() < 0.7:  # leave buildings and roads
         other &= ~np.isin(scene.cover, (*roles.buildings, *roles.roads))
     place = _spot(rng, scene, piece, other, 0.5)
     if place is None:
@@ -99,11 +99,11 @@ def new_road(studio: Studio, scene: Scene) -> Edit | None:
     index = int(rng.choice(roles.roads))
     side = int(min(scene.shape) * rng.uniform(0.4, 1.0))
     width = float(rng.uniform(5, 16)) / studio.pixel_size
-    found = studio.library.around(rng, index, (48, 48), studio.pixel_size)
-    if found is None:
+    sample = studio.library.around(rng, index, (48, 48), studio.pixel_size)
+    if sample is None:
         return None
-    picture = found.image()
-    road = found.cover == index
+    picture = sample.image()
+    road = sample.cover == index
     color = class_color(picture, road)
     if color is None:
         return None
@@ -145,7 +145,6 @@ def removed_buildings(studio: Studio, scene: Scene) -> Edit | None:
     return lambda date: cleared(date, gone, image, index)
 
 
-# An edit is drawn by its odds; one that does not fit the place is drawn anew.
 EDITS: dict[str, tuple[Callable[[Studio, Scene], Edit | None], float]] = {
     "new buildings": (new_buildings, 0.36),
     "new region": (new_region, 0.26),
@@ -153,15 +152,14 @@ EDITS: dict[str, tuple[Callable[[Studio, Scene], Edit | None], float]] = {
     "new road": (new_road, 0.08),
     "removed buildings": (removed_buildings, 0.16),
 }
+"""What draws an edit, or nothing where it does not fit the place; and how often it is tried."""
 
 
 def draw_edit(studio: Studio, scene: Scene) -> Edit | None:
-    """Some edit that fits the scene; None where none was found."""
-    names = list(EDITS)
-    odds = np.array([EDITS[name][1] for name in names])
+    """Some edit that fits the scene; None where four tries brought none."""
+    draws, odds = zip(*EDITS.values(), strict=True)
     for _ in range(4):
-        draw = EDITS[names[int(studio.rng.choice(len(names), p=odds / odds.sum()))]][0]
-        edit = draw(studio, scene)
+        edit: Edit | None = draws[studio.rng.choice(len(draws), p=odds)](studio, scene)
         if edit is not None:
             return edit
     return None
@@ -169,7 +167,7 @@ def draw_edit(studio: Studio, scene: Scene) -> Edit | None:
 
 def replaced_building(studio: Studio, scene: Scene) -> tuple[Edit, Edit] | None:
     """Two different buildings on one lot, for one date each."""
-    first, second = (_found_piece(studio) for _ in range(2))
+    first, second = (_building(studio) for _ in range(2))
     if first is None or second is None:
         return None
     place = _spot(studio.rng, scene, first, _free(scene, studio), 0.9)
@@ -181,7 +179,7 @@ def replaced_building(studio: Studio, scene: Scene) -> tuple[Edit, Edit] | None:
     return one, _putting(studio, [(second, (rows, cols))], 0.8)
 
 
-def _found_piece(studio: Studio) -> Piece | None:
+def _building(studio: Studio) -> Piece | None:
     piece = building(studio.library, studio.rng, studio.pixel_size)
     if piece is None:
         return None
@@ -195,26 +193,26 @@ def _putting(
     puts = [(studio.numbered(piece), place) for piece, place in puts]
 
     def put(scene: Scene) -> Scene:
-        allowed = scene if where is None else replace(scene, seen=scene.seen & where)
+        allowed = scene if where is None else replace(scene, valid=scene.valid & where)
         for piece, place in puts:
-            allowed, _ = paint(allowed, piece, place, softness)
-        return replace(allowed, seen=scene.seen)
+            allowed = paint(allowed, piece, place, softness)
+        return replace(allowed, valid=scene.valid)
 
     return put
 
 
 def _free(scene: Scene, studio: Studio) -> Mask:
-    """Where something can be built: known, dry, and nothing on it."""
+    """Where something can be built: measured, of a known class, dry, and nothing on it."""
     roles = studio.library.roles
     taken = [NODATA, *roles.buildings, *roles.roads, *roles.water]
-    free: Mask = ~np.isin(scene.cover, taken) & scene.seen
+    free: Mask = ~np.isin(scene.cover, taken) & scene.valid
     return free
 
 
 def _spot(
     rng: np.random.Generator, scene: Scene, piece: Piece, wanted: Mask, share: float
 ) -> Place | None:
-    """A place where so much of the piece lies on wanted pixels; None where none was found."""
+    """A place where at least this share of the piece lies on wanted pixels; None without one."""
     spots = np.argwhere(wanted[::4, ::4])
     if len(spots) == 0:
         return None

@@ -12,8 +12,8 @@ Place = tuple[int, int]
 """(row, col) of a piece's first pixel in a scene; may lie outside."""
 
 
-def paint(scene: Scene, piece: Piece, place: Place, softness: float) -> tuple[Scene, Mask]:
-    """The scene with the piece in it, and where it now shows the piece.
+def paint(scene: Scene, piece: Piece, place: Place, softness: float) -> Scene:
+    """The scene with the piece in it; pixels without a measurement stay as they are.
 
     Args:
         scene: Where to put it; is not changed.
@@ -22,23 +22,19 @@ def paint(scene: Scene, piece: Piece, place: Place, softness: float) -> tuple[Sc
         softness: Width of the transition at its edge, in pixels.
     """
     there, here = _overlap(scene.shape, piece.mask.shape, place)
-    mask = piece.mask[here] & scene.seen[there]
-    painted = np.zeros(scene.shape, dtype=bool)
+    mask = piece.mask[here] & scene.valid[there]
     if not mask.any():
-        return scene, painted
-    painted[there] = mask
+        return scene
     alpha = piece.mask.astype(np.float32)
     if softness > 0:
         # Half of the transition lies outside: the outline stays where the label has it.
         alpha = gaussian_filter(alpha, softness, truncate=2.5)
-    alpha = alpha[here] * scene.seen[there]
-    image = scene.image.copy()
+    alpha = alpha[here] * scene.valid[there]
+    image, cover, objects = scene.image.copy(), scene.cover.copy(), scene.objects.copy()
     image[:, *there] += (piece.image[:, *here] - image[:, *there]) * alpha
-    cover = scene.cover.copy()
     cover[there][mask] = piece.cover[here][mask]
-    objects = scene.objects.copy()
     objects[there][mask] = piece.objects[here][mask]
-    return replace(scene, image=image, cover=cover, objects=objects), painted
+    return replace(scene, image=image, cover=cover, objects=objects)
 
 
 def coverage(scene: Scene, piece: Piece, place: Place, wanted: Mask) -> float:
@@ -49,7 +45,7 @@ def coverage(scene: Scene, piece: Piece, place: Place, wanted: Mask) -> float:
 
 
 def cleared(scene: Scene, mask: Mask, ground: Field, index: int) -> Scene:
-    """The scene with ground where the mask is: the colors around it, the texture of another place.
+    """The scene with ground where the mask is, in the colors around it and another place's texture.
 
     Args:
         scene: Where something is taken away; is not changed.
@@ -57,14 +53,18 @@ def cleared(scene: Scene, mask: Mask, ground: Field, index: int) -> Scene:
         ground: A picture of ground that covers the scene, (3, H, W).
         index: Its class.
     """
-    # The shadow at its foot goes too: a ring whose colors are not asked.
+    # The shadow at its foot goes too, and lends no colors.
     gone = binary_dilation(mask, iterations=3)
-    ring = binary_dilation(gone, iterations=9) & ~gone & (scene.objects == 0) & scene.seen
+    ring = binary_dilation(gone, iterations=9) & ~gone & (scene.objects == 0) & scene.valid
     image = scene.image.copy()
     if ring.sum() < 8:
         filled = ground
     else:
-        smooth = _spread(scene.image, ring, gone)
+        # The colors of the ring carried into the gap, nearest first, and smoothed.
+        nearest = distance_transform_edt(~ring, return_distances=False, return_indices=True)
+        carried = scene.image[:, *nearest]
+        smooth = np.stack([gaussian_filter(band, 5.0, truncate=2.0) for band in carried])
+        smooth = np.where(gone, smooth, scene.image)
         fine = ground - np.stack([gaussian_filter(band, 6.0, truncate=2.0) for band in ground])
         filled = np.clip(smooth + fine, 0, 1)
     alpha = gaussian_filter(gone.astype(np.float32), 1.2, truncate=2.0)
@@ -84,34 +84,23 @@ def ribbon(shape: tuple[int, int], rng: np.random.Generator, width: float) -> Ma
     along = (rows - middle[0]) * np.sin(angle) + (cols - middle[1]) * np.cos(angle)
     across = (rows - middle[0]) * np.cos(angle) - (cols - middle[1]) * np.sin(angle)
     bend = float(rng.normal(0, 0.6)) / max(shape)
-    found: Mask = np.abs(across + bend * along**2) < width / 2
-    return found
+    strip: Mask = np.abs(across + bend * along**2) < width / 2
+    return strip
 
 
 def class_color(image: Field, mask: Mask) -> Field | None:
-    """Mean color where the mask is, (3,); None where it hardly is."""
+    """Mean color of the pixels of a mask, (3,) float32; None where it has fewer than 50."""
     if mask.sum() < 50:
         return None
     return np.asarray(image[:, mask].mean(axis=1), dtype=np.float32)
 
 
-def _spread(image: Field, ring: Mask, gone: Mask) -> Field:
-    """The colors of the ring carried into the gap, nearest first and smoothed."""
-    rows, cols = distance_transform_edt(~ring, return_distances=False, return_indices=True)
-    carried = image[:, rows, cols]
-    inner = gone.astype(np.float32)
-    soft = np.stack([gaussian_filter(band, 5.0, truncate=2.0) for band in carried])
-    return np.asarray(np.where(inner > 0, soft, image), dtype=np.float32)
-
-
 def _overlap(
     shape: tuple[int, int], size: tuple[int, ...], place: Place
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Where a rectangle lies in a scene, and which part of it does."""
-    there, here = [], []
-    for length, side, start in zip(shape, size, place, strict=True):
-        low, high = max(start, 0), min(start + side, length)
-        high = max(high, low)
-        there.append(slice(low, high))
-        here.append(slice(low - start, high - start))
-    return (there[0], there[1]), (here[0], here[1])
+    """The part of a scene under a rectangle, and the part of the rectangle over it."""
+    top, left = place
+    low = max(top, 0), max(left, 0)
+    high = max(min(top + size[0], shape[0]), low[0]), max(min(left + size[1], shape[1]), low[1])
+    there = slice(low[0], high[0]), slice(low[1], high[1])
+    return there, (slice(low[0] - top, high[0] - top), slice(low[1] - left, high[1] - left))

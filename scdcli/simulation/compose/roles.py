@@ -1,4 +1,4 @@
-"""What the classes of a legend are in a picture: what can be built, flooded, driven on."""
+"""Which classes of a legend are buildings, roads, water and vegetation, by their names."""
 
 import re
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Roles:
-    """Class indices by what they are in a picture.
+    """Class indices by what is done with them when pairs are composed.
 
     Attributes:
-        classes: K.
+        classes: Number of classes, K.
         buildings: Classes whose regions are objects that stand, and are replaced, one by one.
         roads: Classes that come as ribbons.
-        water: Classes nothing is built on.
+        water: Classes that nothing is built on.
         vegetation: Classes that change with the season.
     """
 
@@ -46,7 +46,7 @@ class Roles:
 
 
 def find_roles(legend: Legend) -> Roles:
-    """The roles that the names of the classes say.
+    """The roles of the classes, told by their names.
 
     Example: of SECOND's classes ``buildings`` is (5,), ``water`` {1}, ``vegetation`` {3, 4}.
     """

@@ -1,4 +1,4 @@
-"""What lies on the ground at one date, as arrays, and the view of a labelled image as such."""
+"""A place at one date as arrays, and views of labelled images that become such places."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ Classes = NDArray[np.uint8]
 Numbers = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 MARGIN = 4  # pixels read around a view, for blur and interpolation
-UNSEEN = 254  # stands among classes for a pixel without a measurement
+IMAGE_NODATA = 254  # among classes: a pixel that the image shows nothing of
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,15 @@ class LabelledImage:
     """A photograph of one date with the land cover of its pixels.
 
     Attributes:
-        name: Where it is from.
         image: (3, H, W) uint8.
         cover: Class index, (H, W) uint8; 255 where not known.
-        seen: Where the image holds a measurement, (H, W) bool.
+        valid: Where the image holds a measurement, (H, W) bool.
         pixel_size: Ground resolution in meters.
     """
 
-    name: str
     image: NDArray[np.uint8]
     cover: Classes
-    seen: Mask
+    valid: Mask
     pixel_size: float
 
 
@@ -44,13 +42,13 @@ class Scene:
         image: Colors from 0 to 1, (3, H, W) float32.
         cover: Class index, (H, W) uint8; 255 where not known.
         objects: Number of the building a pixel belongs to, 0 for none, (H, W) int32.
-        seen: Where there is a measurement, (H, W) bool.
+        valid: Where there is a measurement, (H, W) bool.
     """
 
     image: Field
     cover: Classes
     objects: Numbers
-    seen: Mask
+    valid: Mask
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -60,13 +58,13 @@ class Scene:
 
 @dataclass(frozen=True)
 class Aim:
-    """Which part of an image a view shows, and how.
+    """Which part of an image a view shows, at which resolution and in which direction.
 
     Attributes:
         center: (row, col) in the image.
-        size: Height and width of the view.
+        size: Height and width of the view in its own pixels.
         pixel_size: Ground resolution of the view in meters.
-        angle: Turned by so many radians.
+        angle: By how much the view is turned, in radians.
         mirrored: Whether left and right are swapped.
     """
 
@@ -79,24 +77,24 @@ class Aim:
 
 @dataclass(frozen=True)
 class View:
-    """A part of an image at another resolution and direction; unseen where it leaves the image.
+    """A part of an image at another resolution and in another direction.
 
     Attributes:
         source: The image.
         aim: Which part, and how.
         cover: Class index, (h, w) uint8; 255 where not known.
-        seen: Where there is a measurement, (h, w) bool.
+        valid: Where there is a measurement, (h, w) bool; False beyond the image.
     """
 
     source: LabelledImage
     aim: Aim
     cover: Classes
-    seen: Mask
+    valid: Mask
 
     def image(self) -> Field:
         """Colors from 0 to 1, (3, h, w) float32."""
         part, matrix, start = _reach(self.source, self.aim)
-        # What a coarser pixel sees is a mean: without the blur thin things would flicker.
+        # A coarser pixel holds a mean: without the blur thin things would flicker.
         factor = self.aim.pixel_size / self.source.pixel_size
         blur = 0.45 * max(factor**2 - 1, 0.0) ** 0.5
         bands = []
@@ -107,25 +105,26 @@ class View:
             bands.append(affine_transform(light, matrix, start, self.aim.size, order=1, cval=0.0))
         return np.stack(bands)
 
-    def scene(self, roles: Roles) -> Scene:
-        """The same as a scene."""
-        return Scene(self.image(), self.cover, numbered(self.cover, roles), self.seen)
-
 
 def view(source: LabelledImage, aim: Aim) -> View:
-    """What an aim shows of an image; colors are read when asked for."""
+    """The view of an image; its colors are only computed by `View.image`."""
     part, matrix, start = _reach(source, aim)
-    cover = np.where(source.seen[part], source.cover[part], np.uint8(UNSEEN))
-    cover = affine_transform(cover, matrix, start, aim.size, order=0, cval=UNSEEN)
-    seen = cover != UNSEEN
-    cover[~seen] = NODATA
-    return View(source, aim, cover, seen)
+    cover = np.where(source.valid[part], source.cover[part], np.uint8(IMAGE_NODATA))
+    cover = affine_transform(cover, matrix, start, aim.size, order=0, cval=IMAGE_NODATA)
+    valid = cover != IMAGE_NODATA
+    cover[~valid] = NODATA
+    return View(source, aim, cover, valid)
 
 
 def _reach(
     source: LabelledImage, aim: Aim
 ) -> tuple[tuple[slice, slice], NDArray[np.float64], NDArray[np.float64]]:
-    """The part of an image that a view needs; how (row, col) of the view become those of it."""
+    """The part of an image that a view needs, and the map from the view's pixels to the part's.
+
+    Returns:
+        Rows and columns of the image; the matrix (2, 2) and the offset (2,) that turn (row, col) of
+        the view into (row, col) of that part.
+    """
     sin, cos = np.sin(aim.angle), np.cos(aim.angle)
     matrix = np.array([[cos, -sin], [sin, cos]]) * (aim.pixel_size / source.pixel_size)
     if aim.mirrored:
@@ -146,6 +145,6 @@ def numbered(cover: Classes, roles: Roles) -> Numbers:
     """Number of the connected building of every pixel, 0 for none; (H, W) int32."""
     numbers = np.zeros(cover.shape, dtype=np.int32)
     for index in roles.buildings:
-        found, _ = label(cover == index)
-        numbers = np.where(found, found + numbers.max(), numbers)
+        regions, _ = label(cover == index)
+        numbers = np.where(regions, regions + numbers.max(), numbers)
     return numbers

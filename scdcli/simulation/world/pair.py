@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scdcli.simulation.camera.noise import value_noise
+from scdcli.simulation.pairset import MadePair, change_maps
 from scdcli.simulation.world.canvas import Canvas, burn, draw_canvas
 from scdcli.simulation.world.change import fill_parcels
 from scdcli.simulation.world.conditions import draw_conditions
@@ -24,26 +25,14 @@ PLAN_AREA = 512 * 512
 
 
 @dataclass(frozen=True)
-class WorldPair:
-    """Two dates of one drawn place and the truth about them.
+class WorldPair(MadePair):
+    """A pair of the drawn world; its classes, 1..6, are those of `legend.SECOND`.
 
     Attributes:
-        before: Earlier image, (3, H, W) uint8.
-        after: Later image, (3, H, W) uint8.
-        cover1: Class of every pixel before, (H, W) uint8, 1..6 of `legend.SECOND`.
-        cover2: Class of every pixel after, (H, W) uint8.
-        from_class: Class before where it changed, 0 elsewhere, (H, W) uint8.
-        to_class: Class after where it changed, 0 elsewhere, (H, W) uint8.
         sealed1: Where asphalt was on top before, (H, W) bool.
         sealed2: Where it is after.
     """
 
-    before: NDArray[np.uint8]
-    after: NDArray[np.uint8]
-    cover1: NDArray[np.uint8]
-    cover2: NDArray[np.uint8]
-    from_class: NDArray[np.uint8]
-    to_class: NDArray[np.uint8]
     sealed1: NDArray[np.bool_]
     sealed2: NDArray[np.bool_]
 
@@ -95,15 +84,14 @@ def _labelled(
     cover1, cover2 = first.cover[inner], second.cover[inner]
     rebuilt = (cover1 == BUILDING) & (cover2 == BUILDING)
     rebuilt &= first.building[inner] != second.building[inner]
-    changed = (cover1 != cover2) | rebuilt
-    zero = np.uint8(0)
+    from_class, to_class = change_maps(cover1, cover2, rebuilt)
     return WorldPair(
         before=before,
         after=after,
         cover1=np.ascontiguousarray(cover1),
         cover2=np.ascontiguousarray(cover2),
-        from_class=np.where(changed, cover1, zero),
-        to_class=np.where(changed, cover2, zero),
+        from_class=from_class,
+        to_class=to_class,
         sealed1=first.sealed[inner],
         sealed2=second.sealed[inner],
     )

@@ -7,12 +7,12 @@ import pytest
 
 from scdcli.legend import SECOND
 from scdcli.simulation.camera.noise import value_noise
+from scdcli.simulation.drawn import in_urban_classes
 from scdcli.simulation.world import draw_pair
 from scdcli.simulation.world.conditions import draw_conditions
 from scdcli.simulation.world.frame import draw_frame
 from scdcli.simulation.world.layout import draw_plan
 from scdcli.simulation.world.light import lean, sunlit
-from scdcli.simulation.world.urban import in_urban_classes
 
 BUILDING = 5
 SEEDS = range(24, 38)
