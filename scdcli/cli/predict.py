@@ -103,6 +103,10 @@ def _predictor(job: PredictionJob, terminal: Terminal) -> "Predictor":
     from scdcli.prediction.predict import make_predictor
 
     require_formats(job.output.formats)
+    if not job.output.formats and (job.output.min_area or job.output.simplify):
+        terminal.note(
+            "--min-area and --simplify are for polygons, of which --vector none has none."
+        )
     predictor = make_predictor(job.model, job.inference, note=terminal.note)
     if job.output.land_cover and not predictor.loaded.header.land_cover:
         terminal.note(

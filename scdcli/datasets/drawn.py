@@ -15,14 +15,13 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
-from pyproj.exceptions import ProjError
 from rasterio.features import rasterize
 from rasterio.windows import Window
 
-from scdcli.errors import DatasetError, InputError
+from scdcli.errors import DatasetError, InputError, PairError
 from scdcli.files.naming import crs_name
 from scdcli.legend import MAX_CLASSES, TRANSITION_BASE, Legend, split_transition
-from scdcli.rasters.alignment import reproject_outlines
+from scdcli.rasters.crs import Placed, placed_layer, reproject_outlines
 from scdcli.rasters.grid import Grid
 
 LAYER = "changes"
@@ -282,9 +281,7 @@ def _in_crs(path: Path, layer: Layer, grid: Grid, grid_name: str) -> NDArray[np.
     if crs is None or grid.crs is None:
         return layer.outline
     try:
-        return reproject_outlines(layer.outline, crs, grid.crs)
-    except ProjError as error:
-        raise DatasetError(
-            f"{path} cannot be brought from {crs} to {crs_name(grid.crs)} of {grid_name}: {error}. "
-            "Reproject it with ogr2ogr -t_srs."
-        ) from error
+        own = placed_layer(str(path), crs, str(path))
+        return reproject_outlines(layer.outline, own, Placed(grid_name, grid.crs, grid_name))
+    except PairError as error:
+        raise DatasetError(f"{error}") from error

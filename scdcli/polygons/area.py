@@ -15,6 +15,8 @@ from pyproj.exceptions import ProjError
 from scipy.ndimage import distance_transform_edt
 
 from scdcli.errors import InputError
+from scdcli.files.naming import crs_name
+from scdcli.rasters.crs import horizontal, is_local
 from scdcli.rasters.grid import Grid
 
 PIXELS = "px"
@@ -114,14 +116,14 @@ def measure_ground(grid: Grid) -> Ground:
     if grid.crs is None:
         return Ground(PIXELS, (0.0, 0.0), (1.0, 1.0), one, one, one, 1.0)
     try:
-        crs = CRS.from_wkt(grid.crs.to_wkt())
-        if crs.type_name == "Engineering CRS":
-            return _flat_ground(grid, crs)
-        return _curved_ground(grid, crs)
+        crs = horizontal(grid.crs)
+        return _flat_ground(grid, crs) if is_local(grid.crs) else _curved_ground(grid, crs)
     except ProjError as error:
+        left, bottom, right, top = grid.bounds
         raise InputError(
-            f"areas cannot be measured in the CRS {grid.crs.to_string()!r} ({error}); "
-            "give the scenes a CRS that is tied to the Earth, for example with gdalwarp -t_srs."
+            f"areas cannot be measured: nothing of ({left:.8g}, {bottom:.8g}, {right:.8g}, "
+            f"{top:.8g}) lies on the Earth in the CRS {crs_name(grid.crs)}. Give both files the "
+            "CRS that these are in, for example with gdal_edit.py -a_srs."
         ) from error
 
 

@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pyproj
 import shapely
 from affine import Affine
-from numpy.typing import NDArray
 from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
 from rasterio.windows import Window
@@ -16,10 +14,8 @@ from shapely.geometry.base import BaseGeometry
 
 from scdcli.errors import PairError
 from scdcli.files.naming import crs_name
+from scdcli.rasters.crs import Placed, Points, no_way, place_alike, reproject_points
 from scdcli.rasters.grid import Grid
-
-Points = NDArray[np.float64]
-"""x and y, or col and row, of N points, (2, N)."""
 
 TOLERANCE = 1e-3  # pixels; two grids that agree this well anywhere in AFTER are one grid
 EDGE_POINTS = 33  # per side, so that a side that bends in the other CRS is followed
@@ -77,6 +73,7 @@ def align(
         part = replace(part, transform=Affine.translation(col, row))
         after = replace(after, transform=Affine.identity())
     else:
+        after = in_crs_of(before, after)
         differences = list(_differences(before, after, ~before.transform @ after.transform))
     # Moving AFTER one way is moving the grid the other way, whatever the CRS of AFTER.
     rows, cols = shift
@@ -90,6 +87,16 @@ def align(
         (int(left), min(int(np.ceil(right)), after.width)),
     )
     return Alignment(grid, offset, share, detail, window, tuple(differences))
+
+
+def in_crs_of(before: Grid, after: Grid) -> Grid:
+    """AFTER's grid in the CRS of BEFORE, where no pixel of it moves by that."""
+    if before.crs is None or after.crs is None or before.crs == after.crs:
+        return after
+    points = edge_points(after, after.crs)
+    tolerance = TOLERANCE * min(after.pixel_size)
+    alike = place_alike(after.crs, before.crs, points, tolerance)
+    return replace(after, crs=before.crs) if alike else after
 
 
 def offset_in(whole: Grid, part: Grid) -> tuple[int, int]:
@@ -143,9 +150,10 @@ def _overlap(
             share = outline.intersection(inside).area / outline.area
             seen = outline.area
     except ProjError as error:
+        placed = [Placed(name, g.crs, name) for name, g in zip(names, (before, after), strict=True)]
         raise PairError(
             f"{names[1]} cannot be brought from {crs_name(after.crs)} to {crs_name(before.crs)} "
-            f"of {names[0]}: {error}. Reproject it with gdalwarp."
+            f"of {names[0]}: {no_way(placed[1], placed[0])}"
         ) from error
     if share * pixels < 1:
         unit = crs_name(before.crs) or "pixels"
@@ -179,46 +187,6 @@ def edge_points(grid: Grid, crs: CRS) -> Points:
     if grid.crs != crs:
         points = reproject_points(grid.crs, crs, points)
     return points
-
-
-def reproject_points(source: CRS, target: CRS, points: Points) -> Points:
-    """Points in another CRS, (2, N); infinite where it cannot express them.
-
-    Raises:
-        ProjError: There is no way from one CRS to the other.
-    """
-    # rasterio's own raises private errors for points that its PROJ cannot move.
-    move = pyproj.Transformer.from_crs(source.to_wkt(), target.to_wkt(), always_xy=True)
-    return np.array(move.transform(*points))
-
-
-def reproject_outlines(
-    outlines: NDArray[np.object_], source: str, target: CRS, pieces: int | None = None
-) -> NDArray[np.object_]:
-    """Polygons in another CRS, as they are if it is the same.
-
-    Args:
-        outlines: The polygons, (N,).
-        source: Their CRS.
-        target: The other one.
-        pieces: How many the longest side of their box is cut into, so that a side that bends is
-            followed; None to move the corners only.
-
-    Raises:
-        ProjError: There is no way from one CRS to the other, or a corner cannot be expressed.
-    """
-    crs = pyproj.CRS(target.to_wkt())  # each library has a PROJ of its own: text between them
-    if pyproj.CRS(source) == crs:
-        return outlines
-    move = pyproj.Transformer.from_crs(source, crs, always_xy=True)
-    if pieces is not None:
-        left, bottom, right, top = shapely.total_bounds(outlines)
-        longest = max(right - left, top - bottom, np.finfo(float).tiny)
-        outlines = shapely.segmentize(outlines, longest / pieces)
-    reprojected: NDArray[np.object_] = shapely.transform(
-        outlines, lambda xy: np.column_stack(move.transform(xy[:, 0], xy[:, 1], errcheck=True))
-    )
-    return reprojected
 
 
 def moved(transform: Affine, points: Points) -> Points:

@@ -69,7 +69,8 @@ def warped_reader(scene: Scene, grid: Grid, bands: Sequence[int]) -> Iterator[Re
         )
     except FOREIGN_ERRORS as error:
         raise InputError(
-            f"{scene.name} cannot be warped: {cause(error, scene.path)} Warp it with gdalwarp."
+            f"{scene.name} cannot be warped: {cause(error, scene.path)} Check its CRS and position "
+            "with gdalinfo."
         ) from error
     with view:
 

@@ -65,6 +65,14 @@ def test_options_reach_the_result(scd, here):
         assert dataset.tags(ns="SCD")["TTA"] == "flip"
 
 
+def test_options_without_effect_are_said(scd, here):
+    call = ("predict", "before.tif", "after.tif", *SMALL)
+    result = scd(*call, "--min-area", "5", "--bounds-crs", "EPSG:4326")
+    assert "--min-area and --simplify are for polygons" in result.stderr
+    assert "--bounds-crs is not used" in result.stderr
+    assert "for polygons" not in scd(*call, "--overwrite").stderr
+
+
 def test_bands_are_chosen_by_number(scd, here):
     for number, name in enumerate(("b4", "a4")):
         write_scene(here / f"{name}.tif", noise((4, 60, 80), "uint16", seed=number))

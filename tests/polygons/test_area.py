@@ -132,5 +132,5 @@ def test_corners_off_the_earth_take_the_size_next_to_them():
 
 def test_a_grid_wholly_off_the_earth_is_refused():
     crs = CRS.from_string("+proj=geos +h=35785831 +lon_0=0 +sweep=y +datum=WGS84")
-    with pytest.raises(InputError, match="no point of the grid lies on the Earth"):
+    with pytest.raises(InputError, match=r"nothing of .* lies on the Earth"):
         measure_ground(Grid(10, 10, Affine(10, 0, 9e6, 0, -10, 9e6), crs))

@@ -79,7 +79,7 @@ def test_geojson_without_a_way_to_the_earth_is_refused_before_the_first_chip(tmp
 
 def test_geojson_of_what_lies_off_the_earth_is_refused_before_the_first_chip(tmp_path):
     network, beside = Counting(), Affine(100, 0, 6e6, 0, -100, 6e6)
-    with pytest.raises((OutputError, InputError), match=r"on the Earth|tied to the Earth"):
+    with pytest.raises((OutputError, InputError), match="on the Earth"):
         run(scenes(tmp_path, FULL_DISK, beside), tmp_path / "out", network, formats=("geojson",))
     assert network.seen == 0
     assert left(tmp_path) == []

@@ -19,13 +19,8 @@ from rasterio.windows import Window
 
 from scdcli.errors import InputError, PairError
 from scdcli.files.naming import crs_name, file_name, is_remote, shown, without_secrets
-from scdcli.rasters.alignment import (
-    Points,
-    bounds_text,
-    moved,
-    reproject_outlines,
-    reproject_points,
-)
+from scdcli.rasters.alignment import bounds_text, moved
+from scdcli.rasters.crs import Placed, Points, placed_layer, reproject_outlines, reproject_points
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.limits import ACROSS
 
@@ -95,8 +90,8 @@ def _bounds_in_crs(points: Points, crs: CRS, target: CRS) -> Points:
         found = reproject_points(crs, target, points)
     except ProjError as error:
         raise PairError(
-            f"--bounds cannot be brought from {crs_name(crs)} to {crs_name(target)}: {error}. Give "
-            "them in the CRS of the image."
+            f"--bounds cannot be brought from {crs_name(crs)} to {crs_name(target)}: nothing leads "
+            "from one to the other. Give them in the CRS of the image."
         ) from error
     if not np.isfinite(found).all():
         raise PairError(
@@ -247,13 +242,9 @@ def _polygons_in_crs(
         )
     if crs is None or grid.crs is None:
         return polygons
-    try:
-        return reproject_outlines(polygons, crs, grid.crs, SIDES_BEND)
-    except ProjError as error:
-        raise PairError(
-            f"--aoi {shown(path)} cannot be brought from {crs} to {crs_name(grid.crs)} of "
-            f"{grid_name}: {error}. Reproject it with ogr2ogr -t_srs."
-        ) from error
+    own = placed_layer(f"--aoi {shown(path)}", crs, shown(_split_layer(path)[0]))
+    scene = Placed(grid_name, grid.crs, grid_name)
+    return reproject_outlines(polygons, own, scene, SIDES_BEND)
 
 
 def _pieces(areas: NDArray[np.object_], grid: Grid) -> NDArray[np.object_]:

@@ -13,14 +13,21 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from scdcli.errors import PairError
-from scdcli.rasters.alignment import Alignment, align, offset_in, on_one_turn
+from scdcli.rasters.alignment import Alignment, align, in_crs_of, offset_in, on_one_turn
 from scdcli.rasters.georeference import place_scene, read_crs
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.bands import choose_bands
 from scdcli.rasters.pair.extent import AreaOfInterest, crop_to_bounds, read_aoi
 from scdcli.rasters.pair.mappings import MeanStd
 from scdcli.rasters.pair.normalization import Normalization, find_normalization
-from scdcli.rasters.pair.report import PairPlan, notes, provenance, warnings
+from scdcli.rasters.pair.report import (
+    NOT_ASSUMED,
+    PairPlan,
+    is_assumed,
+    notes,
+    provenance,
+    warnings,
+)
 from scdcli.rasters.pair.sample import sample_pair
 from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
 from scdcli.rasters.pair.stretch import Sampled, Stretch, find_stretch
@@ -187,7 +194,8 @@ def normalized(pair: Pair, names: tuple[str, str]) -> Pair:
 def _match(first: Scene, second: Scene, settings: PairSettings) -> PairPlan:
     """Settle bands, place and values of a pair."""
     if second.points is None:
-        second = replace(second, grid=on_one_turn(first.grid, second.grid))
+        grid = in_crs_of(first.grid, second.grid)
+        second = replace(second, grid=on_one_turn(first.grid, grid))
     bands = choose_bands(first, second, settings.bands, settings.after_bands, count=settings.count)
     grid, aoi = _choose_part(first, settings)
     alignment = _align(first, second, grid, settings)
@@ -222,9 +230,15 @@ def _choose_part(first: Scene, settings: PairSettings) -> tuple[Grid, AreaOfInte
 
 def _align(first: Scene, second: Scene, part: Grid, settings: PairSettings) -> Alignment:
     names = (first.name, second.name)
+    after = second.grid if second.points is None else second.points.about
+    try:
+        alignment = align(first.grid, after, names, settings.shift, part)
+    except PairError as error:
+        if settings.assume_crs and not any(map(is_assumed, (first, second))):
+            raise PairError(f"{error} ({NOT_ASSUMED})") from error
+        raise
     if second.points is None:
-        return align(first.grid, second.grid, names, settings.shift, part)
-    alignment = align(first.grid, second.points.about, names, settings.shift, part)
+        return alignment
     placed = f"{second.name} is placed by {second.points.count} ground control points"
     return replace(alignment, offset=None, differences=(placed,))
 

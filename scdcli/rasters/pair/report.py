@@ -12,6 +12,7 @@ from rasterio.io import DatasetReader
 
 from scdcli.files.naming import crs_name, file_name, is_remote
 from scdcli.rasters.alignment import Alignment
+from scdcli.rasters.crs import taken_as_one
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.bands import BandChoice
 from scdcli.rasters.pair.extent import AreaOfInterest
@@ -22,6 +23,7 @@ from scdcli.rasters.scene import Scene, alpha_bands, spectral_bands
 MOST_DETAIL = 2.0  # between the two pixel sizes
 LEAST_SHARE = 0.01
 MOST_OF_IT = 0.9  # a margin of a few pixels, as a shift leaves it, is no small overlap
+NOT_ASSUMED = "--assume-crs is not used: no image has a position without a CRS"
 CHIP = 512  # pixels a network sees at a time
 
 # Where a file says when it was taken: namespace and name, the better first.
@@ -140,6 +142,8 @@ def _part_notes(pair: PairPlan) -> Iterator[str]:
             f"Only the {said['polygons']} polygons of {said['name']} are mapped; what lies outside "
             "is nodata."
         )
+    if pair.settings.bounds_crs and not pair.settings.bounds:
+        yield "--bounds-crs is not used: there are no --bounds."
     if part != whole:
         yield (
             f"Of {pair.first.name}, {part.width} x {part.height} of {whole.width} x {whole.height} "
@@ -150,11 +154,15 @@ def _part_notes(pair: PairPlan) -> Iterator[str]:
 def _crs_notes(pair: PairPlan) -> Iterator[str]:
     scenes = (pair.first, pair.second)
     if pair.settings.assume_crs is not None:
-        given = [scene for scene in scenes if _is_assumed(scene)]
+        given = [scene for scene in scenes if is_assumed(scene)]
         for scene in given:
             yield f"{scene.name} has no CRS: {crs_name(scene.grid.crs)} is assumed."
         if not given:
-            yield "--assume-crs is not used: no image has a position without a CRS."
+            yield f"{NOT_ASSUMED}."
+    own, other = (scene.dataset.crs for scene in scenes)
+    if own is not None and other is not None and pair.second.grid.crs == pair.first.grid.crs:
+        sentence = taken_as_one(own, other, (pair.first.name, pair.second.name))
+        yield from [sentence] if sentence else []
     if pair.grid.crs is None:
         yield "Neither image has a CRS: they are compared pixel by pixel, areas are in pixels."
         if len({scene.grid.transform for scene in scenes}) > 1:
@@ -164,7 +172,8 @@ def _crs_notes(pair: PairPlan) -> Iterator[str]:
             )
 
 
-def _is_assumed(scene: Scene) -> bool:
+def is_assumed(scene: Scene) -> bool:
+    """Whether a scene takes its CRS from the user."""
     own = scene.dataset.gcps[1] if scene.points else scene.dataset.crs
     return own is None and scene.grid.crs is not None
 
@@ -226,7 +235,7 @@ def provenance(pair: PairPlan) -> dict[str, Any]:
         for date, scene in (("before", pair.first), ("after", pair.second))
         if scene.points is not None
     }
-    assumed = [scene for scene in (pair.first, pair.second) if _is_assumed(scene)]
+    assumed = [scene for scene in (pair.first, pair.second) if is_assumed(scene)]
     return {
         "before": describe(pair.first.dataset, pair.first.path),
         "after": describe(pair.second.dataset, pair.second.path),
