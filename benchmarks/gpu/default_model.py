@@ -54,6 +54,7 @@ class Run:
     size: int = 256
     lr: float = 2e-3
     encoder_lr: float = 0.4  # times lr
+    frozen: int = 0  # scales of the encoder that stay as they are, from the finest
     weight_decay: float = 0.02
     ema: float = 0.9985
     warmup: float = 0.02  # of the run
@@ -231,9 +232,12 @@ def start_student(
     if init is not None:
         network.load_state_dict(load_file(init))
     network = network.to(device, memory_format=torch.channels_last)
+    for part in still(network, run):
+        part.requires_grad_(False)
     body = {id(p) for p in network.semantic_encoder.body.parameters()}
+    learning = [p for p in network.parameters() if p.requires_grad]
     groups = [
-        {"params": [p for p in network.parameters() if (id(p) in body) == inside]}
+        {"params": [p for p in learning if (id(p) in body) == inside]}
         for inside in (True, False)
     ]
     optimizer = torch.optim.AdamW(
@@ -256,6 +260,8 @@ def optimize(
 ) -> Tensor:
     """One step; the loss and its parts, (5,)."""
     student.network.train()
+    for part in still(student.network, run):
+        part.eval()  # its statistics, too
     with low_precision(device):
         images = (
             x.contiguous(memory_format=torch.channels_last) for x in (batch.before, batch.after)
@@ -271,9 +277,17 @@ def optimize(
     return torch.cat((loss.detach()[None], parts.detach()))
 
 
+def still(network: nn.Module, run: Run) -> list[nn.Module]:
+    """The parts of the encoder that do not learn."""
+    body = network.semantic_encoder.body
+    return [body.stem, *body.blocks[: body.ends[run.frozen - 1] + 1]] if run.frozen else []
+
+
 def low_precision(device: torch.device) -> torch.autocast | nullcontext:
-    """bf16 on a GPU."""
-    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
+    """bf16 where the device multiplies matrices of it: on GPUs and processors with AMX."""
+    if device.type == "cpu" and not torch.cpu._is_amx_tile_supported():
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
 
 
 def terms(logits, batch: Batch, weights: Tensor, run: Run) -> list[Tensor]:

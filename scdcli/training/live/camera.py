@@ -10,12 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from scdcli.training.live.draws import Draws
+from scdcli.training.live.draws import Draws, rectangles
 from scdcli.training.live.paste import BUILDING, VEGETATION
 
 # How far a class may take on another color, the most: unknown, water, ground, road, building,
 # vegetation (green in one season, brown in another).
 SEASON = (0.3, 0.4, 0.45, 0.25, 0.15, 0.65)
+FIELDS = 2
+# Dry plants against the mean of their bands, red, green and blue, as logarithms; green ones have
+# the opposite sign of it.
+DRY = (0.18, 0.0, -0.22)
 CARS = 10
 SHADOW = (0.3, 0.65)  # of the light that is left
 # The luminance table of JPEG (ITU-T T.81, Annex K), for all channels.
@@ -42,7 +46,7 @@ def expose(image: Tensor, cover: Tensor, real: Tensor, draws: Draws) -> Tensor:
         draws: Random numbers.
     """
     strength = torch.where(real, 0.45, 1.0) * draws.uniform(real.shape, 0.4, 1.2)
-    image = _season(image, cover, strength, draws)
+    image = _fields(_season(image, cover, strength, draws), cover, draws)
     image = _cars(image, cover, draws)
     image = _shadows(image, cover, real, draws)
     image = _light(image, strength, draws)
@@ -74,8 +78,7 @@ def _amount(count: int, most: float, draws: Draws) -> Tensor:
 def _season(image: Tensor, cover: Tensor, strength: Tensor, draws: Draws) -> Tensor:
     """Give each class a color of this date, in patches."""
     count, size = len(image), image.shape[-1]
-    plants = (2 * image[:, 1] - image[:, 0] - image[:, 2] > GREENNESS) & (cover == 0)
-    cover = torch.where(plants, VEGETATION, cover)
+    cover = torch.where(_plants(image, cover), VEGETATION, cover)
     most = torch.tensor(SEASON, device=image.device)
     share = draws.uniform((count, len(SEASON))) * most * strength[:, None]
     tint = (
@@ -92,21 +95,36 @@ def _season(image: Tensor, cover: Tensor, strength: Tensor, draws: Draws) -> Ten
     return image + amount * (gray * color.permute(0, 3, 1, 2) - image)
 
 
+def _plants(image: Tensor, cover: Tensor) -> Tensor:
+    """Known as plants, or green where nothing is known, (B, S, S) bool."""
+    green = 2 * image[:, 1] - image[:, 0] - image[:, 2] > GREENNESS
+    return (cover == VEGETATION) | (green & (cover == 0))
+
+
+def _fields(image: Tensor, cover: Tensor, draws: Draws) -> Tensor:
+    """Parcels of plants in another season than their neighbors, with the sharp edges of fields."""
+    count, size = len(image), image.shape[-1]
+    for _ in range(FIELDS):
+        inside = draws.parcels(count, size) & draws.chance((count, 1, 1), 0.35)
+        color = torch.tensor(DRY, device=image.device).reshape(1, 3, 1, 1)
+        color = (color * draws.uniform((count, 1, 1, 1), -0.6, 1.5)).exp()
+        color = color * draws.normal((count, 1, 1, 1), 0.22).exp()
+        amount = draws.uniform((count, 1, 1, 1), 0.3, 0.95)
+        amount = amount * (inside & _plants(image, cover))[:, None]
+        image = image + amount * (image.mean(dim=1, keepdim=True) * color - image)
+    return image
+
+
 def _cars(image: Tensor, cover: Tensor, draws: Draws) -> Tensor:
     """Small bright or dark things that come and go, where there is no roof, tree or water."""
     count, size = len(image), image.shape[-1]
-    axis = torch.arange(size, device=image.device, dtype=torch.float32)
     free = ((cover == 0) | (cover == 2) | (cover == 3))[:, None]
     angle = draws.uniform((count,), 0, pi)
     for _ in range(CARS):
         center = draws.uniform((count, 2), 0, size)
         turned = angle + (pi / 2) * draws.chance((count,), 0.3)
         half = draws.uniform((count, 2), 1.0, 2.2) * torch.tensor([2.0, 1.0], device=image.device)
-        x = axis[None, None, :] - center[:, 0, None, None]
-        y = axis[None, :, None] - center[:, 1, None, None]
-        cos, sin = turned.cos()[:, None, None], turned.sin()[:, None, None]
-        along, across = (x * cos + y * sin).abs(), (y * cos - x * sin).abs()
-        inside = (along < half[:, 0, None, None]) & (across < half[:, 1, None, None])
+        inside = rectangles(size, center, turned, half)
         color = draws.uniform((count, 1, 1, 1)) + draws.normal((count, 3, 1, 1), 0.08)
         shown = inside[:, None] & free & draws.chance((count, 1, 1, 1), 0.5)
         image = torch.where(shown, color.clamp(0, 1), image)

@@ -1,7 +1,8 @@
-"""Random numbers of one generator, and small fields of them."""
+"""Random numbers of one generator, and small fields and rectangles of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import pi
 
 import torch
 import torch.nn.functional as F
@@ -50,3 +51,29 @@ class Draws:
         coarse = self.normal((count, 1, cells + 3, cells + 3))
         field = F.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=False)
         return field / field.std(dim=(2, 3), keepdim=True).clamp(min=1e-3)
+
+    def parcels(self, count: int, size: int) -> Tensor:
+        """Turned rectangles, a fiftieth to a quarter of a window: (count, size, size) bool."""
+        center = self.uniform((count, 2), 0, size)
+        angle = self.uniform((count,), 0, pi)
+        return rectangles(size, center, angle, self.uniform((count, 2), 0.07, 0.27) * size)
+
+
+def rectangles(size: int, center: Tensor, angle: Tensor, half: Tensor) -> Tensor:
+    """The pixels of one turned rectangle in each window.
+
+    Args:
+        size: Pixels along a side of the window, S.
+        center: x and y, (B, 2) float32, pixels.
+        angle: Of its first side, (B,) float32, radians.
+        half: Half of its sides, (B, 2) float32, pixels.
+
+    Returns:
+        (B, S, S) bool.
+    """
+    axis = torch.arange(size, device=center.device, dtype=torch.float32)
+    x = axis[None, None, :] - center[:, 0, None, None]
+    y = axis[None, :, None] - center[:, 1, None, None]
+    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    along, across = (x * cos + y * sin).abs(), (y * cos - x * sin).abs()
+    return (along < half[:, 0, None, None]) & (across < half[:, 1, None, None])

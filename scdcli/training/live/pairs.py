@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from scdcli.training.live.bank import Bank
+from scdcli.training.live.bank import Bank, Scenes
 from scdcli.training.live.camera import expose, standardize
 from scdcli.training.live.draws import Draws
 from scdcli.training.live.paste import labels, paste, start
@@ -50,11 +50,17 @@ def make_batch(
         draws: Random numbers.
     """
     made = start(draw_scenes(banks, count, size, draws))
-    for _ in range(PASTES):
-        made = paste(made, draw_scenes(donors, count, size, draws), draws)
+    given = draw_scenes(donors, count, size, draws)
+    for turn in range(PASTES):  # another donor for each scene, and another piece of it
+        made = paste(made, rolled(given, turn), draws)
     scenes = made.scenes
     before, after = (
         standardize(expose(image, scenes.covers[:, date], scenes.real, draws), draws)
         for date, image in enumerate((scenes.before, scenes.after))
     )
     return Batch(before, after, scenes.covers, labels(made))
+
+
+def rolled(scenes: Scenes, places: int) -> Scenes:
+    """The same scenes, each ``places`` further in the batch."""
+    return Scenes(**{name: value.roll(places, dims=0) for name, value in vars(scenes).items()})

@@ -105,13 +105,17 @@ def _mask(donors: Scenes, draws: Draws, rates: tuple[float, ...]) -> Tensor:
     kind = draws.below(len(HALOS), (count,))[:, None, None]
     for index, width in enumerate(HALOS):
         if width:
-            grown = F.max_pool2d(objects[:, None].float(), 2 * width + 1, 1, width)[:, 0] > 0
-            halo |= grown & (kind == index)
+            halo |= _grown(objects, width) & (kind == index)
     objects = objects | halo
-    mask = torch.where(
-        mode == 1, objects, torch.where(mode == 2, blot, _parcels(count, size, draws))
-    )
+    mask = torch.where(mode == 1, objects, torch.where(mode == 2, blot, draws.parcels(count, size)))
     return mask & (mode > 0)
+
+
+def _grown(mask: Tensor, width: int) -> Tensor:
+    """What lies within a square of ``width`` pixels to each side of a mask, (B, S, S) bool."""
+    side = 2 * width + 1  # rows, then columns: a tenth of the comparisons of both at once
+    rows = F.max_pool2d(mask[:, None].float(), (side, 1), 1, (width, 0))
+    return F.max_pool2d(rows, (1, side), 1, (0, width))[:, 0] > 0
 
 
 def _objects(donors: Scenes, draws: Draws) -> Tensor:
@@ -130,23 +134,6 @@ def _objects(donors: Scenes, draws: Draws) -> Tensor:
 def _blots(count: int, size: int, draws: Draws) -> Tensor:
     field = draws.smooth(count, size, 3)[:, 0]
     return field > draws.uniform((count, 1, 1), 0.5, 1.5)
-
-
-def _parcels(count: int, size: int, draws: Draws) -> Tensor:
-    """Turned rectangles, from a fiftieth to a quarter of the window."""
-    axis = torch.arange(size, device=draws.device, dtype=torch.float32)
-    center = draws.uniform((count, 2), 0, size)
-    angle = draws.uniform((count,), 0, 3.1416)
-    half = draws.uniform((count, 2), 0.07, 0.27) * size
-    return _rectangles(axis, center, angle, half)
-
-
-def _rectangles(axis: Tensor, center: Tensor, angle: Tensor, half: Tensor) -> Tensor:
-    x = axis[None, None, :] - center[:, 0, None, None]
-    y = axis[None, :, None] - center[:, 1, None, None]
-    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
-    along, across = (x * cos + y * sin).abs(), (y * cos - x * sin).abs()
-    return (along < half[:, 0, None, None]) & (across < half[:, 1, None, None])
 
 
 def _soften(mask: Tensor, draws: Draws) -> Tensor:
