@@ -99,6 +99,16 @@ def loss_that_is_no_number(folder, hardware):
         return str(error)
 
 
+def trouble_of_one(ranks):
+    """The second process meets an error that is none of ours; what each of them ends with."""
+    try:
+        with ranks.together():
+            if not ranks.first:
+                raise MemoryError
+    except (ScdError, MemoryError) as error:
+        return repr(error)
+
+
 def main(folder):
     ranks = launched()
     gc.disable()  # cycles are left to whoever has to end them
@@ -117,6 +127,7 @@ def main(folder):
         mine = {
             "logs": second_stage(folder, "two", SETTINGS, hardware),
             "seen": list(seen),
+            "trouble": trouble_of_one(ranks),
             "accumulated": second_stage(folder, "accumulated", ACCUMULATING, hardware),
             "validation": scores_of_validation(folder, hardware),
             "whole": whole_network(folder, hardware),

@@ -237,8 +237,7 @@ def start_student(
     body = {id(p) for p in network.semantic_encoder.body.parameters()}
     learning = [p for p in network.parameters() if p.requires_grad]
     groups = [
-        {"params": [p for p in learning if (id(p) in body) == inside]}
-        for inside in (True, False)
+        {"params": [p for p in learning if (id(p) in body) == inside]} for inside in (True, False)
     ]
     optimizer = torch.optim.AdamW(
         groups, run.lr, weight_decay=run.weight_decay, fused=device.type == "cuda"

@@ -286,7 +286,10 @@ def _attempt(batch: list[Chip], predictor: Predictor) -> NDArray[np.float32] | N
 
 
 def _forward(chips: list[Chip], size: int, predictor: Predictor) -> NDArray[np.float32]:
-    padded = chips + [chips[0]] * (size - len(chips))  # one fixed shape for every forward pass
+    # On a CPU the result must not depend on the split, so every pass has one shape; a GPU rounds
+    # differently from card to card in any case, and would compute the filling for nothing.
+    filling = size - len(chips) if predictor.device.type == "cpu" else 0
+    padded = chips + [chips[0]] * filling
     stacks = (np.stack([getattr(chip, date) for chip in padded]) for date in ("before", "after"))
     images = (torch.from_numpy(stack).to(predictor.device) for stack in stacks)
     return probabilities(predictor, *images).cpu().numpy()[: len(chips)]

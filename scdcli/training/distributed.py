@@ -69,7 +69,7 @@ class Ranks:
         failed = None
         try:
             yield
-        except ScdError as error:
+        except Exception as error:
             failed = error
         self._raise_first(failed)
 
@@ -90,7 +90,7 @@ class Ranks:
             failed, item = None, END
             try:
                 item = next(items, END)
-            except ScdError as error:
+            except Exception as error:
                 failed = error
             # One number instead of objects: this is done for every batch.
             if self.sum(torch.tensor(float(failed is not None), device=device)) > 0:
@@ -99,8 +99,8 @@ class Ranks:
                 return
             yield item  # type: ignore[misc]
 
-    def _raise_first(self, failed: ScdError | None) -> None:
-        messages = self.gather(str(failed) if failed else None)
+    def _raise_first(self, failed: Exception | None) -> None:
+        messages = self.gather(str(failed) or repr(failed) if failed else None)
         if failed:
             raise failed
         for message in messages:
@@ -156,8 +156,16 @@ def connected(ranks: Ranks, device: torch.device) -> Iterator[None]:
     dist.init_process_group(backend, timeout=timedelta(hours=2))
     try:
         yield
-    finally:
-        dist.destroy_process_group()
-        # Models that exchanged gradients hold the group in cycles. Left to the end of the
-        # interpreter, its threads can abort the process after all is done.
-        gc.collect()
+    except BaseException:
+        # NCCL would wait for an exchange that the others never finish; torchrun ends them.
+        if backend == "gloo":
+            _disconnect()
+        raise
+    _disconnect()
+
+
+def _disconnect() -> None:
+    dist.destroy_process_group()
+    # Models that exchanged gradients hold the group in cycles. Left to the end of the
+    # interpreter, its threads can abort the process after all is done.
+    gc.collect()

@@ -7,6 +7,7 @@ agree.
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from math import isfinite
@@ -21,6 +22,7 @@ from scdcli.datasets.samples import Sample
 from scdcli.errors import TrainingError
 from scdcli.legend import Legend
 from scdcli.models.checkpoint import LoadedModel, ModelHeader, date_mean_std, save_model
+from scdcli.models.device import is_out_of_memory
 from scdcli.models.networks import NetworkSettings
 from scdcli.models.pretrained import EncoderWeights
 from scdcli.training.classweights import class_weights, require_scheme
@@ -152,7 +154,8 @@ def train(
         speed = len(losses) / (time.perf_counter() - started)
         _settle(trainer, epoch, hardware)
         seen = (validation, legend, hardware, trainer.weights, mean_std)
-        found = validate(trainer.result, *seen, land_cover=header.land_cover)
+        with _memory(_SMALLER_VALIDATION):
+            found = validate(trainer.result, *seen, land_cover=header.land_cover)
         log = EpochLog(
             epoch=epoch,
             lr=trainer.optimizer.param_groups[0]["lr"],
@@ -197,7 +200,8 @@ def _steps(
         rate = poly_rate(settings, done, settings.epochs * len(plan))
         for group in trainer.optimizer.param_groups:
             group["lr"] = rate * group["scale"]
-        loss = optimize(trainer, list(islice(loaded, len(planned))), hardware)
+        with _memory(_smaller_batch(settings)):
+            loss = optimize(trainer, list(islice(loaded, len(planned))), hardware)
         if not isfinite(loss):
             raise TrainingError(
                 f"the loss is {loss} at step {step} of epoch {epoch}; {_kept(epoch)}"
@@ -205,6 +209,35 @@ def _steps(
         if trainer.average is not None:
             trainer.average.update(trainer.model)
         yield StepDone(epoch, step, len(plan), loss)
+
+
+_SMALLER_VALIDATION = (
+    "whole validation pairs, which are scored one by one; cut the larger ones into tiles, or "
+    "score with --device cpu. The epochs before are kept: go on with --resume."
+)
+
+
+def _smaller_batch(settings: TrainingSettings) -> str:
+    if settings.batch == 1:
+        smaller = f"a smaller --chip, for example {settings.augmentation.chip // 2}"
+    else:
+        half, parts = settings.batch // 2, settings.accumulate * 2
+        smaller = f"--batch {half} --accumulate {parts}, which trains alike"
+    return (
+        f"a batch of {settings.batch} chips of {settings.augmentation.chip} pixels; give "
+        f"{smaller}, or a smaller --width."
+    )
+
+
+@contextmanager
+def _memory(wanted: str) -> Iterator[None]:
+    """Turn a lack of memory into one sentence."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise TrainingError(f"the memory is too small for {wanted}") from error
 
 
 def _settle(trainer: Trainer, epoch: int, hardware: Hardware) -> None:

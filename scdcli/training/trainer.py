@@ -199,7 +199,19 @@ def restore(trainer: Trainer, out: Path) -> None:
         state.setdefault(int(index), {})[key] = tensor
     groups = trainer.optimizer.state_dict()["param_groups"]
     trainer.optimizer.load_state_dict({"state": state, "param_groups": groups})
+    _lay_out_as_parameters(trainer.optimizer)
     if trainer.scaler.is_enabled() and progress["scaler"]:
         trainer.scaler.load_state_dict(progress["scaler"])
     trainer.logs = [EpochLog(**log) for log in progress["logs"]]
     trainer.best = progress["best"]
+
+
+def _lay_out_as_parameters(optimizer: torch.optim.Optimizer) -> None:
+    """Give what the optimizer remembers the memory layout of its parameters.
+
+    A file keeps none, and fused optimizers leave their fast path where layouts differ.
+    """
+    for parameter, entry in optimizer.state.items():
+        for key, value in entry.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                entry[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)

@@ -1,16 +1,22 @@
 """The chain from pair to class maps: fixed result whatever the split, third state nodata."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from rasterio.windows import Window
 from scenes import write_scene
 from standins import Thresholds, loaded, predictor
 
 from scdcli.errors import ModelError
 from scdcli.legend import NODATA
 from scdcli.models.networks.outputs import CoverLogits, Logits, TypeLogits
+from scdcli.prediction import chain
 from scdcli.prediction.chain import (
+    Chip,
     Predictor,
+    _forward,
     default_overlap,
     default_supertile,
     predict_windows,
@@ -218,6 +224,22 @@ def test_a_batch_too_large_for_the_memory_is_halved_once_said_and_changes_nothin
     assert set(network.seen[3:]) == {2}
     assert len(said) == 1
     assert "8 chips" in said[0]
+
+
+@pytest.mark.parametrize(("kind", "passes"), [("cpu", 8), ("meta", 1)])
+def test_only_a_cpu_computes_batches_that_are_filled_up(monkeypatch, kind, passes):
+    images = np.zeros((2, 3, 64, 64), np.float32)
+    chips = [Chip(Window(0, 0, 64, 64), *images, np.ones((64, 64), bool))]
+    sizes = []
+
+    def noting(_, before, after):
+        sizes.append((len(before), len(after)))
+        return torch.zeros(len(before), 1, 64, 64)
+
+    monkeypatch.setattr(chain, "probabilities", noting)
+    running = replace(predictor(Thresholds(), batch=8), device=torch.device(kind))
+    assert len(_forward(chips, 8, running)) == 1
+    assert sizes == [(passes, passes)]
 
 
 def test_not_even_one_chip_fits(scenes):

@@ -99,6 +99,10 @@ def test_the_error_of_one_ends_all(outcome):
     assert outcome[0]["error"] == outcome[1]["error"]
 
 
+def test_whatever_stops_one_is_told_to_all(outcome):
+    assert [rank["trouble"] for rank in outcome] == ["ScdError('MemoryError()')", "MemoryError()"]
+
+
 def test_a_loss_that_is_no_number_ends_all(outcome):
     assert "Lower --lr" in outcome[0]["ruined"]
     assert outcome[0]["ruined"] == outcome[1]["ruined"]

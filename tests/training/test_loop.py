@@ -131,6 +131,28 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_model(
     assert (tmp_path / "last.safetensors").read_bytes() == good
 
 
+@pytest.mark.parametrize(
+    ("where", "batch", "sentence"),
+    [
+        ("optimize", 2, r"batch of 2 chips of 32 pixels; give --batch 1 --accumulate 2"),
+        ("optimize", 1, r"batch of 1 chips of 32 pixels; give a smaller --chip, for example 16"),
+        ("validate", 2, r"whole validation pairs.*--resume"),
+    ],
+)
+def test_too_little_memory_is_one_sentence_with_a_way_out(
+    samples, tmp_path, monkeypatch, where, batch, sentence
+):
+    run(samples, tmp_path, replace(QUICK, batch=batch), stop_after=1)
+
+    def exhausted(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+    monkeypatch.setattr(loop, where, exhausted)
+    with pytest.raises(TrainingError, match=sentence):
+        run(samples, tmp_path, replace(QUICK, batch=batch), resume=True)
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 2
+
+
 def test_without_validation_the_last_epoch_is_the_result(samples, tmp_path):
     events = loop.train(samples, [], tmp_path / "run", TINY, SECOND, QUICK, CPU)
     logs = [event for event in events if isinstance(event, EpochLog)]

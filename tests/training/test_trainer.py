@@ -1,11 +1,12 @@
 """What is trained, and how fast."""
 
 import pytest
+import torch
 
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
 from scdcli.training.settings import TrainingSettings
-from scdcli.training.trainer import OPTIMIZERS
+from scdcli.training.trainer import OPTIMIZERS, _lay_out_as_parameters
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -24,3 +25,15 @@ def test_an_encoder_learns_at_its_own_rate(optimizer, encoder):
     assert not {id(p) for p in network.semantic_decoder.parameters()} & inside
     one = OPTIMIZERS[optimizer](model, TrainingSettings()).param_groups
     assert [group["scale"] for group in one] == [1.0]
+
+
+def test_what_an_optimizer_remembers_lies_in_memory_as_its_parameters():
+    layer = torch.nn.Conv2d(4, 4, 3).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1, momentum=0.9)
+    stored = {0: {"momentum_buffer": torch.arange(144.0).reshape(4, 4, 3, 3)}}
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": stored, "param_groups": groups})
+    _lay_out_as_parameters(optimizer)
+    momentum = optimizer.state[layer.weight]["momentum_buffer"]
+    assert momentum.stride() == layer.weight.stride()
+    assert momentum.flatten().tolist() == list(range(144))
