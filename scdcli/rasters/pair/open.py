@@ -30,11 +30,14 @@ from scdcli.rasters.pair.report import (
 )
 from scdcli.rasters.pair.sample import sample_pair
 from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
-from scdcli.rasters.pair.stretch import Sampled, Stretch, find_stretch
+from scdcli.rasters.pair.stretch import Sampled, Stretch, find_stretch, fixed_stretch
+from scdcli.rasters.pair.units import pair_units
 from scdcli.rasters.scene import Reader, Scene, open_scene, scene_reader
 from scdcli.rasters.warp import warped_reader
 
 GDAL_CACHE = 256 << 20  # bytes: rasterio hands a number over as it is
+
+BYTES = (0.0, 255.0)
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def open_pair(
             bands=plan.bands.before,
             after_bands=plan.bands.after,
             notes=tuple(notes(plan)),
-            warnings=tuple(warnings(first, second, plan.alignment, plan.bands)),
+            warnings=tuple(warnings(plan)),
             provenance=provenance(plan),
             share=plan.alignment.share,
             stretch=plan.stretch,
@@ -166,9 +169,9 @@ def _open_readers(pair: PairPlan, stack: ExitStack) -> tuple[Reader, Reader]:
         read_before = scene_reader(first.dataset, pair.bands.before, first.path, (-row, -col))
     if alignment.offset is None:
         view = warped_reader(second, alignment.grid, pair.bands.after)
-        return read_before, stack.enter_context(view)
-    return read_before, scene_reader(
-        second.dataset, pair.bands.after, second.path, alignment.offset
+        return read_before, pair.units.bring(stack.enter_context(view))
+    return read_before, pair.units.bring(
+        scene_reader(second.dataset, pair.bands.after, second.path, alignment.offset)
     )
 
 
@@ -205,8 +208,12 @@ def _match(first: Scene, second: Scene, settings: PairSettings) -> PairPlan:
             f"{'; '.join(alignment.differences)}. Leave out --strict to have the second "
             "warped onto the first."
         )
-    plan = PairPlan(first, second, settings, bands, grid, aoi, alignment, None)
-    return replace(plan, stretch=settings.stretch or choose_stretch(plan))
+    units = pair_units(first, second, bands)
+    plan = PairPlan(first, second, settings, bands, units, grid, aoi, alignment, None)
+    stretch = settings.stretch or choose_stretch(plan)
+    if stretch is None and units.applied:
+        stretch = fixed_stretch(BYTES, len(bands.before))  # what has left the range is clipped
+    return replace(plan, stretch=stretch)
 
 
 def _choose_part(first: Scene, settings: PairSettings) -> tuple[Grid, AreaOfInterest | None]:
@@ -272,7 +279,7 @@ def choose_stretch(pair: PairPlan) -> Stretch | None:
             Sampled(
                 second.name,
                 second.dataset.dtypes[bands.after[0] - 1],
-                scene_reader(second.dataset, bands.after, second.path),
+                pair.units.bring(scene_reader(second.dataset, bands.after, second.path)),
                 pair.alignment.window,
             ),
         ),

@@ -18,6 +18,7 @@ from scdcli.rasters.pair.bands import BandChoice
 from scdcli.rasters.pair.extent import AreaOfInterest
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.rasters.pair.stretch import Stretch
+from scdcli.rasters.pair.units import PairUnits
 from scdcli.rasters.scene import Scene, alpha_bands, spectral_bands
 
 MOST_DETAIL = 2.0  # between the two pixel sizes
@@ -34,11 +35,41 @@ DATES = (
 )
 
 
-def warnings(first: Scene, second: Scene, alignment: Alignment, bands: BandChoice) -> Iterator[str]:
+@dataclass(frozen=True)
+class PairPlan:
+    """Two open scenes, and how they are read as one pair.
+
+    Attributes:
+        first: The earlier scene.
+        second: The later scene.
+        settings: What was asked for.
+        bands: Bands of either.
+        units: What the numbers in the bands mean.
+        grid: What is read of the first scene's grid.
+        aoi: The area of interest on it, if one was asked for.
+        alignment: How the second scene lies on it.
+        stretch: What maps values to 0..255; None where uint8 is used as it is.
+    """
+
+    first: Scene
+    second: Scene
+    settings: PairSettings
+    bands: BandChoice
+    units: PairUnits
+    grid: Grid
+    aoi: AreaOfInterest | None
+    alignment: Alignment
+    stretch: Stretch | None
+
+
+def warnings(pair: PairPlan) -> Iterator[str]:
     """One sentence for each reason why the result of a pair may be wrong."""
-    yield from _about_bands(first, second, bands)
-    yield from _about_detail(first, second, alignment.detail)
-    yield from _about_overlap(first, second, alignment)
+    first, second = pair.first, pair.second
+    yield from _about_bands(first, second, pair.bands)
+    if pair.units.differ and not pair.units.applied:
+        yield pair.units.note((first.name, second.name))
+    yield from _about_detail(first, second, pair.alignment.detail)
+    yield from _about_overlap(first, second, pair.alignment)
     yield from _about_dates(first, second)
     for scene in (first, second):
         yield from _about_file(scene)
@@ -97,41 +128,17 @@ def _about_file(scene: Scene) -> Iterator[str]:
         yield f"{scene.name} holds {pages} images; the first is read."
 
 
-@dataclass(frozen=True)
-class PairPlan:
-    """Two open scenes, and how they are read as one pair.
-
-    Attributes:
-        first: The earlier scene.
-        second: The later scene.
-        settings: What was asked for.
-        bands: Bands of either.
-        grid: What is read of the first scene's grid.
-        aoi: The area of interest on it, if one was asked for.
-        alignment: How the second scene lies on it.
-        stretch: What maps values to 0..255; None where uint8 is used as it is.
-    """
-
-    first: Scene
-    second: Scene
-    settings: PairSettings
-    bands: BandChoice
-    grid: Grid
-    aoi: AreaOfInterest | None
-    alignment: Alignment
-    stretch: Stretch | None
-
-
 def notes(pair: PairPlan) -> Iterator[str]:
     """One sentence for each thing done, or to know before the result is believed."""
     yield from _part_notes(pair)
     yield from _crs_notes(pair)
     yield from _placement_notes(pair)
     yield from _band_notes(pair)
+    if pair.units.applied:
+        yield pair.units.note((pair.first.name, pair.second.name))
     if pair.stretch is not None:
         yield pair.stretch.note
-    found = warnings(pair.first, pair.second, pair.alignment, pair.bands)
-    yield from (sentence for sentence in found if sentence != pair.bands.note)
+    yield from (sentence for sentence in warnings(pair) if sentence != pair.bands.note)
 
 
 def _part_notes(pair: PairPlan) -> Iterator[str]:
@@ -250,6 +257,7 @@ def provenance(pair: PairPlan) -> dict[str, Any]:
         "assumed_crs": crs_name(assumed[0].grid.crs) if assumed else None,
         "bounds": list(settings.bounds) if settings.bounds else None,
         "aoi": pair.aoi.record if pair.aoi else None,
+        "scale_and_offset": pair.units.record(),
         "normalization": None,
         "stretch": None if stretch is None else {"low": stretch.low, "high": stretch.high},
     }
