@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scdcli.datasets.samples import SUFFIXES, Part, Sample
+from scdcli.datasets.samples import IMAGE_SUFFIXES, Part, Sample
 from scdcli.errors import DatasetError, InputError
 from scdcli.files.table import DELIMITERS, Table, read_table
 from scdcli.files.text import decode_ansi
@@ -227,4 +227,4 @@ def _with_zeros(missing: Sequence[str], known: Collection[str]) -> str:
 
 
 def _stem(name: str) -> str:
-    return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in SUFFIXES else name
+    return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in IMAGE_SUFFIXES else name

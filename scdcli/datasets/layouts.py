@@ -14,16 +14,28 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from scdcli.datasets.samples import SUFFIXES, Listing, Sample, by_stem, find_file, require_none
+from scdcli.datasets.samples import (
+    IMAGE_SUFFIXES,
+    LABEL_SUFFIXES,
+    Listing,
+    Sample,
+    by_stem,
+    find_file,
+    require_none,
+    unread,
+    unread_files,
+)
 from scdcli.errors import DatasetError
 from scdcli.files.pairlist import NEEDED, pair_name, read_pair_table
 from scdcli.files.table import Table
 
 PARTS = ("im1", "im2", "label1", "label2")
 COVERS = ("cover1", "cover2")
+READ = {
+    part: IMAGE_SUFFIXES if part.startswith("im") else LABEL_SUFFIXES for part in (*PARTS, *COVERS)
+}
 
 # Of large scenes.
-IMAGES = (".tif", ".tiff", ".jp2", ".img", ".png")
 VECTORS = (".gpkg", ".geojson", ".fgb", ".shp")
 TRUTH = "truth"
 CHANGES = "changes"
@@ -47,16 +59,24 @@ def second_layout(folder: Path) -> Listing | None:
             f"{folder} has no {', '.join(missing)}; a labelled set has the folders "
             f"{', '.join(PARTS)} in it, or in a folder per split (train, val, test)."
         )
-    by_part = {part: by_stem(folder / part) for part in (*PARTS, *COVERS)}
+    by_part = {part: by_stem(folder / part, suffixes) for part, suffixes in READ.items()}
     names = sorted(set().union(*by_part.values()))
+    others = {part: unread_files(folder / part, suffixes) for part, suffixes in READ.items()}
     if not names:
-        raise DatasetError(f"{folder}/im1 holds no {' or '.join(SUFFIXES)} images.")
+        strange = ", ".join(sorted({file.suffix for file in others["im1"].values()}))
+        raise DatasetError(
+            f"{folder / 'im1'} holds no {', '.join(IMAGE_SUFFIXES)} images"
+            f"{f', only {strange} files' if strange else ''}."
+        )
     gaps = {name: _missing(name, by_part) for name in names}
     whole = [name for name in names if not gaps[name]]
-    return Listing(
-        [_second_sample(name, by_part) for name in whole],
-        [f"{folder / part / name} is missing" for name in names for part in gaps[name]],
-    )
+    problems = [
+        unread(folder / part / name, READ[part], others[part])
+        or f"{folder / part / name} is missing"
+        for name in names
+        for part in gaps[name]
+    ]
+    return Listing([_second_sample(name, by_part) for name in whole], problems)
 
 
 def _missing(name: str, by_part: dict[str, dict[str, Path]]) -> list[str]:
@@ -142,7 +162,7 @@ def _with_own_names(samples: list[Sample]) -> list[Sample]:
 
 
 def _is_scene(folder: Path) -> bool:
-    return any(find_file(folder, part, IMAGES) for part in NEEDED)
+    return any(find_file(folder, part, IMAGE_SUFFIXES) for part in NEEDED)
 
 
 def _listing(folders: list[tuple[str, Path]]) -> Listing:
@@ -159,19 +179,25 @@ def _listing(folders: list[tuple[str, Path]]) -> Listing:
 
 def _scene(name: str, folder: Path) -> Sample | str:
     """The files of one scene, or what is wrong with them."""
-    before, after = (find_file(folder, part, IMAGES) for part in NEEDED)
+    before, after = (find_file(folder, part, IMAGE_SUFFIXES) for part in NEEDED)
     if before is None or after is None:
-        return f"{folder / ('after' if before else 'before')}.tif is missing"
+        gone = folder / ("after" if before else "before")
+        return unread(gone, IMAGE_SUFFIXES) or f"{gone}.tif is missing"
     place = folder / TRUTH if (folder / TRUTH).is_dir() else folder
-    from_map, to_map = (find_file(place, part, IMAGES) for part in ("from", "to"))
+    from_map, to_map = (find_file(place, part, LABEL_SUFFIXES) for part in ("from", "to"))
     changes = find_file(folder, CHANGES, VECTORS)
     if changes and (from_map or to_map):
         return f"{folder} has {changes.name} and {(from_map or to_map)}: labels of two kinds"
     if changes is None and (from_map is None or to_map is None):
         known = from_map or to_map
         if known:
-            return f"{place / ('to' if from_map else 'from')}.tif is missing beside {known.name}"
-        return f"{folder} has no labels: neither from.tif and to.tif nor {CHANGES}.gpkg"
+            gone = place / ("to" if from_map else "from")
+            return unread(gone, LABEL_SUFFIXES) or f"{gone}.tif is missing beside {known.name}"
+        return (
+            unread(place / "from", LABEL_SUFFIXES)
+            or unread(place / "to", LABEL_SUFFIXES)
+            or f"{folder} has no labels: neither from.tif and to.tif nor {CHANGES}.gpkg"
+        )
     first, second = changes or from_map, changes or to_map
     assert first is not None
     assert second is not None

@@ -1,15 +1,21 @@
 """What a labelled set consists of: samples, each the files that belong together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
 from scdcli.errors import DatasetError
 from scdcli.rasters.pair.bands import BandNames
+from scdcli.rasters.scene import DRIVERS
 
 SHOWN = 10
-SUFFIXES = (".png", ".tif", ".tiff")
+IMAGE_SUFFIXES = tuple(suffix for suffixes in DRIVERS.values() for suffix in suffixes)
+# The compression of a JPEG turns classes into others.
+LABEL_SUFFIXES = tuple(suffix for suffix in IMAGE_SUFFIXES if suffix not in DRIVERS["JPEG"])
+# Lie beside an image of the same name and are none.
+BESIDE = (".xml", ".tfw", ".pgw", ".jgw", ".wld", ".prj", ".ovr", ".msk", ".hdr", ".qml", ".aux")
 
 
 class Part(NamedTuple):
@@ -73,15 +79,15 @@ def require_none(problems: Sequence[str], what: str) -> None:
         raise DatasetError(f"{what}, {count}:" + ";".join(f"\n- {text}" for text in listed) + ".")
 
 
-def by_stem(folder: Path) -> dict[str, Path]:
-    """The images or maps of a folder by name without suffix; nothing where there is no folder.
+def by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    """The files of a folder with one of the suffixes, by name without it; nothing without a folder.
 
     Raises:
         DatasetError: Two files have one name.
     """
     if not folder.is_dir():
         return {}
-    files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]
+    files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in suffixes]
     found = {file.stem: file for file in files if file.name[0] != "."}
     for file in files:
         if found.get(file.stem, file) != file:
@@ -89,14 +95,47 @@ def by_stem(folder: Path) -> dict[str, Path]:
     return found
 
 
-def find_file(folder: Path, stem: str, suffixes: Iterable[str]) -> Path | None:
+def find_file(folder: Path, stem: str, suffixes: Sequence[str]) -> Path | None:
     """The file of a folder with this name and one of the suffixes; None without one.
 
     Raises:
         DatasetError: There are two.
     """
-    files = [folder / f"{stem}{suffix}" for suffix in suffixes]
-    found = [file for file in files if file.is_file()]
+    # Escaped: a name may hold brackets.
+    files = [file for file in sorted(folder.glob(f"{escape(stem)}.*")) if file.is_file()]
+    found = [file for file in files if file.stem == stem and file.suffix.lower() in suffixes]
     if len(found) > 1:
         raise DatasetError(f"{found[0]} and {found[1]} have the same name; keep one.")
     return found[0] if found else None
+
+
+def unread(
+    path: Path, suffixes: Sequence[str], others: Mapping[str, Path] | None = None
+) -> str | None:
+    """Why the file in a needed one's place does not count, without a full stop; None without one.
+
+    Args:
+        path: The file that is needed, without its suffix.
+        suffixes: Those that are read there.
+        others: The `unread_files` of its folder, where they are known.
+    """
+    file = (unread_files(path.parent, suffixes) if others is None else others).get(path.name)
+    if file is None:
+        return None
+    if file.suffix.lower() in DRIVERS["JPEG"]:
+        return (
+            f"{file} is a JPEG, whose compression turns classes into others; write the labels as "
+            "PNG or GeoTIFF, from before they were compressed"
+        )
+    return f"{file} is not read, only {', '.join(suffixes)}; convert it"
+
+
+def unread_files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    """The files of a folder with other suffixes than those that are read, by name without it."""
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    known = (*suffixes, *BESIDE, "")
+    return {
+        file.stem: file
+        for file in files
+        if file.suffix.lower() not in known and file.name[0] != "."
+    }

@@ -29,19 +29,19 @@ from scdcli.rasters.limits import (
 )
 
 # Tried one by one: a VRT, also one renamed .tif, can make GDAL read any other file.
-# rasterio 1.4 takes no list of drivers.
-DRIVERS = (
-    "GTiff",
-    "JP2OpenJPEG",
-    "PNG",
-    "JPEG",
-    "WEBP",
-    "BMP",
-    "HFA",
-    "ENVI",
-    "NITF",
-    "PCIDSK",
-)
+# rasterio 1.4 takes no list of drivers. Suffixes count only where files are looked for in a folder.
+DRIVERS = {
+    "GTiff": (".tif", ".tiff"),
+    "JP2OpenJPEG": (".jp2", ".j2k"),
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+    "HFA": (".img",),
+    "ENVI": (".dat", ".bsq", ".bil", ".bip"),
+    "NITF": (".ntf", ".nitf"),
+    "PCIDSK": (".pix",),
+}
 
 Reader = Callable[[Window], NDArray[np.float32]]
 """Window of a grid to (C, h, w) float32, NaN in every band of a pixel without a measurement."""
@@ -92,7 +92,7 @@ def open_scene(path: str | Path, *, allow_vrt: bool = False) -> Iterator[Dataset
     """
     if not is_remote(path):
         require_image_file(path, allow_vrt=allow_vrt)
-    drivers = (*DRIVERS, "VRT") if allow_vrt else DRIVERS
+    drivers = (*DRIVERS, "VRT") if allow_vrt else tuple(DRIVERS)
     with rasterio.Env(**waiting(path)), _open(path, drivers) as dataset:
         require_modest(dataset, path)
         yield dataset

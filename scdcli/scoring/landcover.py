@@ -6,14 +6,14 @@ labelled ``j + 1``. A pixel counts at each date by itself, where its class is kn
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scdcli.datasets.layouts import COVERS
-from scdcli.datasets.samples import by_stem
+from scdcli.datasets.samples import LABEL_SUFFIXES, by_stem
 from scdcli.errors import DatasetError
 from scdcli.legend import NODATA, UNCHANGED
 from scdcli.scoring.bootstrap import Floats, draw_weights
@@ -224,7 +224,7 @@ def find_covers(maps: Mapping[str, Files]) -> dict[str, Files]:
     Raises:
         DatasetError: A pair has land cover of one date only.
     """
-    listing = cache(by_stem)
+    listing = cache(partial(by_stem, suffixes=LABEL_SUFFIXES))
     found: dict[str, Files] = {}
     for name, (from_map, _) in maps.items():
         folder, stem = from_map.parent, from_map.stem

@@ -2,11 +2,18 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from scdcli.datasets.layouts import TABLE, is_drawn, scenes_layout, table_layout
-from scdcli.datasets.samples import SUFFIXES, Listing, Sample, by_stem, require_none
+from scdcli.datasets.samples import (
+    IMAGE_SUFFIXES,
+    LABEL_SUFFIXES,
+    Listing,
+    Sample,
+    by_stem,
+    require_none,
+)
 from scdcli.errors import DatasetError
 
 SPLITS = ("train", "val", "test")
@@ -100,7 +107,7 @@ def find_images(truth: LabelSet) -> dict[str, Files]:
     Raises:
         DatasetError: The images of a pair are not there.
     """
-    listing = cache(by_stem)
+    listing = cache(partial(by_stem, suffixes=IMAGE_SUFFIXES))
     found: dict[str, Files] = {}
     for name, (from_map, _) in truth.maps.items():
         if name in truth.scenes:
@@ -152,7 +159,7 @@ def _second_maps(root: Path) -> dict[str, Files] | None:
     first, second = root / "label1", root / "label2"
     if not (first.is_dir() and second.is_dir()):
         return None
-    before, after = by_stem(first), by_stem(second)
+    before, after = (by_stem(part, LABEL_SUFFIXES) for part in (first, second))
     alone = before.keys() ^ after.keys()
     if alone:
         raise DatasetError(
@@ -207,8 +214,8 @@ def _first(root: Path, shapes: tuple[Callable[[Path], dict[str, Files] | None], 
             note = f"{root} has splits; {split} is used." if has_splits else None
             return LabelSet(root, maps, shape in (_one_prediction, _one_truth), note)
     raise DatasetError(
-        f"{root} holds no class maps; looked for label1 and label2 with {', '.join(SUFFIXES)} "
-        f"files, for {' and '.join(MAPS)}, and for folders that hold these."
+        f"{root} holds no class maps; looked for label1 and label2 with files of the suffixes "
+        f"{', '.join(LABEL_SUFFIXES)}, for {' and '.join(MAPS)}, and for folders that hold these."
     )
 
 

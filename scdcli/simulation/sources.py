@@ -16,6 +16,7 @@ from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from scdcli.datasets.classmap import open_label, unknown_class
+from scdcli.datasets.samples import IMAGE_SUFFIXES, by_stem, unread
 from scdcli.errors import DatasetError, InputError, UnknownName
 from scdcli.legend import NODATA, UNCHANGED, Color, Legend
 from scdcli.polygons.area import central_pixel
@@ -55,7 +56,6 @@ SOURCES = MappingProxyType(
 )
 IMAGES = "images"
 LABELS = ("labels", "masks")
-SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".jp2")
 BLOCK = 2048  # pixels; a mosaic is read in blocks of this side, or of what a pair needs
 LARGEST_BLOCK = 8192  # pixels; a third of a gigabyte
 CACHE_BYTES = 1 << 30
@@ -334,17 +334,16 @@ def _labelled_files(folder: Path) -> Iterator[tuple[Path, Path]]:
     labels = next((folder / name for name in LABELS if (folder / name).is_dir()), None)
     if labels is None or not (folder / IMAGES).is_dir():
         return
-    by_name = {file.stem: file for file in sorted(labels.iterdir()) if _is_image(file)}
-    for image in sorted((folder / IMAGES).iterdir()):
-        if not _is_image(image):
-            continue
-        if image.stem not in by_name:
-            raise DatasetError(f"{image} has no label of the same name in {labels}; add it.")
-        yield image, by_name[image.stem]
-
-
-def _is_image(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and file.name[0] != "."
+    by_name = by_stem(labels, IMAGE_SUFFIXES)
+    for name, image in by_stem(folder / IMAGES, IMAGE_SUFFIXES).items():
+        if name not in by_name:
+            wrong = unread(labels / name, IMAGE_SUFFIXES)
+            raise DatasetError(
+                f"{wrong}."
+                if wrong
+                else f"{image} has no label of the same name in {labels}; add it."
+            )
+        yield image, by_name[name]
 
 
 def _blocks(image: Path, label: Path, key: SourceKey | None, side: float) -> Iterator[Block]:
