@@ -18,6 +18,7 @@ import torch
 from standins import Thresholds, loaded
 
 from scdcli.files.interruption import owning_the_process
+from scdcli.prediction import journal
 from scdcli.prediction.chain import Predictor
 from scdcli.prediction.settings import OutputSettings
 from scdcli.prediction.tiling import Tiling
@@ -25,10 +26,11 @@ from scdcli.prediction.write import write_prediction
 from scdcli.rasters.pair.open import open_pair
 
 MOST_ROUNDS = 100
+journal.KEEP_EVERY = 0  # so that kills come between the chips of a supertile, too
 
 
 def predict(folder: Path, out: Path) -> None:
-    tiling = Tiling(64, 16, 1)
+    tiling = Tiling(64, 16, 2)
     predictor = Predictor(loaded(Thresholds()), torch.device("cpu"), 0.5, tiling=tiling)
     settings = OutputSettings(resume=True, formats=("gpkg", "geojson"))
     with open_pair(folder / "before.tif", folder / "after.tif") as pair:

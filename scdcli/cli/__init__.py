@@ -16,7 +16,14 @@ import click
 
 from scdcli import __version__
 from scdcli.cli.options.shared import verbose_option
-from scdcli.cli.terminal import discreet, ending_unread, keep_secrets, show_origin
+from scdcli.cli.terminal import (
+    TERMINATED,
+    discreet,
+    ending_unread,
+    keep_secrets,
+    remember_call,
+    show_origin,
+)
 from scdcli.errors import ScdError
 from scdcli.files.interruption import owning_the_process
 
@@ -58,6 +65,11 @@ class ScdGroup(click.Group):
         with ending_unread():
             return super().make_context(info_name, args, parent, **extra)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep what was typed, so that an interrupted command can say how to go on."""
+        remember_call(ctx, args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's own signature
         """Run the command; exit 1 with one sentence for our errors, 130 or 143 when stopped."""
         keep_secrets()
@@ -88,7 +100,7 @@ def _terminated_like_an_exception() -> Iterator[None]:
     """Let SIGTERM unwind the stack, so that unfinished output and child processes go away."""
 
     def stop(*_: object) -> None:
-        raise SystemExit(143)
+        raise SystemExit(TERMINATED)
 
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are the main thread's business

@@ -12,7 +12,7 @@ import click
 
 from scdcli.cli.onepair import predict_pair, require_usable_output
 from scdcli.cli.options.shared import Command
-from scdcli.cli.terminal import Terminal, show_origin
+from scdcli.cli.terminal import Terminal, resuming_call, show_origin
 from scdcli.errors import InputError, ScdError
 from scdcli.prediction.settings import PredictionJob
 
@@ -196,7 +196,7 @@ def _saying_where_it_stops(batch: Batch, number: int, terminal: Terminal) -> Ite
         left = len(batch.pairs) - number + 1
         terminal.note(
             f"Stopped at line {batch.pairs[number - 1].line} of {batch.name}, {left} of "
-            f"{len(batch.pairs)} pairs are not done; the same call with --resume does them."
+            f"{len(batch.pairs)} pairs are not done; go on with\n  {resuming_call()}"
         )
         raise
 

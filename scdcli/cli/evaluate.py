@@ -40,6 +40,10 @@ RUNNING = (
     "normalize",
 )
 RUNNING_OPTIONS = tuple(option for option in INFERENCE_OPTIONS if option is not tta_option)
+NOTHING_KEPT = (
+    "Nothing is kept: scores are written when all pairs are scored. Maps are kept pair by pair by "
+    "scd predict --pairs, and evaluate --pred scores them."
+)
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,8 @@ def evaluate(
     scoring = Scoring(
         labels, meant, given is not None, drawn, terminal.note, terminal.watch, sweeps
     )
-    runs = scoring.score(systems)
+    with terminal.when_stopped(lambda: NOTHING_KEPT):
+        runs = scoring.score(systems)
     resampled = resample(runs, bootstrap, seed) if bootstrap else None
     _report(str(truth), runs, resampled, files, as_json=json)
     if sweeping:

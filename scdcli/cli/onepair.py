@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scdcli.cli.terminal import Terminal
+from scdcli.cli.terminal import Terminal, resuming_call
 from scdcli.prediction.settings import PredictionJob
 
 if TYPE_CHECKING:
@@ -66,14 +66,19 @@ def require_usable_output(out: Path, before: str, after: str, job: PredictionJob
 
 @contextmanager
 def _telling_what_is_kept(out: Path, terminal: Terminal) -> Iterator[None]:
-    """After an interruption, say how to go on."""
+    """After an interruption, say what is kept and how to go on."""
     from scdcli.files.folder import partial_folder
+    from scdcli.prediction.journal import JOURNAL, KEEP_EVERY
 
     try:
         yield
     except BaseException as error:
         partial = partial_folder(out)
         # A partial folder behind a lock is another process's, which nobody has to resume.
-        if partial.exists() and not isinstance(error.__cause__, TimeoutError):
-            terminal.note(f"What is done lies in {partial}; go on with --resume.")
+        if (partial / JOURNAL).exists() and not isinstance(error.__cause__, TimeoutError):
+            terminal.note(f"What is done is kept in {partial}; go on with\n  {resuming_call()}")
+        elif not isinstance(error, Exception):
+            terminal.note(
+                f"Nothing is kept yet: parts are, after {KEEP_EVERY:.0f} seconds of work each."
+            )
         raise

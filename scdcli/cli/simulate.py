@@ -81,6 +81,12 @@ def label_options(command: Command) -> Command:
     return command
 
 
+NOTHING_KEPT = (
+    "Nothing is kept: a split appears when all its pairs are made. Of many, make several splits "
+    "(--split), and train on them together."
+)
+
+
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
@@ -163,11 +169,13 @@ def simulate(
     composer = job.composer()
     for warning in composer.warnings if composer else ():
         terminal.note(f"Warning: {warning}")
+    stopped = terminal.when_stopped(lambda: NOTHING_KEPT)
     if pairs is None:
-        job.write_demo()
+        with stopped:
+            job.write_demo()
         click.echo(out)
         return
-    with terminal.progress("pairs", pairs) as bar:
+    with stopped, terminal.progress("pairs", pairs) as bar:
         made = job.write_pairs(pairs, composer, bar.update)
     if composer and (too_little := shortfall(composer.settings, made)):
         terminal.note(f"Warning: {too_little}")

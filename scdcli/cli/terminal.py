@@ -2,8 +2,10 @@
 
 import os
 import select
+import shlex
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+TERMINATED = 143  # the status in a shell of a program that SIGTERM ended
 UNREAD = 141  # the status in a shell of a program whose reader went away
 _VERBOSE = "scdcli.verbose"
+_CALL = "scdcli.call"
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,16 @@ class Terminal:
         """One line on stderr that is said to the quiet, too."""
         with ending_unread():
             click.echo(text, err=True)
+
+    @contextmanager
+    def when_stopped(self, say: Callable[[], str]) -> Iterator[None]:
+        """Say something if what is inside is stopped with Ctrl-C or SIGTERM."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit) as stop:
+            if isinstance(stop, KeyboardInterrupt) or stop.code == TERMINATED:
+                self.note(say())
+            raise
 
     @contextmanager
     def progress(self, label: str, total: int | None) -> Iterator["Bar"]:
@@ -65,6 +79,24 @@ class Terminal:
         """The same for what knows no terminal: it tells how many are done, of how many."""
         with self.progress(label, total) as bar:
             yield bar.update
+
+
+def remember_call(ctx: click.Context, arguments: Sequence[str]) -> None:
+    """Keep what was typed, for `resuming_call`."""
+    ctx.meta[_CALL] = (ctx.command_path, *arguments)
+
+
+def resuming_call() -> str:
+    """What to type to go on with what was stopped: the same command with ``--resume``.
+
+    Addresses in it have lost their secrets.
+    """
+    call = list(click.get_current_context().meta[_CALL])
+    if "--resume" not in call:
+        call.insert(call.index("--") if "--" in call else len(call), "--resume")
+    program, *rest = call  # the program may be two words: rio scd
+    quoted = subprocess.list2cmdline(rest) if os.name == "nt" else shlex.join(rest)
+    return discreet(f"{program} {quoted}")
 
 
 def open_console(*, stderr: bool = False) -> "Console":

@@ -1,6 +1,7 @@
 """``scd train``: a labelled set in, a model file out."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ from scdcli.cli.protocol import (
     refuse_options_of_the_first_stage,
 )
 from scdcli.cli.sweeping import fitted_line
-from scdcli.cli.terminal import Terminal
+from scdcli.cli.terminal import Terminal, resuming_call
 from scdcli.training.settings import DataSettings, HardwareSettings, TrainingJob, TrainingSettings
 
 if TYPE_CHECKING:
@@ -267,10 +268,13 @@ def _show(training: "Training", terminal: Terminal) -> None:
     from scdcli.training.runfolder import EpochLog
     from scdcli.training.stages import Stage
 
-    with terminal.progress("training", None) as bar:
+    seen: list[Path] = []
+    kept = partial(_what_is_kept, training, seen)
+    with terminal.when_stopped(kept), terminal.progress("training", None) as bar:
         for event in training.run():
             if isinstance(event, Stage):
                 stage = event
+                seen.append(stage.out)
             elif isinstance(event, EpochLog):
                 terminal.note(_epoch_line(event, stage))
             elif isinstance(event, ModelFitted):
@@ -278,6 +282,17 @@ def _show(training: "Training", terminal: Terminal) -> None:
             else:
                 label = f"{stage.network} epoch {event.epoch}, loss {event.loss:.3f}"
                 bar.update(event.step, event.steps, label)
+
+
+def _what_is_kept(training: "Training", folders: list[Path]) -> str:
+    """What a run that is stopped leaves, and how to go on."""
+    from scdcli.training.runfolder import holds_run
+
+    if not any(holds_run(folder) for folder in folders):
+        return "Nothing is kept: a run is kept from its first finished epoch on."
+    alone = training.hardware.ranks.alone
+    how = f"go on with\n  {resuming_call()}" if alone else "the same call with --resume goes on."
+    return f"All finished epochs are kept in {training.job.out}; {how}"
 
 
 def _epoch_line(log: "EpochLog", stage: "Stage") -> str:

@@ -6,6 +6,7 @@ is padded), so on a CPU the result does not depend on how the scene is split int
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -69,6 +70,16 @@ def mark(valid: NDArray[np.bool_], core: Window, chip: Chip) -> None:
     cols = slice(max(left, 0), max(left + width, 0))
     part = valid[rows, cols]
     part[:] = chip.valid[max(-top, 0) :, max(-left, 0) :][: part.shape[0], : part.shape[1]]
+
+
+class Unfinished(Protocol):
+    """Keeps what the chips of one supertile have added up to, so that it can go on later."""
+
+    def load(self) -> dict[str, NDArray[Any]] | None:
+        """What was kept of this supertile."""
+
+    def offer(self, layers: dict[str, NDArray[Any]], /) -> None:
+        """What could be kept now."""
 
 
 @dataclass(frozen=True)
@@ -162,17 +173,23 @@ def predict_windows(
 
 
 def predict_supertile(
-    pair: Pair, tile: Supertile, predictor: Predictor
+    pair: Pair, tile: Supertile, predictor: Predictor, unfinished: Unfinished | None = None
 ) -> tuple[ClassMaps, NDArray[np.bool_]]:
     """Class maps of one supertile core, and where both dates have measurements.
 
     The result depends on nothing but the pixels under the supertile's chips.
 
+    Args:
+        pair: The two scenes.
+        tile: The supertile.
+        predictor: Model and how to run it.
+        unfinished: Where to go on from, and what is offered after every chip.
+
     Raises:
         InputError: An image cannot be read.
         ModelError: The network gives values that are not numbers.
     """
-    blended, valid = _blend(pair, tile, predictor)
+    blended, valid = _blend(pair, tile, predictor, unfinished)
     decoded = decode(
         blended,
         predictor.output,
@@ -202,17 +219,27 @@ def _read_supertile(
 
 
 def _blend(
-    pair: Pair, tile: Supertile, predictor: Predictor
+    pair: Pair, tile: Supertile, predictor: Predictor, unfinished: Unfinished | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Probabilities (P, H, W) of one supertile core, and where both dates have measurements."""
     blend = Blend(
         tile.core, READOUTS[predictor.output].channels(predictor.classes), predictor.tiling
     )
     valid = np.zeros((tile.core.height, tile.core.width), dtype=bool)
+    done = 0
+    if unfinished and (layers := unfinished.load()):
+        blend.restore(layers)
+        valid[:] = layers["valid"]
+        done = int(layers["chips"])
+    places = {window: number for number, window in enumerate(tile.chips, start=1)}
+    left = Supertile(tile.core, tile.chips[done:])
     mean = predictor.loaded.model.mean.cpu().numpy()
-    for chip, probabilities in _predict_chips(read_chips(pair, tile, mean), predictor):
+    for chip, probabilities in _predict_chips(read_chips(pair, left, mean), predictor):
         blend.add(chip.window, probabilities)
         mark(valid, tile.core, chip)
+        if unfinished:
+            chips = np.array(places[chip.window])
+            unfinished.offer({**blend.state(), "valid": valid, "chips": chips})
     return blend.mean(), valid
 
 

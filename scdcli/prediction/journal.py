@@ -1,15 +1,17 @@
 """What a prediction has finished so far, supertile by supertile, so that it can go on later.
 
 Every supertile is a file that appears whole, so a process may be killed at any moment; a file that
-does not read back is computed again.
+does not read back is computed again. Of a supertile that takes long, what its chips have added up
+to is kept every half minute.
 """
 
 import json
 import os
 import shutil
+import time
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ JOURNAL = "journal"
 """Name of the journal's folder in the work folder."""
 IDENTITY = "identity.json"
 QUICK = 1  # compression level: class maps shrink tenfold at once
+KEEP_EVERY = 30.0  # seconds of work on one supertile
 
 Layers = dict[str, NDArray[Any]]
 Identity = Mapping[str, Any]
@@ -38,16 +41,9 @@ class Journal:
 
     def load(self, number: int) -> Layers | None:
         """The layers of a supertile as they were stored; None if there are none."""
-        path = self._path(number)
-        try:
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-                layers = {name: stored[name] for name in stored.files}
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
-            path.unlink()
-            return None
-        self.resumed += 1
+        layers = _read(self._path(number))
+        if layers is not None:
+            self.resumed += 1
         return layers
 
     def store(self, number: int, layers: Layers) -> None:
@@ -56,12 +52,28 @@ class Journal:
         Raises:
             OSError: There is no room.
         """
+        self._put(self._path(number), layers)
+        self._path(number, ".part").unlink(missing_ok=True)
+
+    def part(self, number: int) -> "UnfinishedSupertile":
+        """What is kept of a supertile before it is finished."""
+        return UnfinishedSupertile(self, number)
+
+    def load_part(self, number: int) -> Layers | None:
+        """What the chips of an unfinished supertile had added up to; None if that is not kept."""
+        return _read(self._path(number, ".part"))
+
+    def store_part(self, number: int, layers: Layers) -> None:
+        """Keep that. Where there is no room, nothing is kept: the work itself may still fit."""
+        with suppress(OSError):
+            self._put(self._path(number, ".part"), layers, compression=zipfile.ZIP_STORED)
+
+    def _put(self, path: Path, layers: Layers, compression: int = zipfile.ZIP_DEFLATED) -> None:
         if not self._folder.exists():
             self._begin()
-        path = self._path(number)
         draft = path.with_suffix(".draft")
         try:
-            _write(draft, layers)
+            _write(draft, layers, compression)
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
@@ -73,13 +85,44 @@ class Journal:
         (draft / IDENTITY).write_text(text, encoding="utf-8")
         draft.replace(self._folder)
 
-    def _path(self, number: int) -> Path:
-        return self._folder / f"{number:06d}.npz"
+    def _path(self, number: int, suffix: str = ".npz") -> Path:
+        return self._folder / f"{number:06d}{suffix}"
 
 
-def _write(path: Path, layers: Layers) -> None:
+class UnfinishedSupertile:
+    """One supertile of a journal while its chips are added up."""
+
+    def __init__(self, journal: Journal, number: int) -> None:
+        """Made by `Journal.part`."""
+        self._journal, self._number = journal, number
+        self._kept = time.monotonic()
+
+    def load(self) -> Layers | None:
+        """What an earlier run had added up, if it is kept."""
+        return self._journal.load_part(self._number)
+
+    def offer(self, layers: Layers) -> None:
+        """Keep this if half a minute of work has passed since something was kept."""
+        if time.monotonic() - self._kept >= KEEP_EVERY:
+            self._journal.store_part(self._number, layers)
+            self._kept = time.monotonic()
+
+
+def _read(path: Path) -> Layers | None:
+    """The layers in a file; None without one, and one that does not read back is removed."""
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except FileNotFoundError:
+        return None
+    except Exception:  # what a damaged archive raises is nowhere written down
+        path.unlink()
+        return None
+
+
+def _write(path: Path, layers: Layers, compression: int) -> None:
     with path.open("wb") as stream:
-        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=QUICK) as archive:
+        with zipfile.ZipFile(stream, "w", compression, compresslevel=QUICK) as archive:
             for name, layer in layers.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                     np.lib.format.write_array(entry, layer, allow_pickle=False)

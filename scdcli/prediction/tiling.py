@@ -5,7 +5,7 @@ pixel sums its chips in the same order, so the result is the same however a scen
 supertiles.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,6 +106,15 @@ class Blend:
         weights = self._weights[chip]
         self._sum[(slice(None), *inside)] += weights * values[(slice(None), *chip)]
         self._weight[inside] += weights
+
+    def state(self) -> dict[str, NDArray[np.float32]]:
+        """What was added so far, by name; not copied."""
+        return {"sum": self._sum, "weight": self._weight}
+
+    def restore(self, state: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go on from what `state` gave of the same core."""
+        self._sum[:] = state["sum"]
+        self._weight[:] = state["weight"]
 
     def mean(self) -> NDArray[np.float32]:
         """The blended values, (channels, h, w); 0 where no chip was added. Ends the blend."""

@@ -176,7 +176,7 @@ def _predict(
     for number, tile in enumerate(tiles):
         layers = journal.load(number)
         if layers is None:
-            decoded, _ = predict_supertile(pair, tile, predictor)
+            decoded, _ = predict_supertile(pair, tile, predictor, journal.part(number))
             layers = _layers(decoded, settings)
             journal.store(number, layers)
         layers["transition"] = transition_code(layers["from"], layers["to"])

@@ -351,7 +351,8 @@ def test_a_line_is_there_before_the_next_pair_and_a_signal_ends_the_batch(tmp_pa
         told, said = process.communicate(timeout=60)
     assert process.returncode == status
     assert told == ""
-    assert "Stopped at line 3 of pairs.csv, 2 of 3 pairs are not done" in said
+    assert "Stopped at line 3 of pairs.csv, 2 of 3 pairs are not done; go on with\n" in said
+    assert "\n  scd predict --pairs pairs.csv --json --resume\n" in said
     assert "Traceback" not in said
 
 

@@ -57,6 +57,32 @@ def test_a_damaged_supertile_is_made_again(tmp_path, damage):
     assert journal.load(3) is not None
 
 
+def test_parts_are_kept_every_half_minute_and_go_with_their_supertile(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("scdcli.prediction.journal.time.monotonic", lambda: clock[0])
+    journal = open_journal(tmp_path, IDENTITY, resume=False)
+    part = journal.part(3)
+    for now, chips, kept in ((29, 1, None), (30, 2, 2), (59, 3, 2), (60, 4, 4)):
+        clock[0] = now
+        part.offer({"chips": np.array(chips)})
+        found = journal.part(3).load()
+        assert (found and int(found["chips"])) == kept
+    assert journal.part(2).load() is None
+    journal.store(3, LAYERS)
+    assert journal.part(3).load() is None
+
+
+def test_a_part_without_room_is_no_error(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("scdcli.prediction.journal.KEEP_EVERY", 0)
+    journal = open_journal(tmp_path, IDENTITY, resume=False)
+    monkeypatch.setattr("scdcli.prediction.journal._write", full)
+    journal.part(0).offer({"chips": np.array(1)})
+    assert journal.part(0).load() is None
+
+
 def test_a_journal_half_removed_is_none(tmp_path):
     stored(tmp_path)
     (tmp_path / JOURNAL / "identity.json").unlink()

@@ -155,7 +155,7 @@ def test_every_height_of_strip_gives_the_same_polygons_and_tables(
     monkeypatch.setattr(scdcli.prediction.write, "read_strips", cut)
     maps = pixels(usual)
 
-    def look_up(pair, tile, predictor):
+    def look_up(pair, tile, predictor, unfinished):
         rows, cols = (slice(*limits) for limits in tile.core.toranges())
         return ClassMaps(*(maps[name][rows, cols] for name in LAYERS)), None
 

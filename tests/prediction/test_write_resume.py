@@ -52,9 +52,13 @@ def same_time(monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
 
 
-def run(scenes, out, network=None, threshold=0.5, **settings):
+def run(scenes, out, network=None, threshold=0.5, supertile=1, batch=1, **settings):
     predictor = Predictor(
-        loaded(network or Thresholds()), torch.device("cpu"), threshold, tiling=Tiling(64, 16, 1)
+        loaded(network or Thresholds()),
+        torch.device("cpu"),
+        threshold,
+        tiling=Tiling(64, 16, supertile),
+        batch=batch,
     )
     with open_pair(*scenes) as pair:
         return write_prediction(pair, predictor, out, OutputSettings(**settings))
@@ -82,6 +86,33 @@ def test_an_interrupted_prediction_goes_on_where_it_was(scenes, tmp_path):
     assert rest.seen < whole.seen
     assert rasters(tmp_path / "out") == rasters(tmp_path / "whole")
     assert not (tmp_path / ".out.partial").exists()
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_single_supertile_goes_on_at_the_chip_where_it_was(scenes, tmp_path, monkeypatch, batch):
+    monkeypatch.setattr("scdcli.prediction.journal.KEEP_EVERY", 0)
+    one = {"supertile": 100, "batch": batch}
+    whole = Stopped(-1)
+    run(scenes, tmp_path / "whole", whole, **one)
+    passes = whole.seen // 2
+    assert interrupt(scenes, tmp_path / "out", passes, **one) == passes
+    kept = [path.name for path in (tmp_path / ".out.partial/journal").iterdir()]
+    assert sorted(kept) == ["000000.part", "identity.json"]
+    rest = Stopped(-1)
+    run(scenes, tmp_path / "out", rest, resume=True, **one)
+    assert rest.seen == whole.seen - passes
+    assert rasters(tmp_path / "out") == rasters(tmp_path / "whole")
+    assert not (tmp_path / ".out.partial").exists()
+
+
+def test_a_damaged_part_of_a_supertile_is_done_again(scenes, tmp_path, monkeypatch):
+    monkeypatch.setattr("scdcli.prediction.journal.KEEP_EVERY", 0)
+    run(scenes, tmp_path / "whole", supertile=100)
+    interrupt(scenes, tmp_path / "out", 3, supertile=100)
+    part = tmp_path / ".out.partial/journal/000000.part"
+    part.write_bytes(part.read_bytes()[:-1000])
+    run(scenes, tmp_path / "out", resume=True, supertile=100)
+    assert rasters(tmp_path / "out") == rasters(tmp_path / "whole")
 
 
 def test_without_resume_all_is_done_again(scenes, tmp_path):
