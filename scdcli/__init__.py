@@ -1,11 +1,14 @@
 """`scd`: what changed on the ground, from which land cover to which.
 
 From Python, ``import scdcli`` gives the names below; each is loaded when it is first used, so that
-nothing heavy is imported before.
+nothing heavy is imported before. Where PROJ_DATA, GDAL_DATA or their like name the data of another
+program, they are taken out of the environment (`scdcli.environment`).
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from scdcli.environment import require_working_folder, use_own_data
 
 if TYPE_CHECKING:
     from scdcli.errors import (
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from scdcli.scoring.comparison import Run
     from scdcli.scoring.evaluation import Evaluation
     from scdcli.scoring.job import evaluate
+
+use_own_data()  # before anything loads rasterio
 
 __version__ = "0.1.0"
 
@@ -79,6 +84,7 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'scdcli' has no attribute {name!r}")
+    require_working_folder()  # torch does not survive its import without one
     globals()[name] = found = getattr(import_module(_MODULE_OF[name]), name)
     return found
 

@@ -24,6 +24,7 @@ from scdcli.cli.terminal import (
     remember_call,
     show_origin,
 )
+from scdcli.environment import inherited_cause, require_working_folder
 from scdcli.errors import ScdError
 from scdcli.files.interruption import owning_the_process
 
@@ -80,13 +81,17 @@ class ScdGroup(click.Group):
                 owning_the_process(),
                 _environment(ctx),
             ):
+                require_working_folder()
                 return super().invoke(ctx)
-        except ScdError as error:
-            show_origin(error)
-            raise click.ClickException(discreet(str(error))) from error
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(130)
+        except Exception as error:
+            text = inherited_cause(error) or (str(error) if isinstance(error, ScdError) else None)
+            if text is None:
+                raise
+            show_origin(error)
+            raise click.ClickException(discreet(text)) from error
 
 
 def _environment(ctx: click.Context) -> AbstractContextManager[object]:

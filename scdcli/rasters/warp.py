@@ -33,7 +33,8 @@ OPTIONS = {
     # A pixel is nodata where all bands are, as where the scene is read without warping.
     "unified_src_nodata": "YES",
 }
-ANY_CRS = CRS.from_epsg(3857)  # GDAL warps nothing without one; from and to the same, it is idle
+# GDAL warps nothing without one; from and to the same, it is idle. This one needs no database.
+ANY_CRS = CRS.from_wkt('LOCAL_CS["pixels",UNIT["metre",1]]')
 
 
 Warp = Callable[[Window], NDArray[np.float32]]
