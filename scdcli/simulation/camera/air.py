@@ -57,8 +57,8 @@ def draw_air(rng: np.random.Generator, amount: float) -> Air:
     )
 
 
-def lit_through(scene: Field, air: Air) -> Field:
-    """The scene (3, H, W) in this light, from above the air; float32."""
+def through_air(scene: Field, air: Air) -> Field:
+    """The scene (3, H, W) float32 in this light, and through this air."""
     shape = (scene.shape[1], scene.shape[2])
     rng = np.random.default_rng(air.seed)
     if air.shading > 0:
@@ -68,7 +68,10 @@ def lit_through(scene: Field, air: Air) -> Field:
         field += np.linspace(-1, 1, shape[1], dtype=np.float32) * tilt[1]
         scene = scene * (1 + field)
     if air.cloud > 0:
-        scene = scene * (1 - np.float32(air.cloud) * _clouds(rng, shape, air.cover))
+        clouds = fractal_noise(rng, shape, 1.2 * SLOW)
+        edge = np.quantile(clouds[::8, ::8], 1 - air.cover)
+        shadows = np.clip((clouds - np.float32(edge)) * 4, 0, 1).astype(np.float32)
+        scene = scene * (1 - np.float32(air.cloud) * shadows)
     if air.haze > 0:
         thick = np.float32(air.haze) * (1 + np.float32(0.3) * value_noise(rng, shape, SLOW))
         np.clip(thick, 0.0, 0.8, out=thick)
@@ -76,18 +79,11 @@ def lit_through(scene: Field, air: Air) -> Field:
         scene = scene + (light - scene) * thick
     if any(air.seam):
         step = np.asarray(air.seam, dtype=np.float32)[:, None, None]
-        scene = scene * (1 + step * _beyond(shape, air))
+        scene = scene * (1 + step * _beyond_seam(shape, air))
     return scene
 
 
-def _clouds(rng: np.random.Generator, shape: tuple[int, int], cover: float) -> Field:
-    """Shadows of clouds with soft edges, (H, W) float32 in 0..1."""
-    field = fractal_noise(rng, shape, 1.2 * SLOW)
-    edge = np.quantile(field[::8, ::8], 1 - cover)
-    return np.asarray(np.clip((field - np.float32(edge)) * 4, 0, 1), dtype=np.float32)
-
-
-def _beyond(shape: tuple[int, int], air: Air) -> Field:
+def _beyond_seam(shape: tuple[int, int], air: Air) -> Field:
     """1 beyond the seam, 0 before it, (H, W) float32."""
     angle, offset = air.seam_place
     rows = (np.arange(shape[0], dtype=np.float32) - shape[0] / 2)[:, None]

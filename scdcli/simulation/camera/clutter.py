@@ -23,7 +23,7 @@ PAINTS = np.array(
     dtype=np.float32,
 )
 COMMON = np.array([0.3, 0.16, 0.14, 0.16, 0.08, 0.06, 0.06, 0.04])
-REACH = 12  # pixels around a car that are looked at
+REACH = 12  # pixels on every side of a car's middle in its window
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Traffic:
     Attributes:
         density: New cars, and rows of cars, per 100 x 100 pixels of road.
         length: Of a car in pixels.
-        emptied: Small things taken away per 100 x 100 pixels of open ground.
+        removals: Small things taken away per 100 x 100 pixels of open ground.
     """
 
     density: float = 0.0
     length: float = 9.0
-    emptied: float = 0.0
+    removals: float = 0.0
 
 
 def draw_traffic(rng: np.random.Generator, amount: float, length: float) -> Traffic:
@@ -48,18 +48,18 @@ def draw_traffic(rng: np.random.Generator, amount: float, length: float) -> Traf
     return Traffic(
         density=float(rng.exponential(2.0) * amount) if rng.random() < 0.75 else 0.0,
         length=length,
-        emptied=float(rng.exponential(1.5) * amount) if rng.random() < 0.75 else 0.0,
+        removals=float(rng.exponential(1.5) * amount) if rng.random() < 0.75 else 0.0,
     )
 
 
-def parked(
+def with_traffic(
     scene: Field,
     traffic: Traffic,
     ground: NDArray[np.bool_],
     azimuth: float,
     rng: np.random.Generator,
 ) -> Field:
-    """The scene with some cars gone and others come.
+    """The scene with some of its cars gone, and with new ones.
 
     Args:
         scene: (3, H, W) float32.
@@ -79,24 +79,20 @@ def parked(
     rough = np.abs(light - around)
     even = np.asarray(uniform_filter(rough, 9, mode="nearest"))
     free = uniform_filter(ground.astype(np.float32), 9, mode="constant") > 0.98
-    gone = rng.poisson(traffic.emptied * float(ground.sum()) / 1e4)
+    gone = rng.poisson(traffic.removals * float(ground.sum()) / 1e4)
     for row, col in _spots(rough * (free & (rough > 0.08) & (even < 0.16)), gone, rng):
         _erase(scene, row, col, _along(light, row, col), rng)
     road = (free & (even < np.float32(0.05))) * _roadlike(scene, around)
     come = rng.poisson(traffic.density * float(road.sum()) / 1e4)
     for row, col in _spots(road, come, rng):
         way = _along(light, row, col) + rng.normal(0.0, 0.05)
-        for place in range(_row_of(rng)):
+        # One car, or a row side by side.
+        for place in range(int(rng.integers(2, 8)) if rng.random() < 0.2 else 1):
             step = place * 0.62 * traffic.length
             beside = (row + step * np.cos(way), col - step * np.sin(way))
             car = (traffic.length, way + rng.normal(0.0, 0.03), azimuth)
             _park(scene, ground, beside, car, rng)
     return scene
-
-
-def _row_of(rng: np.random.Generator) -> int:
-    """How many cars stand side by side."""
-    return int(rng.integers(2, 8)) if rng.random() < 0.2 else 1
 
 
 def _roadlike(scene: Field, around: Field) -> Field:
@@ -114,9 +110,9 @@ def _spots(weight: Field, count: int, rng: np.random.Generator) -> list[tuple[in
     total = np.cumsum(inner.ravel(), dtype=np.float64)
     if count == 0 or len(total) == 0 or total[-1] <= 0:
         return []
-    found = np.searchsorted(total, rng.random(count) * total[-1], side="right")
-    found = np.minimum(found, len(total) - 1)
-    return [divmod(int(place), weight.shape[1]) for place in found]
+    pixels = np.searchsorted(total, rng.random(count) * total[-1], side="right")
+    pixels = np.minimum(pixels, len(total) - 1)
+    return [divmod(int(pixel), weight.shape[1]) for pixel in pixels]
 
 
 def _along(light: Field, row: int, col: int) -> float:
@@ -127,19 +123,21 @@ def _along(light: Field, row: int, col: int) -> float:
     return float(twice / 2 + np.pi / 2)
 
 
-def _frame(
-    scene: Field, center: tuple[float, float], way: float
-) -> tuple[tuple[slice, slice], Field, Field] | None:
-    """A window around a place, and how far its pixels lie along and across a direction."""
-    top, left = (round(part) - REACH for part in center)
-    size = 2 * REACH + 1
+def _window(scene: Field, row: float, col: float) -> tuple[slice, slice] | None:
+    """Rows and columns around a place; None where they leave the scene."""
+    top, left, size = round(row) - REACH, round(col) - REACH, 2 * REACH + 1
     if min(top, left) < 0 or top + size > scene.shape[1] or left + size > scene.shape[2]:
         return None
-    rows = (np.arange(top, top + size, dtype=np.float32) - np.float32(center[0]))[:, None]
-    cols = np.arange(left, left + size, dtype=np.float32) - np.float32(center[1])
+    return slice(top, top + size), slice(left, left + size)
+
+
+def _turned(window: tuple[slice, slice], row: float, col: float, way: float) -> tuple[Field, Field]:
+    """How far the pixels of a window lie from a place along a direction, and across it."""
+    down, right = (np.arange(side.start, side.stop, dtype=np.float32) for side in window)
+    rows: Field = (down - np.float32(row))[:, None]
+    cols: Field = right - np.float32(col)
     sine, cosine = np.float32(np.sin(way)), np.float32(np.cos(way))
-    window = (slice(top, top + size), slice(left, left + size))
-    return window, cols * cosine + rows * sine, rows * cosine - cols * sine
+    return cols * cosine + rows * sine, rows * cosine - cols * sine
 
 
 def _box(along: Field, across: Field, length: float, width: float) -> Field:
@@ -161,13 +159,11 @@ def _park(
     length = min(length, 2 * REACH - 4)
     width = min(0.43 * length, 0.48 * car[0])
     paint = PAINTS[rng.choice(len(PAINTS), p=COMMON)] * np.float32(rng.uniform(0.85, 1.05))
-    framed = _frame(scene, center, way)
-    if framed is None:
+    window = _window(scene, *center)
+    if window is None or not ground[window][REACH, REACH]:
         return
-    window, along, across = framed
-    view, here = scene[:, window[0], window[1]], ground[window]
-    if not here[REACH, REACH]:
-        return
+    view, here = scene[:, *window], ground[window]
+    along, across = _turned(window, *center, way)
     fall = 0.22 * width + 0.4
     aside = (fall * np.cos(azimuth - way), fall * np.sin(azimuth - way))
     shadow = _box(along - np.float32(aside[0]), across - np.float32(aside[1]), length, width)
@@ -180,16 +176,13 @@ def _park(
 
 def _erase(scene: Field, row: int, col: int, way: float, rng: np.random.Generator) -> None:
     """Cover a spot with ground from beside it, along the direction of edges."""
-    framed = _frame(scene, (row, col), way)
-    if framed is None:
+    window = _window(scene, row, col)
+    if window is None:
         return
-    window, along, across = framed
     far = rng.choice([-1, 1]) * rng.uniform(11, 18)
-    rows, cols = round(far * np.sin(way)), round(far * np.cos(way))
-    top, left = window[0].start + rows, window[1].start + cols
-    size = 2 * REACH + 1
-    if min(top, left) < 0 or top + size > scene.shape[1] or left + size > scene.shape[2]:
+    beside = _window(scene, row + round(far * np.sin(way)), col + round(far * np.cos(way)))
+    if beside is None:
         return
-    soft = np.clip(_box(along, across, 15.0, 9.0) * 1.2, 0, 1)
-    view = scene[:, window[0], window[1]]
-    view += soft * (scene[:, top : top + size, left : left + size] - view)
+    soft = np.clip(_box(*_turned(window, row, col, way), 15.0, 9.0) * 1.2, 0, 1)
+    view = scene[:, *window]
+    view += soft * (scene[:, *beside] - view)

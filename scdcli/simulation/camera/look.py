@@ -1,4 +1,4 @@
-"""One scene at two dates: everything that makes photographs of the same ground differ."""
+"""Photographs of a scene at two dates, with the differences that are no change of the ground."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,33 +7,31 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from scdcli.simulation.camera.air import Air, draw_air, lit_through
-from scdcli.simulation.camera.clutter import Traffic, draw_traffic, parked
+from scdcli.simulation.camera.air import Air, draw_air, through_air
+from scdcli.simulation.camera.clutter import Traffic, draw_traffic, with_traffic
 from scdcli.simulation.camera.noise import Field
-from scdcli.simulation.camera.optics import Camera, draw_camera, filed, taken
-from scdcli.simulation.camera.placing import Place, draw_place, placed
-from scdcli.simulation.camera.radiometry import Palette, Tone, draw_tone, palette, rendered
+from scdcli.simulation.camera.optics import Camera, draw_camera, through_file, through_lens
+from scdcli.simulation.camera.placing import Place, draw_place, with_registration
+from scdcli.simulation.camera.radiometry import Palette, Tone, draw_tone, with_tone
 from scdcli.simulation.camera.relief import (
     Lean,
     Sun,
     draw_lean,
     draw_sun,
     heights,
-    leaning,
-    lifted,
-    shaded,
+    with_lean,
+    with_shadows,
+    with_soft_shadows,
 )
 from scdcli.simulation.camera.season import Season, draw_season, in_season
-from scdcli.simulation.camera.surface import Surface, aged, draw_surface, roofed
-
-__all__ = ["Look", "Palette", "draw_looks", "palette", "photograph"]
+from scdcli.simulation.camera.surface import Surface, draw_surface, with_roofs, with_surface
 
 Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
 class Look:
-    """All that was drawn for one date; `Look()` shows a scene as it is.
+    """The circumstances of one date; `Look()` shows a scene as it is.
 
     Attributes:
         surface: Materials, texture and roofs.
@@ -71,7 +69,10 @@ def draw_looks(
     Args:
         rng: Source of everything.
         strength: 0 for pictures as they are, 1 for differences as between real dates.
-        palettes: Colors of other scenes that pictures may borrow.
+        palettes: Colors of other scenes that pictures may take on.
+
+    Returns:
+        The look of BEFORE and of AFTER.
     """
     if strength <= 0:
         return Look(), Look()
@@ -79,8 +80,12 @@ def draw_looks(
     length = float(np.exp(rng.uniform(np.log(4.5), np.log(11))))
     colors = tuple(palettes)
 
+    def amount() -> float:
+        """How far one circumstance of one date goes, about 1 at full strength."""
+        return strength * float(min(1.6, np.exp(rng.normal(-0.05, 0.5))))
+
     def both(draw: Callable[[np.random.Generator, float], Part], shared: float) -> list[Part]:
-        first, second = (draw(rng, strength * _amount(rng)) for _ in range(2))
+        first, second = draw(rng, amount()), draw(rng, amount())
         return [first, first if rng.random() < shared else second]
 
     surfaces = both(draw_surface, alike)
@@ -99,19 +104,10 @@ def draw_looks(
     places[steady] = replace(places[steady], shift=(0.25 * down, 0.25 * right))
     seed = int(rng.integers(2**31))
     first, second = (
-        Look(
-            surface=surfaces[date],
-            season=seasons[date],
-            sun=suns[date],
-            lean=leans[date],
-            traffic=traffics[date],
-            air=airs[date],
-            tone=tones[date],
-            camera=cameras[date],
-            place=places[date],
-            heights=seed,
+        replace(Look(*date), heights=seed)
+        for date in zip(
+            surfaces, seasons, suns, leans, traffics, airs, tones, cameras, places, strict=True
         )
-        for date in range(2)
     )
     return first, second
 
@@ -141,20 +137,15 @@ def photograph(
     picture = scene
     if look.traffic != Traffic():
         ground = ~(vegetation | water | (buildings > 0))
-        picture = parked(picture, look.traffic, ground, look.sun.azimuth, rng)
-    picture = aged(picture, look.surface, vegetation, buildings, water)
-    picture = roofed(picture, look.surface, buildings, look.sun.azimuth, look.heights)
+        picture = with_traffic(picture, look.traffic, ground, look.sun.azimuth, rng)
+    picture = with_surface(picture, look.surface, vegetation, buildings, water)
+    picture = with_roofs(picture, look.surface, buildings, look.sun.azimuth, look.heights)
     picture = in_season(picture, look.season, vegetation, buildings, water)
-    picture = lifted(picture, look.sun, water)
+    picture = with_soft_shadows(picture, look.sun, water)
     high = heights(buildings, look.heights)
-    picture = shaded(picture, buildings, high, look.sun, vegetation)
-    picture = leaning(picture, buildings, high, look.lean)
-    picture = rendered(lit_through(picture, look.air), look.tone)
-    picture = placed(taken(picture, look.camera), look.place)
-    picture = filed(picture, look.camera, rng)
+    picture = with_shadows(picture, buildings, high, look.sun, vegetation)
+    picture = with_lean(picture, buildings, high, look.lean)
+    picture = with_tone(through_air(picture, look.air), look.tone)
+    picture = with_registration(through_lens(picture, look.camera), look.place)
+    picture = through_file(picture, look.camera, rng)
     return np.asarray((np.clip(picture, 0.0, 1.0) * 255.0).round(), dtype=np.uint8)
-
-
-def _amount(rng: np.random.Generator) -> float:
-    """How far one date goes in one respect, about 1."""
-    return float(min(1.6, np.exp(rng.normal(-0.05, 0.5))))

@@ -1,4 +1,4 @@
-"""Smooth random fields: the texture of every surface in the drawn world."""
+"""Random fields, smooth and grainy: the texture of pictures that are made."""
 
 import numpy as np
 from numpy.typing import NDArray

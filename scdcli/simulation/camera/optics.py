@@ -1,4 +1,4 @@
-"""What a camera and its file do to detail: blur, coarser pixels, halos, noise, compression."""
+"""What a camera and its file format do to detail: blur, coarse pixels, halos, noise, JPEG."""
 
 from dataclasses import dataclass
 
@@ -44,7 +44,7 @@ class Camera:
         halo: Strength of sharpening.
         noise: Standard deviation of noise in display units.
         shared_noise: Share of it that all bands have in common, 0..1.
-        quality: Of the JPEG file, 1..100; 0 for a file without loss.
+        quality: Quality of the JPEG file, 1..100; 0 for a lossless file.
     """
 
     blur: float = 0.0
@@ -71,24 +71,27 @@ def draw_camera(rng: np.random.Generator, amount: float) -> Camera:
     )
 
 
-def taken(picture: Field, camera: Camera) -> Field:
-    """The picture (3, H, W) with the detail that lens and sensor leave; float32."""
+def through_lens(picture: Field, camera: Camera) -> Field:
+    """The picture (3, H, W) float32 with the detail that lens and sensor leave."""
     spread = float(np.hypot(camera.blur, 0.42 * (camera.coarseness - 1)))
     if spread > 0.15:
         picture = _blurred(picture, spread)
     if camera.coarseness > 1.03:
-        picture = _coarser(_coarser(picture, camera.coarseness, 1), camera.coarseness, 2)
+        for axis in (1, 2):
+            size = picture.shape[axis]
+            count = max(2, round(size / camera.coarseness))
+            picture = _sampled(_sampled(picture, count, axis), size, axis)
     return picture
 
 
-def filed(picture: Field, camera: Camera, rng: np.random.Generator) -> Field:
-    """The picture sharpened, with noise, from its file; (3, H, W) float32."""
+def through_file(picture: Field, camera: Camera, rng: np.random.Generator) -> Field:
+    """The picture sharpened, with noise, and after a round trip through its file."""
     if camera.halo > 0.02:
         picture = picture + np.float32(camera.halo) * (picture - _blurred(picture, 1.1))
     if camera.noise > 0:
         picture = _noisy(picture, camera, rng)
     if camera.quality:
-        picture = compressed(np.clip(picture, 0.0, 1.0), camera.quality)
+        picture = jpeg(np.clip(picture, 0.0, 1.0), camera.quality)
     return picture
 
 
@@ -97,15 +100,8 @@ def _blurred(picture: Field, spread: float) -> Field:
     return np.asarray(gaussian_filter1d(rows, spread, axis=2, truncate=2.7, mode="nearest"))
 
 
-def _coarser(picture: Field, pixel: float, axis: int) -> Field:
-    """One axis sampled every `pixel` pixels and interpolated back."""
-    size = picture.shape[axis]
-    count = max(2, round(size / pixel))
-    return _sampled(_sampled(picture, count, axis), size, axis)
-
-
 def _sampled(picture: Field, count: int, axis: int) -> Field:
-    """One axis with `count` samples over the same extent, interpolated linearly."""
+    """The picture with `count` samples along an axis, over the same extent; linear."""
     size = picture.shape[axis]
     place = np.clip((np.arange(count) + 0.5) * (size / count) - 0.5, 0, size - 1)
     low = np.minimum(place.astype(np.intp), size - 2)
@@ -125,7 +121,7 @@ def _noisy(picture: Field, camera: Camera, rng: np.random.Generator) -> Field:
     return np.stack([band + shared + grain(rng, shape) * strength for band in picture])
 
 
-def compressed(picture: Field, quality: int) -> Field:
+def jpeg(picture: Field, quality: int) -> Field:
     """The picture after a round trip through JPEG with its color at half the resolution.
 
     Args:

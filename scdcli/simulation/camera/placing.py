@@ -1,4 +1,4 @@
-"""Where a picture lies: shifted by parts of a pixel, with a slow wobble."""
+"""Where a picture lies: registration errors, and pictures moved by them."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ class Place:
     """Registration error.
 
     Attributes:
-        shift: Pixels that everything on the ground lies too far down and right, (rows, cols).
-        wobble: Standard deviation of what varies around it, in pixels.
-        seed: Which pattern it varies in.
+        shift: Pixels that everything lies too far down and right, (rows, cols).
+        wobble: Standard deviation of the local error around it, in pixels.
+        seed: Of the pattern of the local error.
     """
 
     shift: tuple[float, float] = (0.0, 0.0)
@@ -38,8 +38,8 @@ def draw_place(rng: np.random.Generator, amount: float) -> Place:
     )
 
 
-def placed(picture: Field, place: Place) -> Field:
-    """The picture (3, H, W) where its registration put it, mirrored at the edges."""
+def with_registration(picture: Field, place: Place) -> Field:
+    """The picture (3, H, W) with its registration error, mirrored at the edges."""
     if place.shift == (0.0, 0.0) and place.wobble == 0:
         return picture
     shape = (picture.shape[1], picture.shape[2])
@@ -50,10 +50,10 @@ def placed(picture: Field, place: Place) -> Field:
         for field in (down, right):
             field += np.float32(0.85 * place.wobble) * value_noise(rng, shape, SLOW)
             field += np.float32(0.5 * place.wobble) * value_noise(rng, shape, QUICK)
-    return moved(picture, down, right)
+    return displace(picture, down, right)
 
 
-def moved(picture: Field, down: Field, right: Field) -> Field:
+def displace(picture: Field, down: Field, right: Field) -> Field:
     """The picture with every pixel taken from `down` rows above and `right` columns to the left.
 
     Args:
@@ -84,7 +84,7 @@ def moved(picture: Field, down: Field, right: Field) -> Field:
     return out.reshape(count, height, width)
 
 
-def shifted(field: Field, rows: int, cols: int) -> Field:
+def shift(field: Field, rows: int, cols: int) -> Field:
     """The field moved by whole pixels along its last two axes; zeros come in from outside."""
     height, width = field.shape[-2:]
     moved = np.zeros_like(field)

@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scdcli.simulation.camera.noise import Field
 
 KNOTS = 17
 LEVELS = 1024  # entries of a tone table
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-FARTHEST = 0.35  # how far borrowed colors may lie, in display units
-STEEPEST, FLATTEST = 2.4, 0.35  # slopes of a curve that borrows colors
+FARTHEST = 0.35  # that a palette moves a color, in display units
+STEEPEST, FLATTEST = 2.4, 0.35  # slopes of a curve that goes towards a palette
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Palette:
 
 @dataclass(frozen=True)
 class Tone:
-    """How a camera and its laboratory render light.
+    """How a camera and its lab render light.
 
     Attributes:
         gain: Factor per band: exposure and white balance.
@@ -33,8 +32,8 @@ class Tone:
         black: Added to each band, in display units.
         saturation: Factor on color against gray.
         mixing: Share that each band takes from the others, (3, 3) with rows of sum 1.
-        palette: Colors borrowed from elsewhere.
-        borrowed: Share of them, 0..1.
+        palette: Colors of another scene, which the picture takes on in part.
+        toward_palette: How far it goes towards them, 0..1.
     """
 
     gain: tuple[float, ...] = (1.0, 1.0, 1.0)
@@ -45,7 +44,7 @@ class Tone:
     saturation: float = 1.0
     mixing: tuple[tuple[float, ...], ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
     palette: Palette | None = None
-    borrowed: float = 0.0
+    toward_palette: float = 0.0
 
 
 def palette(image: Field) -> Palette:
@@ -56,28 +55,28 @@ def palette(image: Field) -> Palette:
     return Palette(tuple(tuple(map(float, band)) for band in quantiles))
 
 
-def rendered(picture: Field, tone: Tone) -> Field:
+def with_tone(picture: Field, tone: Tone) -> Field:
     """The picture (3, H, W) as this tone shows it, float32 in 0..1."""
     if tone == Tone():
         return picture
-    mean_std = np.linspace(0.0, 1.0, LEVELS, dtype=np.float32)
+    levels = np.linspace(0.0, 1.0, LEVELS, dtype=np.float32)
     highlights = np.quantile(picture[:, ::8, ::8], 0.97) * np.mean(tone.gain)
     stop = min(1.0, tone.brightest / max(float(highlights), 1e-3))
-    curves = [_curve(mean_std * np.float32(stop), band, tone) for band in range(3)]
-    if tone.palette is not None and tone.borrowed > 0:
-        own = palette(looked_up(picture[:, ::4, ::4], curves))
+    curves = [_curve(levels * np.float32(stop), band, tone) for band in range(3)]
+    if tone.palette is not None and tone.toward_palette > 0:
+        own = palette(_looked_up(picture[:, ::4, ::4], curves)).quantiles
         curves = [
-            np.interp(curve, mean_std, _borrowed(mean_std, own, tone, band)).astype(np.float32)
-            for band, curve in enumerate(curves)
+            np.interp(curve, levels, _between(here, there, tone.toward_palette)).astype(np.float32)
+            for curve, here, there in zip(curves, own, tone.palette.quantiles, strict=True)
         ]
-    picture = looked_up(picture, curves)
+    picture = _looked_up(picture, curves)
     gray = np.float32(1 - tone.saturation) * LUMA
     matrix = np.asarray(tone.mixing, dtype=np.float32) * np.float32(tone.saturation) + gray
     mixed = matrix @ picture.reshape(3, -1)
     return np.asarray(np.clip(mixed, 0.0, 1.0, out=mixed).reshape(picture.shape))
 
 
-def looked_up(picture: Field, curves: list[Field]) -> Field:
+def _looked_up(picture: Field, curves: list[Field]) -> Field:
     """Every band (of a picture in about 0..1) sent through its table of `LEVELS` entries."""
     place = picture * np.float32(LEVELS - 1)
     np.clip(place, 0, LEVELS - 1.001, out=place)
@@ -95,9 +94,9 @@ def luminance(picture: Field) -> Field:
     return np.asarray(np.tensordot(LUMA, picture, axes=1), dtype=np.float32)
 
 
-def _curve(mean_std: Field, band: int, tone: Tone) -> Field:
+def _curve(levels: Field, band: int, tone: Tone) -> Field:
     """Tone curve of one band at all levels; monotone."""
-    light = np.clip(mean_std * np.float32(tone.gain[band]), 0.0, None)
+    light = np.clip(levels * np.float32(tone.gain[band]), 0.0, None)
     # Highlights roll off instead of breaking off, except of the very bright.
     shoulder = np.where(light > 0.85, 0.85 + 0.3 * np.tanh((light - 0.85) / 0.3), light)
     light = shoulder if max(tone.gain) > 1 else light
@@ -106,13 +105,12 @@ def _curve(mean_std: Field, band: int, tone: Tone) -> Field:
     return np.asarray(np.clip(light, 0.0, 1.0), dtype=np.float32)
 
 
-def _borrowed(mean_std: Field, own: Palette, tone: Tone, band: int) -> NDArray[np.float32]:
-    """A curve that brings one band's quantiles part of the way to the palette's."""
-    assert tone.palette is not None
-    here = np.asarray(own.quantiles[band])
-    there = np.asarray(tone.palette.quantiles[band])
-    aim = here + np.float32(tone.borrowed) * np.clip(there - here, -FARTHEST, FARTHEST)
-    curve = np.interp(mean_std, here + np.linspace(0, 1e-6, KNOTS), aim)
+def _between(own: tuple[float, ...], others: tuple[float, ...], share: float) -> Field:
+    """The curve, at all levels, that takes a band's own quantiles a share of the way to others."""
+    levels = np.linspace(0.0, 1.0, LEVELS, dtype=np.float32)
+    here, there = np.asarray(own), np.asarray(others)
+    aim = here + np.float32(share) * np.clip(there - here, -FARTHEST, FARTHEST)
+    curve = np.interp(levels, here + np.linspace(0, 1e-6, KNOTS), aim)
     # Bounded slopes: matching two nearly flat histograms would tear gray levels apart.
     slopes = np.clip(np.diff(curve) * (LEVELS - 1), FLATTEST, STEEPEST) / (LEVELS - 1)
     gentle = np.concatenate([[0.0], np.cumsum(slopes)])
@@ -122,7 +120,7 @@ def _borrowed(mean_std: Field, own: Palette, tone: Tone, band: int) -> NDArray[n
 
 
 def draw_tone(rng: np.random.Generator, amount: float, palettes: tuple[Palette, ...] = ()) -> Tone:
-    """One laboratory's rendering; `amount` 0 leaves pictures as they are, 1 is usual."""
+    """One lab's rendering; `amount` 0 leaves pictures as they are, 1 is usual."""
     if amount <= 0:
         return Tone()
     wide = 2.0 if rng.random() < 0.18 else 1.0
@@ -151,5 +149,5 @@ def draw_tone(rng: np.random.Generator, amount: float, palettes: tuple[Palette, 
         saturation=float(np.clip(saturation, 0.03, 1.7)),
         mixing=tuple(tuple(map(float, row)) for row in mixing),
         palette=palettes[int(rng.integers(len(palettes)))] if borrows else None,
-        borrowed=float(min(0.7, rng.beta(1.2, 3.2) * amount)) if borrows else 0.0,
+        toward_palette=float(min(0.7, rng.beta(1.2, 3.2) * amount)) if borrows else 0.0,
     )

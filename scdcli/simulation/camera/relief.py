@@ -1,4 +1,4 @@
-"""What high things do to a picture: cast shadows and leaning roofs."""
+"""What height does to a picture: cast shadows and leaning roofs."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
 from scdcli.simulation.camera.noise import Field
-from scdcli.simulation.camera.placing import moved, shifted
+from scdcli.simulation.camera.placing import displace, shift
 from scdcli.simulation.camera.radiometry import luminance
 
 LOWEST, HIGHEST = 2.0, 45.0  # heights of buildings in pixels
@@ -23,14 +23,14 @@ class Sun:
         elevation: Of the sun above the horizon, radians.
         darkness: Light that cast shadows take, 0..1; 0 for no new shadows.
         trees: Height of trees in pixels.
-        lifted: How much light dark areas of the scene gain; 0 for none.
+        fill: Light that dark areas of the scene gain, as a share; 0 for none.
     """
 
     azimuth: float = 0.0
     elevation: float = 0.9
     darkness: float = 0.0
     trees: float = 0.0
-    lifted: float = 0.0
+    fill: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ def draw_sun(rng: np.random.Generator, amount: float) -> Sun:
         elevation=float(np.deg2rad(rng.uniform(22, 70))),
         darkness=float(min(0.75, rng.uniform(0.25, 0.65) * amount)) if casts else 0.0,
         trees=float(rng.uniform(1, 6)) if rng.random() < 0.6 else 0.0,
-        lifted=float(rng.uniform(0.2, 1.2) * amount) if rng.random() < 0.35 else 0.0,
+        fill=float(rng.uniform(0.2, 1.2) * amount) if rng.random() < 0.35 else 0.0,
     )
 
 
 def draw_lean(rng: np.random.Generator, amount: float) -> Lean:
-    """From where one date was seen; `amount` 0 is straight above, 1 is usual."""
+    """The angle that one date is viewed from; `amount` 0 is straight above, 1 is usual."""
     if amount <= 0 or rng.random() < 0.3:
         return Lean()
     steep = min(rng.exponential(0.12) * amount, 0.4)
@@ -85,7 +85,7 @@ def heights(buildings: NDArray[np.int32], seed: int) -> Field:
     return np.asarray(high, dtype=np.float32)
 
 
-def shaded(
+def with_shadows(
     scene: Field,
     buildings: NDArray[np.int32],
     high: Field,
@@ -99,7 +99,7 @@ def shaded(
         buildings: Numbers of buildings, (H, W).
         high: Height of every building in pixels, by number.
         sun: Of the date.
-        vegetation: (H, W); what is dark of it is trees.
+        vegetation: (H, W); its dark parts are trees.
 
     Returns:
         (3, H, W) float32.
@@ -107,26 +107,26 @@ def shaded(
     if sun.darkness == 0:
         return scene
     light = luminance(scene)
-    shadow = cast(np.maximum(high[buildings], _trees(light, vegetation, sun.trees)), sun)
+    shadow = cast_shadow(np.maximum(high[buildings], _trees(light, vegetation, sun.trees)), sun)
     shadow = uniform_filter(uniform_filter(shadow, 2), 2, origin=-1)
     shadow *= buildings == 0
-    # What lies in shadow already can hardly lose more light.
+    # Pixels in shadow already can hardly lose more light.
     shadow *= np.clip((light - np.float32(0.08)) * 5, 0, 1)
-    taken = np.float32(sun.darkness) * shadow
+    loss = np.float32(sun.darkness) * shadow
     tint = np.array([1.04, 1.0, 0.9], dtype=np.float32)
-    return np.stack([band * (1 - taken * part) for band, part in zip(scene, tint, strict=True)])
+    return np.stack([band * (1 - loss * part) for band, part in zip(scene, tint, strict=True)])
 
 
 def _trees(light: Field, vegetation: NDArray[np.bool_], tall: float) -> Field:
-    """Height of trees, which are dark against grass and ground, (H, W) float32 in pixels."""
+    """Height of trees, which are darker than grass and ground, (H, W) float32 in pixels."""
     around = np.asarray(uniform_filter(light, 3, mode="nearest"), dtype=np.float32)
     usual = uniform_filter(around, 41, mode="nearest")
     dark = np.clip((usual - around) * 12 - np.float32(0.3), 0, 1)
     return np.asarray(np.float32(tall) * dark * vegetation, dtype=np.float32)
 
 
-def cast(height: Field, sun: Sun) -> Field:
-    """Share of direct light that higher things keep from every pixel, (H, W) in 0..1."""
+def cast_shadow(height: Field, sun: Sun) -> Field:
+    """Share of direct light that never reaches a pixel for higher things, (H, W) in 0..1."""
     direction = np.array([np.sin(sun.azimuth), np.cos(sun.azimuth)])
     direction /= np.abs(direction).max()
     drop = np.float32(np.tan(sun.elevation) * np.hypot(*direction))
@@ -137,44 +137,53 @@ def cast(height: Field, sun: Sun) -> Field:
 def shadow_edge(
     height: Field, direction: NDArray[np.float64], drop: np.float32, highest: float
 ) -> Field:
-    """Height of the upper edge of shadows over every pixel, (H, W); that of the pixel at least.
+    """Height of the upper edge of the shadow over every pixel, (H, W); at least the surface there.
 
-    It is carried away from the sun in steps of 1, 2, 4, ... pixels, so that a shadow of any length
-    costs a handful of array operations.
+    The edge is carried away from the sun in steps of 1, 2, 4, ... pixels, so that a shadow of any
+    length costs a handful of array operations.
 
     Args:
         height: Of the surface, (H, W).
         direction: Of the shadows in rows and columns, the longer of the two parts 1.
         drop: How far the edge sinks along one direction.
-        highest: Anything there may be.
+        highest: Height of the highest thing there may be.
     """
     longest = highest / float(drop)
     edge = height.copy()
     step = 1
     while step <= longest:
         rows, cols = (round(step * float(part)) for part in direction)
-        np.maximum(edge, shifted(edge, rows, cols) - drop * np.float32(step), out=edge)
+        np.maximum(edge, shift(edge, rows, cols) - drop * np.float32(step), out=edge)
         step *= 2
     return edge
 
 
-def lifted(scene: Field, sun: Sun, water: NDArray[np.bool_]) -> Field:
-    """The scene with more light in its dark areas, but water: softer shadows than it came with."""
-    if sun.lifted == 0:
+def with_soft_shadows(scene: Field, sun: Sun, water: NDArray[np.bool_]) -> Field:
+    """The scene with more light in its dark areas except water, so that its shadows are softer."""
+    if sun.fill == 0:
         return scene
     light = luminance(scene)
     limit = np.float32(0.55 * np.median(light[::4, ::4]))
     around = uniform_filter(light, 3, mode="nearest")
     dark = np.clip((limit - around) / (np.float32(0.5) * limit + np.float32(1e-3)), 0, 1)
-    gain = 1 + np.float32(sun.lifted) * dark * (~water)
+    gain = 1 + np.float32(sun.fill) * dark * (~water)
     warm = np.array([1.05, 1.0, 0.93], dtype=np.float32)[:, None, None]
     return np.asarray(scene * (1 + (gain - 1) * warm), dtype=np.float32)
 
 
-def leaning(scene: Field, buildings: NDArray[np.int32], high: Field, lean: Lean) -> Field:
-    """The scene with its roofs displaced as one sees them from the side.
+def with_lean(scene: Field, buildings: NDArray[np.int32], high: Field, lean: Lean) -> Field:
+    """The scene with its roofs displaced, as in a view from the side.
 
-    Ground behind a roof is hidden by it; in front of it, where it stood, its wall shows.
+    A roof hides the ground that it is moved onto; where it was, its wall shows.
+
+    Args:
+        scene: (3, H, W) float32.
+        buildings: Numbers of buildings, (H, W).
+        high: Height of every building in pixels, by number.
+        lean: The view.
+
+    Returns:
+        (3, H, W) float32.
     """
     far = high * np.float32(np.hypot(*lean.slope))
     if float(far.max()) < 0.3:
@@ -188,9 +197,9 @@ def leaning(scene: Field, buildings: NDArray[np.int32], high: Field, lean: Lean)
     height, width = buildings.shape
     at_rows = np.clip(rows + np.rint(down[number]).astype(np.intp), 0, height - 1)
     at_cols = np.clip(cols + np.rint(right[number]).astype(np.intp), 0, width - 1)
-    seen = np.zeros_like(buildings)
-    seen[at_rows, at_cols] = number
+    on_top = np.zeros_like(buildings)
+    on_top[at_rows, at_cols] = number
     walls = np.float32(lean.facade) * uniform_filter(scene, (0, 3, 3), mode="nearest")
-    vacated = roof & (seen == 0)
-    displaced = moved(scene, down[seen], right[seen])
-    return np.where(seen > 0, displaced, np.where(vacated, walls, scene))
+    vacated = roof & (on_top == 0)
+    displaced = displace(scene, down[on_top], right[on_top])
+    return np.where(on_top > 0, displaced, np.where(vacated, walls, scene))

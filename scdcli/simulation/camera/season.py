@@ -22,7 +22,7 @@ STRAW: Color = (0.64, 0.57, 0.44)
 LEAFLESS: Color = (0.50, 0.45, 0.42)
 SOIL: Color = (0.40, 0.32, 0.27)
 
-# Colors of fields, of other fields, of some crowns; brightness against now.
+# Colors of patches, other patches and single crowns; range of brightness against the scene's.
 SEASONS: tuple[tuple[Color, Color, Color, tuple[float, float]], ...] = (
     (DARK_GREEN, GRAY_GREEN, BRIGHT_GREEN, (0.75, 1.05)),
     (TEAL, DARK_GREEN, GRAY_GREEN, (0.7, 1.1)),
@@ -53,7 +53,7 @@ class Season:
         colors: Of vegetation: of patches, of other patches, of single crowns.
         brightness: Of vegetation, against the scene's.
         contrast: Of its texture, against the scene's.
-        amount: How far vegetation goes there, 0..1.
+        amount: How far vegetation goes towards all this, 0..1.
         evergreen: Share of vegetation that stays as it is, 0..1.
         patch: Size of patches in pixels.
         crown: Size of crowns in pixels.
@@ -61,7 +61,7 @@ class Season:
         moisture: How much darker wet ground is, 0..1.
         dust: Strength of brightness patches on open ground.
         water: Color of water.
-        stained: How far water goes there, 0..1.
+        water_share: How far water goes towards that color, 0..1.
         ripples: Strength of waves on water.
         glint: Brightness of sun glint on water.
         seed: Which pattern all this has.
@@ -78,7 +78,7 @@ class Season:
     moisture: float = 0.0
     dust: float = 0.0
     water: Color = WATERS[0]
-    stained: float = 0.0
+    water_share: float = 0.0
     ripples: float = 0.0
     glint: float = 0.0
     seed: int = 0
@@ -103,7 +103,7 @@ def draw_season(rng: np.random.Generator, amount: float) -> Season:
         moisture=float(rng.uniform(0.05, 0.4) * amount) if rng.random() < 0.35 else 0.0,
         dust=float(abs(rng.normal(0.0, 0.08)) * amount),
         water=WATERS[int(rng.integers(len(WATERS)))],
-        stained=float(min(0.95, rng.beta(1.2, 1.4) * amount)),
+        water_share=float(min(0.95, rng.beta(1.2, 1.4) * amount)),
         ripples=0.0 if calm else float(rng.exponential(0.02) * amount),
         glint=float(rng.uniform(0.05, 0.35) * amount) if rng.random() < 0.12 else 0.0,
         seed=int(rng.integers(2**31)),
@@ -137,14 +137,14 @@ def in_season(
     open_air = uniform_filter((buildings == 0).astype(np.float32), 3) * (~water)
     green = _greenery(scene, light, vegetation) * open_air
     scene = _ground(scene, season, (open_air - green).clip(0), around, rng)
-    scene = _grown(scene, season, green, (light, around), rng)
+    scene = _vegetation(scene, season, green, light, around, rng)
     return _waters(scene, season, water, light, rng) if water.any() else scene
 
 
 def _greenery(scene: Field, light: Field, vegetation: NDArray[np.bool_]) -> Field:
-    """How much grows at every pixel, (H, W) in 0..1, with soft edges.
+    """Share of every pixel that is vegetation, (H, W) in 0..1, with soft edges.
 
-    Inside the mask all but bright bare spots, outside only what is clearly green.
+    Inside the mask all but bright bare spots counts, outside it only what is clearly green.
     """
     masked = vegetation.astype(np.float32)
     masked = uniform_filter(uniform_filter(masked, 3), 3)
@@ -159,7 +159,7 @@ def _greenery(scene: Field, light: Field, vegetation: NDArray[np.bool_]) -> Fiel
 def _ground(
     scene: Field, season: Season, bare: Field, around: Field, rng: np.random.Generator
 ) -> Field:
-    """Open ground with wet patches and with brighter and darker ones."""
+    """The scene with wet patches, and with brighter and darker ones, on open ground."""
     if season.moisture == 0 and season.dust == 0:
         return scene
     shape = around.shape
@@ -172,17 +172,17 @@ def _ground(
     return np.asarray(scene * (1 + (field - wet) * bare), dtype=np.float32)
 
 
-def _grown(
+def _vegetation(
     scene: Field,
     season: Season,
     green: Field,
-    lights: tuple[Field, Field],
+    light: Field,
+    around: Field,
     rng: np.random.Generator,
 ) -> Field:
-    """Vegetation in the colors of the season, patch by patch and crown by crown."""
+    """The scene with vegetation in the colors of the season, patch by patch and crown by crown."""
     if season.amount == 0 or not (green > 0.05).any():
         return scene
-    light, around = lights
     shape = (light.shape[0], light.shape[1])
     alike = np.sin(around * np.float32(rng.uniform(5, 25)) + np.float32(rng.uniform(0, 6.3)))
     patches = fractal_noise(rng, shape, season.patch) + np.float32(0.8) * alike
@@ -210,7 +210,7 @@ def _grown(
 def _waters(
     scene: Field, season: Season, water: NDArray[np.bool_], light: Field, rng: np.random.Generator
 ) -> Field:
-    """Water of another color, with waves and glint."""
+    """The scene with water of another color, with waves and glint."""
     shape = (light.shape[0], light.shape[1])
     wet = uniform_filter(water.astype(np.float32), 3)
     waves = value_noise(rng, (shape[1], shape[0]), rng.uniform(1.6, 3.5)).T
@@ -219,7 +219,7 @@ def _waters(
     color = np.asarray(season.water, dtype=np.float32)[:, None, None]
     detail = (light - light[water].mean()) * np.float32(0.5)
     aim = color * (1 + np.float32(0.1) * slow) + detail
-    moved = scene + np.float32(season.stained) * (aim - scene)
+    moved = scene + np.float32(season.water_share) * (aim - scene)
     surface = np.float32(season.ripples) * waves
     if season.glint > 0:
         sparkle = np.clip(grain(rng, shape) + 0.6 * waves + slow - np.float32(2.2), 0, 1.5)

@@ -1,4 +1,4 @@
-"""What surfaces do between two dates: materials age apart, texture renews, roofs catch light."""
+"""How surfaces differ between two dates: aged materials, new texture, roofs in another light."""
 
 from dataclasses import dataclass
 
@@ -19,10 +19,10 @@ class Surface:
 
     Attributes:
         aging: How far the brightness of materials moves, each its own way; a share.
-        fading: How far their color does, in display units.
-        renewed: Share of fine texture of vegetation that is new, 0..1.
-        reworked: Share of fine texture of open ground that is new, 0..1.
-        grain: Size of the largest texture that renews, in pixels.
+        fading: How far their color moves, in display units.
+        new_growth: Share of the fine texture of vegetation that is new, 0..1.
+        new_ground: Share of the fine texture of open ground that is new, 0..1.
+        grain: Size of the largest texture that is replaced, in pixels.
         roofs: Standard deviation of the brightness of single roofs; a share.
         slopes: Strength of light and shade on the two sides of a ridge.
         seed: Which pattern all this has.
@@ -30,8 +30,8 @@ class Surface:
 
     aging: float = 0.0
     fading: float = 0.0
-    renewed: float = 0.0
-    reworked: float = 0.0
+    new_growth: float = 0.0
+    new_ground: float = 0.0
     grain: int = 11
     roofs: float = 0.0
     slopes: float = 0.0
@@ -45,8 +45,8 @@ def draw_surface(rng: np.random.Generator, amount: float) -> Surface:
     return Surface(
         aging=float(min(0.5, abs(rng.normal(0.0, 0.25)) * amount)),
         fading=float(min(0.12, abs(rng.normal(0.0, 0.04)) * amount)),
-        renewed=float(min(1.0, rng.beta(1.6, 1.0) * amount)),
-        reworked=float(min(0.95, rng.beta(1.4, 1.1) * amount)),
+        new_growth=float(min(1.0, rng.beta(1.6, 1.0) * amount)),
+        new_ground=float(min(0.95, rng.beta(1.4, 1.1) * amount)),
         grain=int(rng.integers(4, 15)) * 2 + 1,
         roofs=float(min(0.4, abs(rng.normal(0.0, 0.17)) * amount)),
         slopes=float(min(0.5, abs(rng.normal(0.0, 0.2)) * amount)),
@@ -54,7 +54,7 @@ def draw_surface(rng: np.random.Generator, amount: float) -> Surface:
     )
 
 
-def aged(
+def with_surface(
     scene: Field,
     surface: Surface,
     vegetation: NDArray[np.bool_],
@@ -78,8 +78,7 @@ def aged(
     rng = np.random.default_rng(surface.seed)
     ground = ~(vegetation | water | (buildings > 0))
     scene = _retextured(scene, surface, (vegetation, ground), rng)
-    scene = _by_material(scene, surface, rng)
-    return scene
+    return _by_material(scene, surface, rng)
 
 
 def _retextured(
@@ -88,17 +87,17 @@ def _retextured(
     masks: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     rng: np.random.Generator,
 ) -> Field:
-    """Fine texture replaced by that of other ground of the kind, as strong as it was."""
+    """The scene with fine texture from elsewhere in the same mask, as strong as it was."""
     size = surface.grain
     smooth = np.asarray(uniform_filter(scene, (0, size, size), mode="nearest"))
     detail = scene - smooth
     strength = np.abs(luminance(detail))
     usual = uniform_filter(strength, 2 * size + 1, mode="nearest") + np.float32(0.004)
-    # What stands out is an object: it stays, and leaves no ghost elsewhere.
+    # What stands out is an object, which stays and is not copied elsewhere.
     plain = np.clip(2 - strength / (2 * usual), 0, 1)
     fine = detail * plain
     out = scene
-    for share, mask in zip((surface.renewed, surface.reworked), masks, strict=True):
+    for share, mask in zip((surface.new_growth, surface.new_ground), masks, strict=True):
         rows, cols = (
             int(rng.integers(2 * size, 4 * size)) * int(rng.choice([-1, 1])) for _ in "rc"
         )
@@ -117,7 +116,7 @@ def _retextured(
 
 
 def _by_material(scene: Field, surface: Surface, rng: np.random.Generator) -> Field:
-    """Every color moved by a smooth random function of it, so that materials part."""
+    """Every color moved by a smooth random function of it, so that materials differ anew."""
     if surface.aging == 0 and surface.fading == 0:
         return scene
     around = uniform_filter(scene, (0, 3, 3), mode="nearest").reshape(3, -1)
@@ -126,14 +125,12 @@ def _by_material(scene: Field, surface: Surface, rng: np.random.Generator) -> Fi
     waves = frequency.astype(np.float32) @ places
     waves += rng.uniform(0, 2 * np.pi, (6, 1)).astype(np.float32)
     np.sin(waves, out=waves)
-    # What all materials have in common is exposure and white balance, which is drawn elsewhere.
+    # What all materials share would be exposure and white balance, which `radiometry` draws.
     waves -= waves[:, ::7].mean(axis=1, keepdims=True)
     fields = (waves[::2] + waves[1::2]).reshape(scene.shape)
     gain = np.float32(surface.aging) * fields[0]
-    warm, green = (
-        np.float32(surface.fading) * fields[1],
-        np.float32(0.4 * surface.fading) * fields[2],
-    )
+    warm = np.float32(surface.fading) * fields[1]
+    green = np.float32(0.4 * surface.fading) * fields[2]
     out = scene * np.exp(gain)
     bright = np.minimum(2 * luminance(out) + np.float32(0.1), 1)
     warm *= bright
@@ -143,17 +140,17 @@ def _by_material(scene: Field, surface: Surface, rng: np.random.Generator) -> Fi
     return np.asarray(out, dtype=np.float32)
 
 
-def roofed(
+def with_roofs(
     scene: Field, surface: Surface, buildings: NDArray[np.int32], azimuth: float, seed: int
 ) -> Field:
     """The scene with every roof in its own brightness, lit on one side of its ridge.
 
     Args:
         scene: (3, H, W) float32.
-        surface: How much of that.
+        surface: State of the roofs.
         buildings: Numbers of buildings, (H, W), 0 elsewhere.
         azimuth: Direction that shadows fall, radians from columns to rows.
-        seed: Of what buildings are like, the same at all dates.
+        seed: Of which roofs have a ridge, the same at all dates.
 
     Returns:
         (3, H, W) float32.
@@ -178,7 +175,7 @@ def roofed(
 def _ridges(
     rows: NDArray[np.intp], cols: NDArray[np.intp], number: NDArray[np.int32], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How far pixels lie beside the long axis of their building, and directions of these axes."""
+    """Distance of pixels from the long axis of their building, and direction of each axis."""
     area = np.maximum(np.bincount(number, minlength=count), 1)
 
     def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:

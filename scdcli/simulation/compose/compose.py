@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scdcli.legend import NODATA, UNCHANGED
-from scdcli.simulation.camera.look import Look, draw_looks, palette, photograph
+from scdcli.simulation.camera.look import Look, draw_looks, photograph
+from scdcli.simulation.camera.radiometry import palette
 from scdcli.simulation.compose.edits import draw_edit, replaced_building
 from scdcli.simulation.compose.library import Library
 from scdcli.simulation.compose.roles import Roles

@@ -11,14 +11,14 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from scdcli.legend import NODATA
-from scdcli.simulation.compose.paint import Place, class_color, cleared, coverage, paint, ribbon
+from scdcli.simulation.compose.paint import Place, class_color, clear, coverage, paint, ribbon
 from scdcli.simulation.compose.pieces import (
     Piece,
     block,
     building,
     ground_like,
     region,
-    turned,
+    rotate,
 )
 from scdcli.simulation.compose.scene import Mask, Scene
 from scdcli.simulation.compose.studio import Studio
@@ -66,7 +66,7 @@ def new_region(studio: Studio, scene: Scene) -> Edit | None:
     piece = region(studio.library, rng, index, max(side, 24), studio.pixel_size)
     if piece is None:
         return None
-    piece = studio.suited(piece)
+    piece = studio.in_light_of_place(piece)
     other = (scene.cover != index) & (scene.cover != NODATA)
     if rng.random() < 0.7:  # leave buildings and roads
         other &= ~np.isin(scene.cover, (*roles.buildings, *roles.roads))
@@ -84,7 +84,7 @@ def new_block(studio: Studio, scene: Scene) -> Edit | None:
     piece = block(studio.library, rng, side, studio.pixel_size)
     if piece is None:
         return None
-    piece = studio.suited(piece)
+    piece = studio.in_light_of_place(piece)
     place = _spot(rng, scene, piece, scene.cover != NODATA, 0.6)
     if place is None:
         return None
@@ -115,7 +115,7 @@ def new_road(studio: Studio, scene: Scene) -> Edit | None:
     image = np.clip(color[:, None, None] + texture, 0, 1).astype(np.float32)
     cover = np.where(mask, np.uint8(index), np.uint8(NODATA))
     piece = Piece(image, cover, np.zeros((side, side), np.int32), mask)
-    piece = studio.suited(piece)
+    piece = studio.in_light_of_place(piece)
     free = _free(scene, studio)
     place = _spot(rng, scene, piece, free, 0.4)
     return None if place is None else _putting(studio, [(piece, place)], 0.7, where=free)
@@ -142,7 +142,7 @@ def removed_buildings(studio: Studio, scene: Scene) -> Edit | None:
     )
     gone = np.isin(scene.objects, near[np.isin(near, numbers)])
     image, index = ground
-    return lambda date: cleared(date, gone, image, index)
+    return lambda date: clear(date, gone, image, index)
 
 
 EDITS: dict[str, tuple[Callable[[Studio, Scene], Edit | None], float]] = {
@@ -183,14 +183,14 @@ def _building(studio: Studio) -> Piece | None:
     piece = building(studio.library, studio.rng, studio.pixel_size)
     if piece is None:
         return None
-    return studio.suited(turned(piece, int(studio.rng.integers(4))))
+    return studio.in_light_of_place(rotate(piece, int(studio.rng.integers(4))))
 
 
 def _putting(
     studio: Studio, puts: list[tuple[Piece, Place]], softness: float, where: Mask | None = None
 ) -> Edit:
     """An edit that puts pieces down, on some pixels only if ``where`` says so."""
-    puts = [(studio.numbered(piece), place) for piece, place in puts]
+    puts = [(studio.renumber(piece), place) for piece, place in puts]
 
     def put(scene: Scene) -> Scene:
         allowed = scene if where is None else replace(scene, valid=scene.valid & where)

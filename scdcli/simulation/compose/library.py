@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from scdcli.errors import DatasetError
 from scdcli.simulation.compose.roles import Roles
-from scdcli.simulation.compose.scene import Aim, LabelledImage, Scene, View, numbered, view
+from scdcli.simulation.compose.scene import Aim, LabelledImage, Scene, View, building_numbers, view
 
 STEP = 8  # classes are searched in every eighth row and column
 
@@ -92,7 +92,7 @@ class Library:
             if place.valid.mean() > 0.9 and kinds >= 3:
                 break
         _, best = max(tries, key=lambda scored: scored[0])
-        objects = numbered(best.cover, self.roles)
+        objects = building_numbers(best.cover, self.roles)
         return Scene(best.image(), best.cover, objects, best.valid)
 
     def around(

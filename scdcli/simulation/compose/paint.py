@@ -44,7 +44,7 @@ def coverage(scene: Scene, piece: Piece, place: Place, wanted: Mask) -> float:
     return float((piece.mask[here] & wanted[there]).sum()) / max(total, 1)
 
 
-def cleared(scene: Scene, mask: Mask, ground: Field, index: int) -> Scene:
+def clear(scene: Scene, mask: Mask, ground: Field, index: int) -> Scene:
     """The scene with ground where the mask is, in the colors around it and another place's texture.
 
     Args:

@@ -9,7 +9,7 @@ from scipy.ndimage import binary_dilation, binary_fill_holes, binary_opening, ga
 from scdcli.legend import NODATA
 from scdcli.simulation.camera.noise import fractal_noise
 from scdcli.simulation.compose.library import Library
-from scdcli.simulation.compose.scene import Classes, Field, Mask, Numbers, View, numbered
+from scdcli.simulation.compose.scene import Classes, Field, Mask, Numbers, View, building_numbers
 
 SMALLEST = 24  # pixels that a piece has at least
 PATCH = 128  # side of the ground that is repeated where more is needed
@@ -79,7 +79,7 @@ def block(library: Library, rng: np.random.Generator, side: int, pixel_size: flo
         return None
     mask = outline(rng, (side, side)) & (view.cover != NODATA) & view.valid
     # Buildings that the edge would cut are left out.
-    objects = numbered(view.cover, library.roles)
+    objects = building_numbers(view.cover, library.roles)
     rim = binary_dilation(~view.valid)
     mask &= ~np.isin(objects, np.unique(objects[(~mask | rim) & (objects > 0)]))
     return _cut(view, binary_opening(mask, iterations=2), view.cover, objects)
@@ -131,7 +131,7 @@ def outline(rng: np.random.Generator, shape: tuple[int, int]) -> Mask:
     return inside
 
 
-def turned(piece: Piece, quarters: int) -> Piece:
+def rotate(piece: Piece, quarters: int) -> Piece:
     """The piece turned by so many quarter turns."""
     arrays: Any = (piece.image, piece.cover, piece.objects, piece.mask)
     return Piece(*(np.ascontiguousarray(np.rot90(array, quarters, (-2, -1))) for array in arrays))

@@ -141,7 +141,7 @@ def _reach(
     return (slice(low[0], high[0]), slice(low[1], high[1])), matrix, offset - low
 
 
-def numbered(cover: Classes, roles: Roles) -> Numbers:
+def building_numbers(cover: Classes, roles: Roles) -> Numbers:
     """Number of the connected building of every pixel, 0 for none; (H, W) int32."""
     numbers = np.zeros(cover.shape, dtype=np.int32)
     for index in roles.buildings:

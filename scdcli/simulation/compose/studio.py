@@ -38,14 +38,14 @@ class Studio:
             if color is not None:
                 self.colors[index] = color
 
-    def numbered(self, piece: Piece) -> Piece:
+    def renumber(self, piece: Piece) -> Piece:
         """The piece with fresh numbers for its buildings."""
         numbers, objects = np.unique(piece.objects, return_inverse=True)
         objects = objects.reshape(piece.objects.shape) + self.buildings + 1
         self.buildings += len(numbers)
         return replace(piece, objects=np.where(piece.objects > 0, objects, 0).astype(np.int32))
 
-    def suited(self, piece: Piece) -> Piece:
+    def in_light_of_place(self, piece: Piece) -> Piece:
         """The piece in about the light of the place.
 
         The factor per band is the ratio of the colors of a class of ground, or of vegetation, that

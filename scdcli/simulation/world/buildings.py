@@ -16,7 +16,7 @@ Spot = tuple[float, float]
 
 
 def pick(draft: Draft, names: tuple[str, ...]) -> str:
-    """A roof from a list; neighbors tend to share the one named first in the palette."""
+    """A roof from a list; within a parcel most are of its few materials, the palette."""
     rng = draft.rng
     if draft.palette and rng.random() < 0.6:
         return str(rng.choice(list(draft.palette)))
@@ -122,9 +122,10 @@ def shed(draft: Draft, rect: Rect, dates: int) -> None:
     across_u = bool(rng.random() < 0.5)
     bays = int(rng.integers(1, 4)) if max(rect.width, rect.height) > 60 else 1
     height = float(rng.uniform(5, 11))
-    strips = rng.random() < 0.35
+    skylights = rng.random() < 0.35
     for index in range(bays):
-        bay = _slice(rect, index / bays, (index + 1) / bays, along_u=across_u)
+        side = rect.width if across_u else rect.height
+        bay = rect.strip(index / bays * side, (index + 1) / bays * side, along_u=across_u)
         span = (bay.width if across_u else bay.height) / 2
         rise = span * 0.5 * float(rng.choice([0.0, 0.12, 0.2]))
         form = Relief(
@@ -132,24 +133,14 @@ def shed(draft: Draft, rect: Rect, dates: int) -> None:
         )
         size = (bay.width, bay.height)
         draft.box(bay.center, size, roof, dates, owner=owner, relief=form, across_u=across_u)
-        if strips:
-            _skylights(draft, bay, height + rise * 0.5, owner, dates, across_u)
-
-
-def _skylights(
-    draft: Draft, bay: Rect, height: float, owner: int, dates: int, across_u: bool
-) -> None:
-    for at in np.arange(0.12, 0.95, 0.16):
-        strip = _slice(bay, float(at), float(at) + 0.05, along_u=not across_u).inset(3)
-        draft.box(
-            strip.center,
-            (strip.width, strip.height),
-            "skylight",
-            dates,
-            owner=owner,
-            layer=ROOF_DETAIL,
-            relief=Relief(height=height),
-        )
+        length = bay.height if across_u else bay.width
+        lift = Relief(height=height + rise * 0.5)
+        for at in np.arange(0.12, 0.95, 0.16).tolist() if skylights else ():
+            strip = bay.strip(at * length, (at + 0.05) * length, along_u=not across_u).inset(3)
+            extent = (strip.width, strip.height)
+            draft.box(
+                strip.center, extent, "skylight", dates, owner=owner, layer=ROOF_DETAIL, relief=lift
+            )
 
 
 def winged(draft: Draft, rect: Rect, dates: int) -> None:
@@ -173,11 +164,3 @@ def winged(draft: Draft, rect: Rect, dates: int) -> None:
             _level(draft, wing.center, size, roof, owner, height, dates)
         else:
             _pitched(draft, wing.center, size, roof, owner, height, dates)
-
-
-def _slice(rect: Rect, low: float, high: float, *, along_u: bool) -> Rect:
-    if along_u:
-        width = rect.width
-        return rect._replace(u0=rect.u0 + low * width, u1=rect.u0 + high * width)
-    height = rect.height
-    return rect._replace(v0=rect.v0 + low * height, v1=rect.v0 + high * height)

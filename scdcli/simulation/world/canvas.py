@@ -55,7 +55,9 @@ def draw_canvas(draft: Draft, date: int, ragged: Field) -> Canvas:
         ragged: Noise that makes crown outlines irregular, (H, W), the same for both dates.
     """
     shape = (draft.frame.height, draft.frame.width)
-    part = _draw_parts(_without_drowned(draft.parts, shape), date, shape)
+    present = [each for each in _buildable(draft.parts, shape) if each[1].dates & date]
+    present.sort(key=lambda entry: entry[1].layer)
+    part = burn([(item.ring, index) for index, item in present], shape)
     covers = np.array([TABLE[item.material].cover for item in draft.parts], dtype=np.uint8)
     owners = np.array([item.owner for item in draft.parts], dtype=np.int32)
     height = roof_heights(draft.parts, part)
@@ -80,15 +82,20 @@ def tree_rows(draft: Draft) -> NDArray[np.float64]:
 
 
 def burn(rings: list[tuple[Points, int]], shape: tuple[int, int]) -> NDArray[np.int32]:
-    """Numbers of polygons burnt in order, 0 where none, (H, W) int32."""
+    """Number of the last polygon that covers each pixel, 0 where there is none, (H, W) int32.
+
+    Args:
+        rings: Outlines, (N, 2) of (x, y) pixels, and their numbers.
+        shape: (H, W).
+    """
     shapes = [
         ({"type": "Polygon", "coordinates": [np.vstack([ring, ring[:1]]).tolist()]}, number)
         for ring, number in rings
     ]
     if not shapes:
         return np.zeros(shape, dtype=np.int32)
-    burnt = rasterize(shapes, out_shape=shape, fill=0, dtype="int32", skip_invalid=False)
-    return np.asarray(burnt, dtype=np.int32)
+    numbers = rasterize(shapes, out_shape=shape, fill=0, dtype="int32", skip_invalid=False)
+    return np.asarray(numbers, dtype=np.int32)
 
 
 def roof_heights(parts: list[Part], part: NDArray[np.int32]) -> Field:
@@ -102,7 +109,7 @@ def roof_heights(parts: list[Part], part: NDArray[np.int32]) -> Field:
     half = np.array([item.relief.half for item in parts], dtype=np.float32)[number]
     hip = np.array([item.relief.hip for item in parts], dtype=np.float32)[number]
     off = np.abs(across)
-    off = np.where(hip > 0, np.maximum(off, np.abs(along) - hip + 0.0), off)
+    off = np.where(hip > 0, np.maximum(off, np.abs(along) - hip), off)
     height[rows, cols] += ridges[number] * np.clip(1 - off / half, 0, 1)
     return height
 
@@ -122,31 +129,18 @@ def local_coordinates(
     return dx * cos + dy * sin, dy * cos - dx * sin
 
 
-def _draw_parts(
-    parts: list[tuple[int, Part]], date: int, shape: tuple[int, int]
-) -> NDArray[np.int32]:
-    shown = [(index, item) for index, item in parts if item.dates & date]
-    shown.sort(key=lambda entry: entry[1].layer)
-    return burn([(item.ring, index) for index, item in shown], shape)
-
-
-def _without_drowned(parts: list[Part], shape: tuple[int, int]) -> list[tuple[int, Part]]:
+def _buildable(parts: list[Part], shape: tuple[int, int]) -> list[tuple[int, Part]]:
     """Parts with their index, without buildings that would stand in a river or on a road."""
-    wide = [(item.ring, 1) for item in parts if item.layer in (WATERWAY, ROAD)]
-    if not wide:
-        return list(enumerate(parts))
-    taken = burn(wide, shape) > 0
-    hit: set[int] = set()
+    taken = burn([(item.ring, 1) for item in parts if item.layer in (WATERWAY, ROAD)], shape) > 0
+    blocked: set[int] = set()
     for item in parts:
         if item.owner:
             cols = item.ring[:, 0].clip(0, shape[1] - 1).astype(np.intp)
             rows = item.ring[:, 1].clip(0, shape[0] - 1).astype(np.intp)
             x, y = item.ring.mean(axis=0).clip(0, (shape[1] - 1, shape[0] - 1)).astype(np.intp)
             if taken[rows, cols].any() or taken[y, x]:
-                hit.add(item.owner)
-    return [
-        (index, item) for index, item in enumerate(parts) if item.owner not in hit or not item.owner
-    ]
+                blocked.add(item.owner)
+    return [(index, item) for index, item in enumerate(parts) if item.owner not in blocked]
 
 
 def _draw_crowns(

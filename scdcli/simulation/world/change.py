@@ -1,4 +1,4 @@
-"""Uses of parcels: how likely each is, what it may turn into, and which parcels change."""
+"""Uses of parcels: how likely each is, what it turns into, and which parcels change."""
 
 from collections.abc import Callable, Sequence
 
@@ -79,13 +79,7 @@ _FROM_OTHER = {
 }  # fmt: skip
 
 
-def draw_use(rng: np.random.Generator, urbanity: float) -> str:
-    """A use that fits how built-up the place is."""
-    weights = [float(np.interp(urbanity, (0.15, 0.5, 0.85), row)) for row in WEIGHTS.values()]
-    return _choose(rng, tuple(WEIGHTS), weights)
-
-
-def next_use(rng: np.random.Generator, use: str) -> str:
+def _next_use(rng: np.random.Generator, use: str) -> str:
     """What a parcel of this use becomes."""
     table = _FROM_GREEN if use in GREEN else _FROM_BUILT if use in BUILT else _FROM_OTHER
     weights = [0.0 if name == use and use in GREEN else weight for name, weight in table.items()]
@@ -107,14 +101,17 @@ def fill_parcels(
     changed = _changed_parcels(rng, share, areas)
     block_use: dict[int, str] = {}
     for index, parcel in enumerate(parcels):
-        use = draw_use(rng, parcel.urbanity)
+        odds = [
+            float(np.interp(parcel.urbanity, (0.15, 0.5, 0.85), row)) for row in WEIGHTS.values()
+        ]
+        use = _choose(rng, tuple(WEIGHTS), odds)
         if rng.random() < 0.5:
             use = block_use.get(parcel.block, use)
         block_use.setdefault(parcel.block, use)
         if changed[index]:
             USES[use](draft, parcel.rect, BEFORE)
             draft.palette = ()
-            USES[next_use(rng, use)](draft, parcel.rect, AFTER)
+            USES[_next_use(rng, use)](draft, parcel.rect, AFTER)
         else:
             USES[use](draft, parcel.rect, BOTH)
         draft.palette = ()

@@ -1,4 +1,4 @@
-"""The drawing being made: surfaces, trees and cars, each with the dates at which it exists."""
+"""The drawing in the making: surfaces, trees and cars, each with the dates at which it exists."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ EDGE_STEP = 20.0
 
 @dataclass(frozen=True)
 class Relief:
-    """Form of a roof, or direction of furrows and ribs, of one part.
+    """Form of a roof, and pattern of furrows, ribs or mowing stripes, of one part.
 
     Attributes:
         height: Height of the eaves in meters.
@@ -67,7 +67,18 @@ class Part:
 
 @dataclass
 class Draft:
-    """Collects what is drawn; `rng` is the only source of chance."""
+    """Collects what is drawn.
+
+    Attributes:
+        rng: The only source of chance.
+        frame: Map from the plan to the canvas.
+        churn: Share of single objects, such as houses and trees, that differ between the dates.
+        parts: Surfaces, in the order in which they were drawn.
+        crowns: Trees, arrays (N, 7) of x, y, radius, height, species, dates, brightness factor.
+        cars: Position (x, y), direction in radians, and dates of each car.
+        buildings: Numbers given to buildings and sports grounds so far.
+        palette: Materials that the roofs of the present parcel share; none for any.
+    """
 
     rng: np.random.Generator
     frame: Frame

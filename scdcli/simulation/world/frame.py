@@ -1,7 +1,8 @@
-"""Where the street plan lies in the picture: rotated and gently bent, so that streets curve."""
+"""Plan coordinates, and the map from them to the picture: rotated and gently bent."""
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +12,17 @@ Points = NDArray[np.float64]
 
 
 class Rect(NamedTuple):
-    """A rectangle of the street plan; plan coordinates are pixels before rotation and bend."""
+    """A rectangle of the street plan, in pixels (u, v) before rotation and bend."""
 
     u0: float
     v0: float
     u1: float
     v1: float
+
+    @property
+    def long_u(self) -> bool:
+        """Whether the longer side runs along u."""
+        return self.width >= self.height
 
     @property
     def width(self) -> float:
@@ -37,6 +43,26 @@ class Rect(NamedTuple):
         """The rectangle without a margin on every side; never inside out."""
         du, dv = min(margin, self.width / 2 - 1), min(margin, self.height / 2 - 1)
         return Rect(self.u0 + du, self.v0 + dv, self.u1 - du, self.v1 - dv)
+
+    def strip(self, low: float, high: float, *, along_u: bool) -> "Rect":
+        """The part from `low` to `high` pixels along u or v, over the whole other side."""
+        if along_u:
+            return self._replace(u0=self.u0 + low, u1=self.u0 + high)
+        return self._replace(v0=self.v0 + low, v1=self.v0 + high)
+
+    def split(self, length: float) -> tuple["Rect", "Rect"]:
+        """The first `length` pixels along the longer side, and the rest."""
+        if self.long_u:
+            middle = self.u0 + length
+            return self._replace(u1=middle), self._replace(u0=middle)
+        middle = self.v0 + length
+        return self._replace(v1=middle), self._replace(v0=middle)
+
+    def tiles(self, pitch_u: float, pitch_v: float) -> list["Rect"]:
+        """Equal tiles of about the given size that fill the rectangle, row by row along u."""
+        us = np.linspace(self.u0, self.u1, max(round(self.width / pitch_u), 1) + 1).tolist()
+        vs = np.linspace(self.v0, self.v1, max(round(self.height / pitch_v), 1) + 1).tolist()
+        return [Rect(u0, v0, u1, v1) for v0, v1 in pairwise(vs) for u0, u1 in pairwise(us)]
 
     def ring(self, step: float) -> Points:
         """Corners and points every `step` pixels of the outline, (N, 2) of (u, v)."""
@@ -106,8 +132,8 @@ class Frame:
     def place(self, u: float, v: float) -> Pose:
         """Where a plan point lies on the canvas, and the local direction of u."""
         x, y = self._point(u, v)
-        x2, y2 = self._point(u + 4.0, v)
-        return Pose(x, y, math.atan2(y2 - y, x2 - x))
+        ahead_x, ahead_y = self._point(u + 4.0, v)
+        return Pose(x, y, math.atan2(ahead_y - y, ahead_x - x))
 
     def _point(self, u: float, v: float) -> tuple[float, float]:
         """`to_canvas` of one point, many times faster than an array of one."""

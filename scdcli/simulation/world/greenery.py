@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from scdcli.simulation.world.draft import AFTER, BEFORE, BOTH, DETAIL, FILL, Draft, Relief
 from scdcli.simulation.world.frame import Rect
 
-BROADLEAVED, EARLY, CONIFER = range(3)
-
 
 def scatter(
     draft: Draft, rect: Rect, count: float, radius: tuple[float, float], dates: int
@@ -31,7 +29,7 @@ def row(draft: Draft, rect: Rect, spacing: float, radius: tuple[float, float], d
     steps = steps[rng.random(len(steps)) > 0.15] + 0.0
     steps = steps + rng.normal(0, spacing * 0.08, len(steps))
     middle_u, middle_v = rect.center
-    if rect.width >= rect.height:
+    if rect.long_u:
         u, v = rect.u0 + steps, np.full(len(steps), middle_v)
     else:
         u, v = np.full(len(steps), middle_u), rect.v0 + steps
@@ -92,20 +90,13 @@ def draw_fields(draft: Draft, rect: Rect, dates: int) -> None:
     gap = float(rng.choice([0.0, 1.0, 2.0]))
     slanted = rng.random() < 0.3
     for low, high in pairwise(edges):
-        if along_u:
-            strip = Rect(rect.u0 + low, rect.v0, rect.u0 + high, rect.v1)
-        else:
-            strip = Rect(rect.u0, rect.v0 + low, rect.u1, rect.v0 + high)
-        _draw_strip(draft, strip.inset(gap), dates, along_u != slanted)
+        strip = rect.strip(low, high, along_u=along_u).inset(gap)
+        period, strength = float(rng.uniform(2.6, 7.5)), float(rng.uniform(0.02, 0.14))
+        furrows = Relief(period=period, strength=strength)
+        draft.area(strip, "crop", DETAIL, dates, furrows, across_u=along_u != slanted)
     if rng.random() < 0.3:
         edge = Rect(rect.u0, rect.v0, rect.u1, rect.v0 + 10)
         row(draft, edge, rng.uniform(8, 24), (3.0, 7.0), dates)
-
-
-def _draw_strip(draft: Draft, strip: Rect, dates: int, across_u: bool) -> None:
-    rng = draft.rng
-    relief = Relief(period=float(rng.uniform(2.6, 7.5)), strength=float(rng.uniform(0.02, 0.14)))
-    draft.area(strip, "crop", DETAIL, dates, relief, across_u=across_u)
 
 
 def draw_meadow(draft: Draft, rect: Rect, dates: int) -> None:
@@ -114,7 +105,10 @@ def draw_meadow(draft: Draft, rect: Rect, dates: int) -> None:
     material = str(rng.choice(["meadow", "meadow", "scrub", "lawn"]))
     draft.area(rect, material, FILL, dates)
     for _ in range(int(rng.integers(0, 4))):
-        _random_blob(draft, rect, str(rng.choice(["meadow", "scrub", "lawn"])), dates)
+        material = str(rng.choice(["meadow", "scrub", "lawn"]))
+        half = rng.uniform(0.08, 0.22, 2) * (rect.width, rect.height)
+        place = _random_place(draft, rect.inset(float(half.max()) * 1.3))
+        draft.blob(*place, (float(half[0]), float(half[1])), material, dates)
     density = rng.choice([0.0, 2e-4, 6e-4])
     scatter(draft, rect.inset(4), rect.width * rect.height * density, (2.5, 7.0), dates)
     if rng.random() < 0.3:
@@ -160,12 +154,6 @@ def draw_orchard(draft: Draft, rect: Rect, dates: int) -> None:
 def _random_place(draft: Draft, rect: Rect) -> tuple[float, float]:
     u, v = draft.rng.uniform((rect.u0, rect.v0), (rect.u1, rect.v1))
     return float(u), float(v)
-
-
-def _random_blob(draft: Draft, rect: Rect, material: str, dates: int) -> None:
-    size = draft.rng.uniform(0.08, 0.22, 2) * (rect.width, rect.height)
-    place = _random_place(draft, rect.inset(float(size.max()) * 1.3))
-    draft.blob(*place, (float(size[0]), float(size[1])), material, dates)
 
 
 def path(draft: Draft, rect: Rect, material: str, dates: int) -> None:

@@ -15,14 +15,16 @@ COURTS = ("court green", "court blue", "court red", "clay", "court green")
 def draw_sports(draft: Draft, rect: Rect, dates: int) -> None:
     """A running track when there is room, a pitch when not, and courts in what is left."""
     rng = draft.rng
-    ground = str(rng.choice(["lawn", "concrete", "old asphalt", "gravel", "meadow"]))
+    surface = str(rng.choice(["lawn", "concrete", "old asphalt", "gravel", "meadow"]))
     draft.area(rect, "concrete", FILL, dates)
-    draft.area(rect.inset(3), ground, FILL, dates)
+    draft.area(rect.inset(3), surface, FILL, dates)
     short, long = sorted((rect.width, rect.height))
     if short < 70 or rng.random() < 0.3:
         _draw_courts(draft, rect.inset(6), dates)
         return
-    field, rest = _divide(rect.inset(6), min(long * 0.72, short * 1.9))
+    ground = rect.inset(6)
+    wanted = min(long * 0.72, short * 1.9)
+    field, rest = ground.split(min(wanted, max(ground.width, ground.height)))
     for fate in draft.fates(dates, 0.6):
         if min(field.width, field.height) > 84 and rng.random() < 0.7:
             _draw_track(draft, field, fate)
@@ -39,15 +41,6 @@ def draw_sports(draft: Draft, rect: Rect, dates: int) -> None:
     row(draft, edge, rng.uniform(12, 26), (3, 6), dates)
 
 
-def _divide(rect: Rect, length: float) -> tuple[Rect, Rect]:
-    """A first part of the given length along the longer side, and the rest."""
-    if rect.width >= rect.height:
-        middle = rect.u0 + min(length, rect.width)
-        return rect._replace(u1=middle), rect._replace(u0=middle)
-    middle = rect.v0 + min(length, rect.height)
-    return rect._replace(v1=middle), rect._replace(v0=middle)
-
-
 def _draw_track(draft: Draft, rect: Rect, dates: int) -> None:
     """Nested stadiums: a track, at times with lane lines, around a pitch."""
     rng = draft.rng
@@ -62,7 +55,7 @@ def _draw_track(draft: Draft, rect: Rect, dates: int) -> None:
         draft.patch(_stadium(draft, rect, line - LINE), color, DETAIL, dates, owner)
     draft.patch(_stadium(draft, rect, radius - lane), "turf", DETAIL, dates, owner)
     ends, sides = radius * 0.75, lane + radius * 0.16
-    trim = (ends, sides) if rect.width >= rect.height else (sides, ends)
+    trim = (ends, sides) if rect.long_u else (sides, ends)
     field = Rect(rect.u0 + trim[0], rect.v0 + trim[1], rect.u1 - trim[0], rect.v1 - trim[1])
     if field.width > 20 and field.height > 20:
         _draw_pitch(draft, field, "turf", dates, owner)
@@ -71,7 +64,7 @@ def _draw_track(draft: Draft, rect: Rect, dates: int) -> None:
 def _stadium(draft: Draft, rect: Rect, radius: float) -> Points:
     """Outline on the canvas of a stadium in the middle of a plan rectangle."""
     x, y, angle = draft.frame.place(*rect.center)
-    long_u = rect.width >= rect.height
+    long_u = rect.long_u
     reach = (max(rect.width, rect.height) - min(rect.width, rect.height)) / 2
     heading = angle if long_u else angle + np.pi / 2
     dx, dy = reach * np.cos(heading), reach * np.sin(heading)
@@ -82,7 +75,7 @@ def _stadium(draft: Draft, rect: Rect, radius: float) -> Points:
 def _draw_pitch(draft: Draft, rect: Rect, material: str, dates: int, owner: int) -> None:
     """A field with lines, a halfway line and mowing stripes."""
     at = rect.center
-    long_u = rect.width >= rect.height
+    long_u = rect.long_u
     stripes = Relief(period=float(draft.rng.uniform(16, 26)), strength=0.06)
     outer = (rect.width - 5, rect.height - 5)
     inner = (outer[0] - 2 * LINE, outer[1] - 2 * LINE)
@@ -103,7 +96,7 @@ def _draw_courts(draft: Draft, rect: Rect, dates: int) -> None:
     """Tennis or basketball courts side by side."""
     rng = draft.rng
     outer, inner = (str(name) for name in rng.choice(COURTS, 2))
-    along_u = rect.width >= rect.height
+    along_u = rect.long_u
     size = np.array([34.0, 66.0] if along_u else [66.0, 34.0]) * rng.uniform(0.8, 1.1)
     size = np.minimum(size, (rect.width, rect.height))
     across = min(max(int(rect.width // size[0]), 1), 4)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from scdcli.simulation.camera.noise import Field
-from scdcli.simulation.camera.placing import shifted
+from scdcli.simulation.camera.placing import shift
 from scdcli.simulation.camera.relief import shadow_edge
 from scdcli.simulation.world.conditions import Conditions
 
@@ -11,7 +11,7 @@ PIXEL_SIZE = 0.5
 HIGHEST = 52.0
 
 
-def sunlit(height: Field, conditions: Conditions) -> Field:
+def sunlight(height: Field, conditions: Conditions) -> Field:
     """Share of direct sun that reaches every pixel, (H, W) float32 in 0..1."""
     drop = np.float32(np.tan(conditions.elevation) * PIXEL_SIZE)
     direction = np.array([np.sin(conditions.azimuth), np.cos(conditions.azimuth)])
@@ -34,13 +34,13 @@ def slope_light(height: Field, conditions: Conditions) -> Field:
 
 
 def lean(image: Field, height: Field, wall: Field, conditions: Conditions) -> Field:
-    """The image as seen slightly from the side: high things move, their walls show.
+    """The scene viewed slightly from the side: high things are displaced, and their walls show.
 
     Args:
-        image: (3, H, W) float32, as seen from straight above.
+        image: The scene viewed from straight above, (3, H, W) float32.
         height: Height above ground in meters, (H, W).
         wall: Color of walls, (3, H, W).
-        conditions: Gives the lean in pixels per meter.
+        conditions: Of the date; its lean is how far things are displaced per meter of height.
 
     Returns:
         (3, H, W) float32.
@@ -49,14 +49,14 @@ def lean(image: Field, height: Field, wall: Field, conditions: Conditions) -> Fi
     steps = round(per_meter * float(height.max()))
     if steps < 1:
         return image
-    seen = image.copy()
+    view = image.copy()
     unit = np.array(conditions.lean[::-1]) / per_meter
     for step in range(1, steps + 1):
         rows, cols = (round(step * float(part)) for part in unit)
         level = step / per_meter
-        moved = shifted(height, rows, cols)
+        moved = shift(height, rows, cols)
         roof = np.abs(moved - level) <= 0.5 / per_meter
         facade = moved > level + 0.5 / per_meter
-        np.copyto(seen, shifted(wall, rows, cols), where=facade)
-        np.copyto(seen, shifted(image, rows, cols), where=roof)
-    return seen
+        np.copyto(view, shift(wall, rows, cols), where=facade)
+        np.copyto(view, shift(image, rows, cols), where=roof)
+    return view

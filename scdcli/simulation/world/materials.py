@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WATER, GROUND, LOW_VEGETATION, TREE, BUILDING, PLAYGROUND = range(1, 7)
-SPRING, SUMMER, DROUGHT, AUTUMN, WINTER = range(5)
-SEASON_COUNT = 5
+SEASON_COUNT = 5  # spring, summer, drought, autumn, winter
 
 Rgb = tuple[int, int, int]
 Tones = tuple[Rgb, Rgb]

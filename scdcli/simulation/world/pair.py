@@ -14,7 +14,7 @@ from scdcli.simulation.world.draft import AFTER, BEFORE, BOTH, FILL, Draft
 from scdcli.simulation.world.frame import Frame, Rect, draw_frame
 from scdcli.simulation.world.layout import Plan, draw_plan
 from scdcli.simulation.world.materials import BUILDING
-from scdcli.simulation.world.render import draw_texture, mixed, render
+from scdcli.simulation.world.render import draw_texture, mix, render
 from scdcli.simulation.world.sensor import develop
 from scdcli.simulation.world.traffic import draw_crossing_road, draw_river, draw_streets
 
@@ -69,7 +69,7 @@ def draw_pair(
     for date, rng in zip((BEFORE, AFTER), date_rngs, strict=True):
         canvas = draw_canvas(draft, date, ragged)
         conditions = draw_conditions(rng)
-        texture = mixed(lasting, draw_texture(rng, shape), LASTING_TEXTURE)
+        texture = mix(lasting, draw_texture(rng, shape), LASTING_TEXTURE)
         light = render(draft, canvas, conditions, texture, rng)
         pictures.append(develop(light, conditions, rng, MARGIN))
         canvases.append(canvas)
@@ -79,7 +79,7 @@ def draw_pair(
 def _labelled(
     before: NDArray[np.uint8], after: NDArray[np.uint8], first: Canvas, second: Canvas
 ) -> WorldPair:
-    """Compare the two dates: another class, or another building on the same ground."""
+    """Compare the two dates: a change is another class, or another building on the same ground."""
     inner = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
     cover1, cover2 = first.cover[inner], second.cover[inner]
     rebuilt = (cover1 == BUILDING) & (cover2 == BUILDING)
@@ -117,7 +117,8 @@ def _draw_draft(rng: np.random.Generator, height: int, width: int, change: float
 
 def _visible_areas(frame: Frame, plan: Plan) -> list[float]:
     """Pixels of every parcel inside the picture."""
-    rings = [(frame.to_canvas(parcel.rect.ring(24.0)), index) for index, parcel in enumerate(plan.parcels, 1)]  # fmt: skip  # noqa: E501
+    outlines = (frame.to_canvas(parcel.rect.ring(24.0)) for parcel in plan.parcels)
+    rings = [(outline, number) for number, outline in enumerate(outlines, start=1)]
     numbers = burn(rings, (frame.height, frame.width))[MARGIN:-MARGIN, MARGIN:-MARGIN]
     counts = np.bincount(numbers.ravel(), minlength=len(plan.parcels) + 1)
     return [float(count) for count in counts[1:]]

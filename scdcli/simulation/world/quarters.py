@@ -19,7 +19,7 @@ def draw_houses(draft: Draft, rect: Rect, dates: int) -> None:
     inner = rect.inset(SIDEWALK * rng.choice([0.3, 1.0]))
     draft.area(inner, str(rng.choice(["lawn", "lawn", "meadow"])), FILL, dates)
     pitch_u, pitch_v = rng.uniform(28, 48), rng.uniform(34, 58)
-    for lot in tiles(inner, pitch_u, pitch_v):
+    for lot in inner.tiles(pitch_u, pitch_v):
         if rng.random() < 0.07:
             continue
         _garden(draft, lot, dates)
@@ -56,7 +56,7 @@ def draw_rows(draft: Draft, rect: Rect, dates: int) -> None:
     length = rng.uniform(60, 150)
     towers = rng.random() < 0.2
     pitch = (length + 14, depth + gap) if along_u else (depth + gap, length + 14)
-    for lot in tiles(inner, *((56.0, 62.0) if towers else pitch)):
+    for lot in inner.tiles(*((56.0, 62.0) if towers else pitch)):
         if rng.random() < 0.2:
             _yard(draft, lot, dates)
         for fate in draft.fates(dates, 0.8):
@@ -86,11 +86,11 @@ def draw_old_town(draft: Draft, rect: Rect, dates: int) -> None:
     inner = rect.inset(SIDEWALK)
     draft.area(inner, str(rng.choice(["old asphalt", "gravel", "concrete", "lawn"])), FILL, dates)
     if rng.random() < 0.45:
-        for lot in tiles(inner, rng.uniform(70, 120), rng.uniform(70, 120)):
+        for lot in inner.tiles(rng.uniform(70, 120), rng.uniform(70, 120)):
             for fate in draft.fates(dates):
                 winged(draft, lot.inset(float(rng.uniform(2, 7))), fate)
     else:
-        for lot in tiles(inner, rng.uniform(20, 36), rng.uniform(22, 42)):
+        for lot in inner.tiles(rng.uniform(20, 36), rng.uniform(22, 42)):
             if rng.random() < 0.14:
                 continue
             for fate in draft.fates(dates):
@@ -107,7 +107,7 @@ def draw_industry(draft: Draft, rect: Rect, dates: int) -> None:
     inner = rect.inset(float(rng.uniform(3, 9)))
     ground = str(rng.choice(["asphalt", "old asphalt", "concrete", "gravel"]))
     draft.area(inner, ground, FILL, dates)
-    for lot in tiles(inner, rng.uniform(70, 150), rng.uniform(60, 130)):
+    for lot in inner.tiles(rng.uniform(70, 150), rng.uniform(60, 130)):
         if rng.random() < 0.15:
             park_cars(draft, lot.inset(5), dates)
             continue
@@ -124,7 +124,7 @@ def draw_parking(draft: Draft, rect: Rect, dates: int) -> None:
     draft.area(rect, "concrete", FILL, dates)
     inner = rect.inset(3.0)
     if max(rect.width, rect.height) > 130:
-        hall, inner = halves(inner, float(rng.uniform(0.35, 0.6)))
+        hall, inner = inner.split(float(rng.uniform(0.35, 0.6)) * max(inner.width, inner.height))
         for fate in draft.fates(dates):
             shed(draft, hall.inset(float(rng.uniform(5, 12))), fate)
     square = rng.random() < 0.3
@@ -150,22 +150,13 @@ def draw_site(draft: Draft, rect: Rect, dates: int) -> None:
         path(draft, rect, str(rng.choice(["gravel", "sand", "soil", "concrete"])), dates)
 
 
-def halves(rect: Rect, share: float) -> tuple[Rect, Rect]:
-    """Two parts of a rectangle, cut across its longer side at a share of it."""
-    if rect.width >= rect.height:
-        middle = rect.u0 + share * rect.width
-        return rect._replace(u1=middle), rect._replace(u0=middle)
-    middle = rect.v0 + share * rect.height
-    return rect._replace(v1=middle), rect._replace(v0=middle)
-
-
 def park_cars(draft: Draft, rect: Rect, dates: int) -> None:
     """Rows of stalls with lines; which are taken differs between the dates."""
     rng = draft.rng
-    along_u = rect.width >= rect.height
+    along_u = rect.long_u
     fill = rng.uniform(0.1, 0.85, 2)
-    for aisle in np.arange(6.0, (rect.height if along_u else rect.width) - 5, 19.0):
-        length = rect.width if along_u else rect.height
+    depth, length = sorted((rect.width, rect.height))
+    for aisle in np.arange(6.0, depth - 5, 19.0):
         stalls = np.arange(4.0, length - 4.0, 5.2)
         if along_u:
             line = Rect(rect.u0 + 2, rect.v0 + aisle + 4.8, rect.u1 - 2, rect.v0 + aisle + 5.6)
@@ -177,19 +168,6 @@ def park_cars(draft: Draft, rect: Rect, dates: int) -> None:
                 u, v = (stall, aisle) if along_u else (aisle, stall)
                 turn = np.pi / 2 if along_u else 0.0
                 draft.park(rect.u0 + u, rect.v0 + v, turn + rng.normal(0, 0.03), date)
-
-
-def tiles(rect: Rect, pitch_u: float, pitch_v: float) -> list[Rect]:
-    """Equal lots of about the given size that fill a rectangle."""
-    across = max(round(rect.width / pitch_u), 1)
-    down = max(round(rect.height / pitch_v), 1)
-    us = np.linspace(rect.u0, rect.u1, across + 1)
-    vs = np.linspace(rect.v0, rect.v1, down + 1)
-    return [
-        Rect(float(us[i]), float(vs[j]), float(us[i + 1]), float(vs[j + 1]))
-        for j in range(down)
-        for i in range(across)
-    ]
 
 
 def _near(draft: Draft, rect: Rect, spread: float) -> tuple[float, float]:

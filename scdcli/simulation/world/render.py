@@ -9,7 +9,7 @@ from scdcli.simulation.camera.noise import Field, fractal_noise, grain, value_no
 from scdcli.simulation.world.canvas import NO_CAR, NO_TREE, Canvas, local_coordinates, tree_rows
 from scdcli.simulation.world.conditions import Conditions
 from scdcli.simulation.world.draft import Draft, Part
-from scdcli.simulation.world.light import lean, slope_light, sunlit
+from scdcli.simulation.world.light import lean, slope_light, sunlight
 from scdcli.simulation.world.materials import CROPS, INDEX, OPACITY, SPECIES, TABLE, WATER
 
 SCALES = (1.0, 3.0, 10.0, 45.0)
@@ -41,7 +41,7 @@ def draw_texture(rng: np.random.Generator, shape: tuple[int, int]) -> Texture:
     return Texture(layers, tone, value_noise(rng, shape, 2.2))
 
 
-def mixed(lasting: Texture, passing: Texture, share: float) -> Texture:
+def mix(lasting: Texture, passing: Texture, share: float) -> Texture:
     """Texture of one date: part of it lasts from date to date, part is new."""
     keep, new = np.float32(np.sqrt(share)), np.float32(np.sqrt(1 - share))
     return Texture(
@@ -65,7 +65,7 @@ def render(
     _paint_crowns(color, draft, canvas, conditions, texture, rng)
     car_height = _paint_cars(color, canvas, rng)
     height = canvas.height + car_height
-    sun = sunlit(height, conditions)
+    sun = sunlight(height, conditions)
     slope = slope_light(height, conditions)
     sky = np.array([0.86, 0.97, 1.2], dtype=np.float32)[:, None, None]
     direct, diffuse = np.float32(conditions.direct), np.float32(1 - conditions.direct)

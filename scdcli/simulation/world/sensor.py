@@ -26,12 +26,10 @@ def develop(
     Returns:
         (3, H, W) uint8.
     """
-    shape = (light.shape[1], light.shape[2])
     picture = _tone(_through_air(light, conditions, rng), conditions)
     picture = np.stack([gaussian_filter(band, conditions.blur, truncate=3.0) for band in picture])
     picture = _displaced(picture, conditions, rng)
-    inner = slice(margin, -margin)
-    picture = picture[:, inner, inner]
+    picture = picture[:, margin:-margin, margin:-margin]
     shape = (picture.shape[1], picture.shape[2])
     common = grain(rng, shape)
     for band in picture:

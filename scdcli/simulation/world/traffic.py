@@ -31,19 +31,19 @@ def draw_streets(draft: Draft, streets: tuple[Street, ...]) -> None:
             _mark(draft, street)
         _fill_lanes(draft, street)
         if street.rank != LANE and rng.random() < 0.45:
-            side = 1.0 if rng.random() < 0.5 else -1.0
+            first = rng.random() >= 0.5
             edge = street.rect
             if street.along_u:
-                at = edge.v0 - 3 if side < 0 else edge.v1 + 3
+                at = edge.v0 - 3 if first else edge.v1 + 3
                 line = edge._replace(v0=at - 1, v1=at + 1)
             else:
-                at = edge.u0 - 3 if side < 0 else edge.u1 + 3
+                at = edge.u0 - 3 if first else edge.u1 + 3
                 line = edge._replace(u0=at - 1, u1=at + 1)
             row(draft, line, rng.uniform(12, 26), (3.0, 6.0), BOTH)
 
 
 def _mark(draft: Draft, street: Street) -> None:
-    """Dashes along the middle; the wide roads have edge lines too."""
+    """Dashes along the middle."""
     rect = street.rect
     u, v = rect.center
     start, stop = (rect.u0, rect.u1) if street.along_u else (rect.v0, rect.v1)
@@ -58,18 +58,16 @@ def _fill_lanes(draft: Draft, street: Street) -> None:
     """Cars in both directions and along the curb, other ones at each date."""
     rng = draft.rng
     rect = street.rect
-    long_side, short_side = (
-        (rect.width, rect.height) if street.along_u else (rect.height, rect.width)
-    )
+    long_side, width = (rect.width, rect.height) if street.along_u else (rect.height, rect.width)
     for date in (BEFORE, AFTER):
         number = int(rng.poisson(long_side / 55.0 * rng.uniform(0.2, 1.4)))
         along = rng.uniform(4.0, max(long_side - 4.0, 5.0), number)
         shares = rng.choice([-0.38, -0.2, 0.2, 0.38], number)
         for at, share in zip(along, shares, strict=True):
             if street.along_u:
-                draft.park(rect.u0 + at, rect.center[1] + share * short_side, 0.0, date)
+                draft.park(rect.u0 + at, rect.center[1] + share * width, 0.0, date)
             else:
-                draft.park(rect.center[0] + share * short_side, rect.v0 + at, np.pi / 2, date)
+                draft.park(rect.center[0] + share * width, rect.v0 + at, np.pi / 2, date)
 
 
 def crossing_line(rng: np.random.Generator, frame: Frame, wiggle: float) -> Points:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from grounds import ground
 
-from scdcli.simulation.camera.look import Look, draw_looks, palette, photograph
+from scdcli.simulation.camera.look import Look, draw_looks, photograph
 from scdcli.simulation.camera.placing import Place
+from scdcli.simulation.camera.radiometry import palette
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from grounds import ground
 from rasterio.io import MemoryFile
 
-from scdcli.simulation.camera.optics import compressed
+from scdcli.simulation.camera.optics import jpeg
 
 
 def through_a_file(pixels, quality):
@@ -22,7 +22,7 @@ def through_a_file(pixels, quality):
 @pytest.mark.parametrize("quality", [35, 75, 95])
 def test_it_loses_what_a_jpeg_file_loses(quality):
     pixels = np.rint(ground().scene * 255).astype(np.uint8)
-    ours = np.clip(compressed(pixels.astype(np.float32) / 255, quality), 0, 1) * 255
+    ours = np.clip(jpeg(pixels.astype(np.float32) / 255, quality), 0, 1) * 255
     theirs = through_a_file(pixels, quality).astype(np.float32)
     lost = np.abs(theirs - pixels).mean()
     assert np.abs(ours - theirs).mean() < 0.45 * lost + 0.35
@@ -30,11 +30,11 @@ def test_it_loses_what_a_jpeg_file_loses(quality):
 
 def test_lower_quality_loses_more():
     scene = ground().scene
-    lost = [np.abs(compressed(scene, quality) - scene).mean() for quality in (30, 60, 90)]
+    lost = [np.abs(jpeg(scene, quality) - scene).mean() for quality in (30, 60, 90)]
     assert lost[0] > lost[1] > lost[2] > 0
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (17, 30), (5, 3)])
 def test_any_size_keeps_its_shape(shape):
     gray = np.full((3, *shape), 0.5, dtype=np.float32)
-    np.testing.assert_allclose(compressed(gray, 80), gray, atol=0.01)
+    np.testing.assert_allclose(jpeg(gray, 80), gray, atol=0.01)

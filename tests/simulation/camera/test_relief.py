@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from grounds import ground
 
-from scdcli.simulation.camera.relief import Lean, Sun, cast, heights, leaning, lifted, shaded
+from scdcli.simulation.camera.relief import (
+    Lean,
+    Sun,
+    cast_shadow,
+    heights,
+    with_lean,
+    with_shadows,
+    with_soft_shadows,
+)
 
 NONE = np.zeros((40, 40), dtype=bool)
 
@@ -20,7 +28,7 @@ def test_shadows_never_fall_on_roofs(azimuth):
     place = ground()
     sun = Sun(azimuth=azimuth, elevation=0.4, darkness=0.7, trees=8.0)
     high = heights(place.buildings, 0)
-    picture = shaded(place.scene, place.buildings, high, sun, place.vegetation)
+    picture = with_shadows(place.scene, place.buildings, high, sun, place.vegetation)
     roof = place.buildings > 0
     np.testing.assert_array_equal(picture[:, roof], place.scene[:, roof])
     assert (picture <= place.scene).all()
@@ -30,7 +38,7 @@ def test_shadows_never_fall_on_roofs(azimuth):
 def test_a_shadow_lies_away_from_the_sun_as_long_as_the_height_says():
     # Down the rows, at 45 degrees: as long as the house is high.
     height = np.where(house() > 0, np.float32(8), np.float32(0))
-    shadow = cast(height, Sun(azimuth=np.pi / 2, elevation=np.pi / 4))
+    shadow = cast_shadow(height, Sun(azimuth=np.pi / 2, elevation=np.pi / 4))
     assert (shadow[25:32, 18:22] > 0).all()
     assert not shadow[34:].any()
     assert not shadow[:15].any()
@@ -38,7 +46,7 @@ def test_a_shadow_lies_away_from_the_sun_as_long_as_the_height_says():
 
 def test_low_sun_casts_longer_shadows():
     height = np.where(house() > 0, np.float32(5), np.float32(0))
-    low, high = (cast(height, Sun(azimuth=0.3, elevation=e)).sum() for e in (0.4, 1.1))
+    low, high = (cast_shadow(height, Sun(azimuth=0.3, elevation=e)).sum() for e in (0.4, 1.1))
     assert low > 2 * high
 
 
@@ -57,7 +65,7 @@ def test_a_leaning_roof_moves_and_its_wall_shows():
     roof = house() > 0
     scene[:, roof] = 0.9
     high = np.array([0, 20], dtype=np.float32)
-    picture = leaning(scene, house(), high, Lean(slope=(0.0, 0.15), facade=0.5))
+    picture = with_lean(scene, house(), high, Lean(slope=(0.0, 0.15), facade=0.5))
     # Three pixels to the right.
     np.testing.assert_allclose(picture[:, 15:25, 18:28], 0.9, atol=1e-5)
     np.testing.assert_allclose(picture[:, 17:23, 16:18], 0.45, atol=1e-5)
@@ -68,7 +76,7 @@ def test_roofs_move_four_pixels_at_most():
     scene = np.zeros((3, 40, 40), dtype=np.float32)
     scene[:, house() > 0] = 1.0
     high = np.array([0, 45], dtype=np.float32)
-    picture = leaning(scene, house(), high, Lean(slope=(0.4, 0.0), facade=0.0))
+    picture = with_lean(scene, house(), high, Lean(slope=(0.4, 0.0), facade=0.0))
     rows = np.nonzero((picture[0] > 0.5).any(axis=1))[0]
     assert (rows.min(), rows.max()) == (19, 28)
 
@@ -78,7 +86,7 @@ def test_dark_ground_gains_light_but_water_does_not():
     scene[:, :12] = 0.1
     water = NONE.copy()
     water[:12, :20] = True
-    picture = lifted(scene, Sun(lifted=0.8), water)
+    picture = with_soft_shadows(scene, Sun(fill=0.8), water)
     np.testing.assert_array_equal(picture[:, water], scene[:, water])
     assert (picture[:, 2:8, 30] > 0.15).all()
     np.testing.assert_array_equal(picture[:, 20:], scene[:, 20:])

@@ -7,10 +7,10 @@ import pytest
 from grounds import ground
 
 from scdcli.simulation.camera.season import STRAW, Season, draw_season, in_season
-from scdcli.simulation.camera.surface import Surface, aged, draw_surface, roofed
+from scdcli.simulation.camera.surface import Surface, draw_surface, with_roofs, with_surface
 
 DRY = Season(colors=(STRAW, STRAW, STRAW), amount=0.9, brightness=1.3, seed=3)
-AGED = Surface(aging=0.2, fading=0.05, renewed=0.9, reworked=0.8, seed=5)
+AGED = Surface(aging=0.2, fading=0.05, new_growth=0.9, new_ground=0.8, seed=5)
 
 
 @pytest.fixture(scope="module")
@@ -63,18 +63,18 @@ def test_wet_ground_is_darker_in_patches(place):
 
 def test_water_takes_the_color_of_its_season(place):
     brown = (0.36, 0.32, 0.24)
-    picture = seasonal(place, Season(water=brown, stained=0.9, seed=1))
+    picture = seasonal(place, Season(water=brown, water_share=0.9, seed=1))
     inner = picture[:, -12:-4, -8:-2].mean(axis=(1, 2))
     np.testing.assert_allclose(inner, brown, atol=0.08)
     np.testing.assert_allclose(picture[:, :, :40], place.scene[:, :, :40], atol=1e-6)
 
 
 def surfaced(place, surface):
-    return aged(place.scene, surface, place.vegetation, place.buildings, place.water)
+    return with_surface(place.scene, surface, place.vegetation, place.buildings, place.water)
 
 
 def test_texture_renews_as_strong_as_it_was(place):
-    picture = surfaced(place, Surface(renewed=1.0, reworked=0.9, grain=9, seed=2))
+    picture = surfaced(place, Surface(new_growth=1.0, new_ground=0.9, grain=9, seed=2))
     for mask in (place.vegetation, place.bare):
         before, after = place.scene[1][mask], picture[1][mask]
         assert 0.6 < after.std() / before.std() < 1.4
@@ -86,7 +86,7 @@ def test_texture_renews_as_strong_as_it_was(place):
 
 
 def test_materials_part_without_a_common_cast(place):
-    picture = surfaced(place, replace(AGED, renewed=0.0, reworked=0.0))
+    picture = surfaced(place, replace(AGED, new_growth=0.0, new_ground=0.0))
     change = np.log(picture.mean(axis=0) / place.scene.mean(axis=0))
     parts = [change[mask].mean() for mask in (place.vegetation, place.bare, place.water)]
     assert max(parts) - min(parts) > 0.05
@@ -99,7 +99,7 @@ def test_ridged_roofs_have_a_bright_and_a_dark_side():
     flat = np.full((3, 40, 60), 0.5, dtype=np.float32)
     surface = Surface(slopes=0.4)
     # Shadows fall down the rows; whether the building has a ridge lies in the seed.
-    pictures = [roofed(flat, surface, buildings, np.pi / 2, seed)[0] for seed in range(8)]
+    pictures = [with_roofs(flat, surface, buildings, np.pi / 2, seed)[0] for seed in range(8)]
     sides = [picture[16:19, 20:40].mean() - picture[21:24, 20:40].mean() for picture in pictures]
     assert max(sides) > 0.1
     assert min(sides) > -1e-6
@@ -108,7 +108,7 @@ def test_ridged_roofs_have_a_bright_and_a_dark_side():
 
 
 def test_roofs_have_each_its_own_brightness(place):
-    picture = roofed(place.scene, Surface(roofs=0.3, seed=4), place.buildings, 0.0, 0)
+    picture = with_roofs(place.scene, Surface(roofs=0.3, seed=4), place.buildings, 0.0, 0)
     factor = picture / place.scene
     for number in (1, 2):
         assert np.ptp(factor[:, place.buildings == number]) < 1e-4

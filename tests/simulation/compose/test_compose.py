@@ -13,10 +13,10 @@ from scdcli.legend import NODATA, SECOND, URBAN, LandCover, Legend
 from scdcli.simulation.compose.compose import Composition, changes, compose_pair
 from scdcli.simulation.compose.edits import EDITS, draw_edit, replaced_building
 from scdcli.simulation.compose.library import Library
-from scdcli.simulation.compose.paint import cleared, coverage, paint
+from scdcli.simulation.compose.paint import clear, coverage, paint
 from scdcli.simulation.compose.pieces import Piece, block, building, outline
 from scdcli.simulation.compose.roles import find_roles
-from scdcli.simulation.compose.scene import Aim, LabelledImage, Scene, numbered, view
+from scdcli.simulation.compose.scene import Aim, LabelledImage, Scene, building_numbers, view
 from scdcli.simulation.compose.studio import Studio
 from scdcli.simulation.world import draw_pair
 
@@ -116,7 +116,7 @@ TWO_KINDS = find_roles(
 def test_every_kind_of_building_and_road_is_one():
     assert (TWO_KINDS.buildings, TWO_KINDS.roads, TWO_KINDS.regions) == ((1, 2), (3, 4), (5,))
     cover = np.array([[1, 1, 2, 5, 1], [5, 5, 2, 3, 5]], np.uint8)
-    assert numbered(cover, TWO_KINDS).tolist() == [[1, 1, 3, 0, 2], [0, 0, 3, 0, 0]]
+    assert building_numbers(cover, TWO_KINDS).tolist() == [[1, 1, 3, 0, 2], [0, 0, 3, 0, 0]]
 
 
 def test_nothing_is_built_on_any_kind_of_building_or_road(library):
@@ -176,7 +176,7 @@ def test_the_neighbor_of_a_building_taken_away_stays_as_it_was():
     scene.objects[10:20, 10:20], scene.objects[10:20, 21:30] = 1, 2
     scene.cover[scene.objects > 0] = 4
     scene.image[:, scene.objects > 0] = 0.9
-    done = cleared(scene, scene.objects == 1, np.full((3, 40, 40), 0.2, np.float32), 2)
+    done = clear(scene, scene.objects == 1, np.full((3, 40, 40), 0.2, np.float32), 2)
     assert (done.image[:, scene.objects == 1] < 0.85).all()
     np.testing.assert_array_equal(done.image[:, scene.objects == 2], np.float32(0.9))
 
@@ -272,7 +272,7 @@ def test_a_cleared_building_takes_the_color_around_it():
     scene.image[:, mask] = 1.0
     scene.cover[mask], scene.objects[mask] = 4, 3
     ground = np.full((3, 60, 60), 0.9, np.float32)
-    done = cleared(scene, mask, ground, 5)
+    done = clear(scene, mask, ground, 5)
     np.testing.assert_allclose(done.image, 0.5, atol=0.02)
     assert (done.cover[mask] == 5).all()
     assert (done.cover[~mask] == 2).all()

@@ -12,7 +12,7 @@ from scdcli.simulation.world import draw_pair
 from scdcli.simulation.world.conditions import draw_conditions
 from scdcli.simulation.world.frame import draw_frame
 from scdcli.simulation.world.layout import draw_plan
-from scdcli.simulation.world.light import lean, sunlit
+from scdcli.simulation.world.light import lean, sunlight
 
 BUILDING = 5
 SEEDS = range(24, 38)
@@ -115,7 +115,7 @@ def test_a_wall_casts_its_shadow_away_from_the_sun():
     height = np.zeros((60, 60), dtype=np.float32)
     height[28:32, 28:32] = 6.0
     conditions = draw_conditions(np.random.default_rng(0))
-    sun = sunlit(height, replace(conditions, azimuth=0.0, elevation=np.deg2rad(45)))
+    sun = sunlight(height, replace(conditions, azimuth=0.0, elevation=np.deg2rad(45)))
     # Light travels toward larger x; 6 m at 45 degrees is a shadow of 12 pixels.
     assert sun[30, 34:42].max() < 0.5
     assert sun[30, 46:].min() == 1.0
