@@ -65,12 +65,14 @@ class Scene:
         dataset: The file, open for reading.
         grid: The grid of its pixels; a north-up one made for it when it is placed by points.
         points: What places it when it has no grid of its own.
+        masked: Above 0 where a pixel of the file is not to be read, if there is such a mask.
     """
 
     path: str | Path
     dataset: DatasetReader
     grid: Grid
     points: ByPoints | None = None
+    masked: DatasetReader | None = None
 
     @property
     def name(self) -> str:

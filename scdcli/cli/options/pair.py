@@ -100,8 +100,17 @@ scale_option = click.option(
     help="Values that become 0 and 255, for both dates; by default uint8 is used as it is and "
     "other types get the 2-98 % range of both dates together.",
 )
+nodata_tolerance_option = click.option(
+    "--nodata-tolerance",
+    type=click.FloatRange(min=0),
+    metavar="NUMBER",
+    default=None,
+    help="Pixels this near to the nodata value in every band that touch the edge are nodata, too: "
+    "lossy compression has changed them.",
+)
 PAIR_OPTIONS = (
     *PLACE_OPTIONS,
+    nodata_tolerance_option,
     normalize_option,
     scale_option,
     strict_option,

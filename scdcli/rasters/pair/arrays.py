@@ -17,7 +17,7 @@ from scdcli.rasters.scene import Reader
 NAMES = ("before", "after")
 OF_FILES = (
     *("bands", "after_bands", "assume_crs", "bounds", "bounds_crs", "aoi", "shift"),
-    *("strict", "allow_vrt"),
+    *("strict", "allow_vrt", "nodata_tolerance"),
 )
 """Settings that choose from files or place them."""
 

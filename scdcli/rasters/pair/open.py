@@ -14,6 +14,13 @@ from rasterio.windows import Window
 
 from scdcli.errors import PairError
 from scdcli.rasters.alignment import Alignment, align, in_crs_of, offset_in, on_one_turn
+from scdcli.rasters.collar import (
+    CollarFacts,
+    collar_left,
+    compression,
+    find_collar,
+    without,
+)
 from scdcli.rasters.georeference import place_scene, read_crs
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.bands import choose_bands
@@ -140,7 +147,7 @@ def open_pair(
             )
             for path in (before, after)
         )
-        plan = _match(first, second, settings)
+        plan = _match(first, second, settings, stack)
         read_before, read_after = _open_readers(plan, stack)
         pair = Pair(
             settings=settings,
@@ -163,16 +170,32 @@ def _open_readers(pair: PairPlan, stack: ExitStack) -> tuple[Reader, Reader]:
     """What reads both scenes on the grid of the pair."""
     first, second, alignment = pair.first, pair.second, pair.alignment
     if first.points:
-        read_before = stack.enter_context(warped_reader(first, pair.grid, pair.bands.before))
+        read_before = _warped(first, pair.grid, pair.bands.before, stack)
     else:
         row, col = offset_in(first.grid, pair.grid)
-        read_before = scene_reader(first.dataset, pair.bands.before, first.path, (-row, -col))
+        read_before = _plain(first, pair.bands.before, (-row, -col))
     if alignment.offset is None:
-        view = warped_reader(second, alignment.grid, pair.bands.after)
-        return read_before, pair.units.bring(stack.enter_context(view))
-    return read_before, pair.units.bring(
-        scene_reader(second.dataset, pair.bands.after, second.path, alignment.offset)
-    )
+        read_after = _warped(second, alignment.grid, pair.bands.after, stack)
+    else:
+        read_after = _plain(second, pair.bands.after, alignment.offset)
+    return read_before, pair.units.bring(read_after)
+
+
+def _plain(scene: Scene, bands: tuple[int, ...], offset: tuple[int, int] = (0, 0)) -> Reader:
+    """Reads a scene pixel by pixel, without what is masked."""
+    read = scene_reader(scene.dataset, bands, scene.path, offset)
+    if scene.masked is None:
+        return read
+    return without(read, scene_reader(scene.masked, (1,), scene.path, offset))
+
+
+def _warped(scene: Scene, grid: Grid, bands: tuple[int, ...], stack: ExitStack) -> Reader:
+    """Reads a scene as it lies on a grid, without what a masked pixel has a part in."""
+    read = stack.enter_context(warped_reader(scene, grid, bands))
+    if scene.masked is None:
+        return read
+    mask = replace(scene, dataset=scene.masked)
+    return without(read, stack.enter_context(warped_reader(mask, grid, (1,))))
 
 
 def normalized(pair: Pair, names: tuple[str, str]) -> Pair:
@@ -194,7 +217,7 @@ def normalized(pair: Pair, names: tuple[str, str]) -> Pair:
     )
 
 
-def _match(first: Scene, second: Scene, settings: PairSettings) -> PairPlan:
+def _match(first: Scene, second: Scene, settings: PairSettings, stack: ExitStack) -> PairPlan:
     """Settle bands, place and values of a pair."""
     if second.points is None:
         grid = in_crs_of(first.grid, second.grid)
@@ -208,12 +231,37 @@ def _match(first: Scene, second: Scene, settings: PairSettings) -> PairPlan:
             f"{'; '.join(alignment.differences)}. Leave out --strict to have the second "
             "warped onto the first."
         )
-    units = pair_units(first, second, bands)
-    plan = PairPlan(first, second, settings, bands, units, grid, aoi, alignment, None)
+    first, of_first = _about_collar(first, bands.before, settings, stack)
+    second, of_second = _about_collar(second, bands.after, settings, stack)
+    plan = PairPlan(
+        first,
+        second,
+        settings,
+        bands,
+        units=pair_units(first, second, bands),
+        collars=(of_first, of_second),
+        grid=grid,
+        aoi=aoi,
+        alignment=alignment,
+        stretch=None,
+    )
     stretch = settings.stretch or choose_stretch(plan)
-    if stretch is None and units.applied:
+    if stretch is None and plan.units.applied:
         stretch = fixed_stretch(BYTES, len(bands.before))  # what has left the range is clipped
     return replace(plan, stretch=stretch)
+
+
+def _about_collar(
+    scene: Scene, bands: tuple[int, ...], settings: PairSettings, stack: ExitStack
+) -> tuple[Scene, CollarFacts]:
+    """The scene with its collar masked if that is asked for, and what is known of the collar."""
+    if scene.dataset.nodata is None:
+        return scene, CollarFacts()
+    lossy = compression(scene.dataset)
+    if settings.nodata_tolerance is not None:
+        collar = stack.enter_context(find_collar(scene, bands, settings.nodata_tolerance))
+        return replace(scene, masked=collar.dataset), CollarFacts(lossy, masked=collar.pixels)
+    return scene, CollarFacts(lossy, collar_left(scene, bands) if lossy else None)
 
 
 def _choose_part(first: Scene, settings: PairSettings) -> tuple[Grid, AreaOfInterest | None]:
@@ -273,13 +321,13 @@ def choose_stretch(pair: PairPlan) -> Stretch | None:
             Sampled(
                 first.name,
                 first.dataset.dtypes[bands.before[0] - 1],
-                scene_reader(first.dataset, bands.before, first.path),
+                _plain(first, bands.before),
                 window,
             ),
             Sampled(
                 second.name,
                 second.dataset.dtypes[bands.after[0] - 1],
-                pair.units.bring(scene_reader(second.dataset, bands.after, second.path)),
+                pair.units.bring(_plain(second, bands.after)),
                 pair.alignment.window,
             ),
         ),

@@ -12,6 +12,7 @@ from rasterio.io import DatasetReader
 
 from scdcli.files.naming import crs_name, file_name, is_remote
 from scdcli.rasters.alignment import Alignment
+from scdcli.rasters.collar import NEAR, CollarFacts
 from scdcli.rasters.crs import taken_as_one
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.bands import BandChoice
@@ -45,6 +46,7 @@ class PairPlan:
         settings: What was asked for.
         bands: Bands of either.
         units: What the numbers in the bands mean.
+        collars: What is known of the collar of either.
         grid: What is read of the first scene's grid.
         aoi: The area of interest on it, if one was asked for.
         alignment: How the second scene lies on it.
@@ -56,6 +58,7 @@ class PairPlan:
     settings: PairSettings
     bands: BandChoice
     units: PairUnits
+    collars: tuple[CollarFacts, CollarFacts]
     grid: Grid
     aoi: AreaOfInterest | None
     alignment: Alignment
@@ -71,8 +74,15 @@ def warnings(pair: PairPlan) -> Iterator[str]:
     yield from _about_detail(first, second, pair.alignment.detail)
     yield from _about_overlap(first, second, pair.alignment)
     yield from _about_dates(first, second)
-    for scene in (first, second):
+    for scene, collar in zip((first, second), pair.collars, strict=True):
         yield from _about_file(scene)
+        if collar.left:
+            yield (
+                f"{scene.name} has the nodata value {scene.dataset.nodata:g} and the compression "
+                f"{collar.compression}, which changes values: about {max(collar.left, 0.01):.0%} "
+                f"of its collar are within {NEAR} of it and count as measured. Mask them with "
+                f"--nodata-tolerance {NEAR}."
+            )
 
 
 def _about_bands(first: Scene, second: Scene, bands: BandChoice) -> Iterator[str]:
@@ -134,6 +144,7 @@ def notes(pair: PairPlan) -> Iterator[str]:
     yield from _crs_notes(pair)
     yield from _placement_notes(pair)
     yield from _band_notes(pair)
+    yield from _collar_notes(pair)
     if pair.units.applied:
         yield pair.units.note((pair.first.name, pair.second.name))
     if pair.stretch is not None:
@@ -234,6 +245,23 @@ def _band_notes(pair: PairPlan) -> Iterator[str]:
         yield f"Of {pair.second.name} they are compared with bands {used}."
 
 
+def _collar_notes(pair: PairPlan) -> Iterator[str]:
+    tolerance = pair.settings.nodata_tolerance
+    for scene, collar in zip((pair.first, pair.second), pair.collars, strict=True):
+        if tolerance is not None and scene.dataset.nodata is None:
+            yield f"--nodata-tolerance is not used for {scene.name}: it has no nodata value."
+        elif collar.masked is not None:
+            yield (
+                f"{collar.masked} pixels of {scene.name} within {tolerance:g} of its nodata value "
+                f"{scene.dataset.nodata:g} that touch the edge are nodata."
+            )
+        elif collar.left == 0:
+            yield (
+                f"{scene.name} has the nodata value {scene.dataset.nodata:g} and the compression "
+                f"{collar.compression}, which may change it; no sample shows that it has."
+            )
+
+
 def provenance(pair: PairPlan) -> dict[str, Any]:
     """JSON-ready record of the inputs and of what was done."""
     alignment, stretch, settings = pair.alignment, pair.stretch, pair.settings
@@ -257,6 +285,12 @@ def provenance(pair: PairPlan) -> dict[str, Any]:
         "assumed_crs": crs_name(assumed[0].grid.crs) if assumed else None,
         "bounds": list(settings.bounds) if settings.bounds else None,
         "aoi": pair.aoi.record if pair.aoi else None,
+        "nodata_tolerance": None
+        if settings.nodata_tolerance is None
+        else {
+            "tolerance": settings.nodata_tolerance,
+            "masked": [collar.masked for collar in pair.collars],
+        },
         "scale_and_offset": pair.units.record(),
         "normalization": None,
         "stretch": None if stretch is None else {"low": stretch.low, "high": stretch.high},

@@ -35,6 +35,8 @@ class PairSettings:
         allow_vrt: Also open VRT files.
         shift: (rows, cols) of the BEFORE grid, down and right, by which AFTER is moved before it
             is read.
+        nodata_tolerance: Pixels that are this near to the nodata value in all bands and touch the
+            edge are nodata, too, in the units of the file.
         assume_crs: The CRS of a file that has a position but no CRS.
         bounds: Left, bottom, right, top of the part to read, in the CRS of BEFORE.
         bounds_crs: The CRS of the bounds, if another.
@@ -53,6 +55,7 @@ class PairSettings:
     strict: bool = False
     allow_vrt: bool = False
     shift: tuple[float, float] = (0.0, 0.0)
+    nodata_tolerance: float | None = None
     assume_crs: str | None = None
     bounds: "Bounds | None" = None
     bounds_crs: str | None = None
