@@ -37,6 +37,7 @@ class Coding:
         nodata: Values of nodata.
         unchanged_color: Color of unchanged.
         nodata_color: Color of nodata; None where colors cannot say it.
+        transparent: Index of transparent pixels, of colors and of values: nodata or unchanged.
     """
 
     values: tuple[int, ...] | None = None
@@ -44,6 +45,7 @@ class Coding:
     nodata: tuple[int, ...] = (NODATA,)
     unchanged_color: Color = UNCHANGED_COLOR
     nodata_color: Color | None = None
+    transparent: int = NODATA
 
     def indices(self) -> dict[int, int]:
         """Index by value, for labels with values of their own."""

@@ -79,13 +79,35 @@ def has_mask(dataset: DatasetReader, colored: bool, coding: Coding) -> bool:
 def require_usable_nodata(
     dataset: DatasetReader, path: Path, colored: bool, coding: Coding
 ) -> None:
-    """Refuse a nodata value that means unchanged here: the whole unchanged area would vanish."""
+    """Refuse a nodata value that means unchanged here: the whole unchanged area would vanish.
+
+    What is nodata because a PNG shows it transparent is a matter of `is_transparent`.
+    """
     unchanged = coding.unchanged_color[0] if colored else coding.unchanged
-    if dataset.nodata == unchanged:
+    if dataset.nodata == unchanged and dataset.driver != "PNG":
         raise DatasetError(
             f"{path} declares {unchanged} as nodata, but {unchanged} means unchanged in a class "
             f"map. Clear it with gdal_edit.py -unsetnodata {path}; for indices, {NODATA} is nodata."
         )
+
+
+def hidden_values(dataset: DatasetReader, coding: Coding) -> tuple[int, ...]:
+    """The values that a PNG's palette shows transparent, without those that are nodata anyway.
+
+    GDAL takes one such entry for nodata and says nothing of several.
+    """
+    if dataset.driver != "PNG" or dataset.colorinterp[0] != ColorInterp.palette:
+        return ()
+    colors = dataset.colormap(1).items()
+    return tuple(v for v, color in colors if color[3] == 0 and v not in coding.nodata)
+
+
+def is_transparent(dataset: DatasetReader, colored: bool, coding: Coding) -> bool:
+    """Whether a file can have transparent pixels: by a band, an entry of a palette or a color."""
+    if dataset.driver == "PNG" and dataset.colorinterp[0] == ColorInterp.palette:
+        return bool(hidden_values(dataset, coding))
+    by_color = dataset.driver == "PNG" and has_mask(dataset, colored, coding)
+    return by_color or MaskFlags.alpha in dataset.mask_flag_enums[0]
 
 
 def require_plain_palette(dataset: DatasetReader, path: Path, legend: Legend) -> None:
@@ -136,6 +158,7 @@ class LabelMap:
         carried: The legend in the file's own tags, if any.
         colored: Whether the file holds colors (3 bands) instead of indices.
         coding: How its pixels write the classes; ours for a file that carries its legend.
+        transparent: Whether pixels may be transparent, and are what the coding says.
     """
 
     path: Path
@@ -145,6 +168,7 @@ class LabelMap:
     carried: Legend | None
     colored: bool
     coding: Coding
+    transparent: bool
 
     def read(self, window: Window) -> NDArray[np.uint8]:
         """Class indices of a window, (h, w); values above the legend's last come as they are.
@@ -155,14 +179,30 @@ class LabelMap:
         """
         bands = spectral_bands(self.dataset)
         pixels = read_window(self.dataset, window, bands, self.path)
-        valid = None
-        if has_mask(self.dataset, self.colored, self.coding):
-            valid = valid_window(self.dataset, window, self.path)
-            pixels[:, ~valid] = unchanged_value(self.colored, self.coding)
+        hidden = self._hidden(window, pixels)
+        if hidden is not None:
+            pixels[:, hidden] = unchanged_value(self.colored, self.coding)
         index = self._decode_colors(pixels, window) if self.colored else self._decode(pixels[0])
-        if valid is not None:
-            index[~valid] = NODATA
+        if hidden is not None:
+            index[hidden] = self.coding.transparent if self.transparent else NODATA
         return index
+
+    def count_transparent(self, window: Window) -> int:
+        """How many pixels of a window are transparent."""
+        if not self.transparent:
+            return 0
+        pixels = read_window(self.dataset, window, [1], self.path)
+        hidden = self._hidden(window, pixels)
+        return 0 if hidden is None else int(hidden.sum())
+
+    def _hidden(self, window: Window, pixels: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """Where pixels are no label whatever their value, (h, w); None for nowhere."""
+        values = hidden_values(self.dataset, self.coding)
+        if values:
+            return np.isin(pixels[0], values)
+        if has_mask(self.dataset, self.colored, self.coding):
+            return ~valid_window(self.dataset, window, self.path)
+        return None
 
     def _decode_colors(self, pixels: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
         """A few rows at a time: decoding takes many bytes per pixel."""
@@ -223,7 +263,8 @@ def open_label(path: Path, legend: Legend | None = None) -> Iterator[LabelMap]:
         if legend and not colored and coding.values is None:
             require_plain_palette(dataset, path, legend)
         grid = scene_grid(dataset, path)
-        yield LabelMap(path, dataset, grid, known, carried, colored, coding)
+        transparent = is_transparent(dataset, colored, coding)
+        yield LabelMap(path, dataset, grid, known, carried, colored, coding, transparent)
 
 
 def read_label(path: Path, legend: Legend | None = None) -> NDArray[np.uint8]:
@@ -233,10 +274,22 @@ def read_label(path: Path, legend: Legend | None = None) -> NDArray[np.uint8]:
         InputError: The file cannot be read.
         DatasetError: The file holds a color or an index that the legend does not know.
     """
+    return read_and_count(path, legend)[0]
+
+
+def read_and_count(path: Path, legend: Legend | None = None) -> tuple[NDArray[np.uint8], int]:
+    """A whole class map as of `read_label`, and how many of its pixels are transparent."""
     with open_label(path, legend) as label:
-        index = label.read(Window(0, 0, label.grid.width, label.grid.height))
+        whole = Window(0, 0, label.grid.width, label.grid.height)
+        index = label.read(whole)
         require_known(index, str(path), label.legend)
-        return index
+        return index, label.count_transparent(whole)
+
+
+def count_transparent(path: Path, legend: Legend | None = None) -> int:
+    """How many pixels of a class map of any size are transparent."""
+    with open_label(path, legend) as label:
+        return sum(label.count_transparent(window) for window in label_windows([label]))
 
 
 def read_image(path: Path) -> NDArray[Any]:

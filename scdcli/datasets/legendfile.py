@@ -29,7 +29,11 @@ from scdcli.legend import (
 )
 
 SUFFIXES = (".toml", ".json")
-KEYS = {"name", "classes", "unchanged", "nodata", "unchanged_color", "nodata_color"}
+KEYS = {
+    *("name", "classes", "unchanged", "nodata", "unchanged_color", "nodata_color"),
+    "transparent",
+}
+TRANSPARENT = {"nodata": NODATA, "unchanged": UNCHANGED}
 CLASS_KEYS = {"name", "color", "value"}
 
 
@@ -144,7 +148,14 @@ def _coding(path: Path, found: dict[str, Any], names: list[str]) -> Coding:
         tuple(nodata),
         _color(path, found.get("unchanged_color", "#FFFFFF"), "unchanged_color"),
         _color(path, found["nodata_color"], "nodata_color") if "nodata_color" in found else None,
+        _transparent(path, found.get("transparent", "nodata")),
     )
+
+
+def _transparent(path: Path, word: object) -> int:
+    if word not in TRANSPARENT:
+        raise DatasetError(f'{path}: transparent is {word!r}; write "nodata" or "unchanged".')
+    return TRANSPARENT[str(word)]
 
 
 def _whole(path: Path, value: object, what: str) -> int:

@@ -18,7 +18,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from scdcli.datasets.classmap import read_label
+from scdcli.datasets.classmap import count_transparent, read_and_count
 from scdcli.datasets.division import lattice
 from scdcli.datasets.samples import Sample
 from scdcli.datasets.scenelabels import open_scene_labels, read_drawn
@@ -175,6 +175,7 @@ class DatasetScan:
         bands: Pairs by number of bands.
         types: Pairs by type of the pixels.
         systems: Pairs by name of the CRS; None for pairs without one.
+        transparent: Transparent pixels of the labels, of each pair the larger number of both.
     """
 
     pairs: int
@@ -184,6 +185,7 @@ class DatasetScan:
     bands: Counter[int] = field(default_factory=Counter)
     types: Counter[str] = field(default_factory=Counter)
     systems: Counter[str | None] = field(default_factory=Counter)
+    transparent: int = 0
 
     def __add__(self, other: "DatasetScan") -> "DatasetScan":
         """Both together."""
@@ -195,6 +197,7 @@ class DatasetScan:
             self.bands + other.bands,
             self.types + other.types,
             self.systems + other.systems,
+            self.transparent + other.transparent,
         )
 
 
@@ -238,12 +241,13 @@ def _scan_pair(sample: Sample, legend: Legend, cover: bool) -> DatasetScan:
     """One pair read whole; what cannot be read is a problem of it, not the end."""
     found = DatasetScan(1, DatasetCounts.empty(len(legend)))
     sizes = _scan_images(sample, found)
-    maps = []
+    maps, transparent = [], 0
     covers = [path for path in (sample.from_cover, sample.to_cover) if path]
     for path in (sample.from_label, sample.to_label, *covers):
         try:
-            maps.append(read_label(path, legend))
-            sizes[path] = maps[-1].shape
+            index, hidden = read_and_count(path, legend)
+            maps.append(index)
+            sizes[path], transparent = index.shape, max(transparent, hidden)
         except ScdError as error:
             found.problems.append(str(error))
     if len(set(sizes.values())) > 1:
@@ -253,7 +257,8 @@ def _scan_pair(sample: Sample, legend: Legend, cover: bool) -> DatasetScan:
     counts, half = count_classes(maps[0], maps[1], len(legend))
     if half:
         found.problems.append(_half_changed(sample, half))
-    return found + DatasetScan(0, with_covers(counts, maps, instead=cover) if covers else counts)
+    counts = with_covers(counts, maps, instead=cover) if covers else counts
+    return found + DatasetScan(0, counts, transparent=transparent)
 
 
 def _scan_images(sample: Sample, found: DatasetScan) -> dict[Path, tuple[int, int]]:
@@ -301,7 +306,7 @@ def _note_facts(found: DatasetScan, before: DatasetReader, bands: tuple[int, ...
 def _scan_scene(sample: Sample, legend: Legend) -> DatasetScan:
     """One scene, window by window; the first thing that cannot be read ends it."""
     found = DatasetScan(1, DatasetCounts.empty(len(legend)))
-    counts, half = found.counts, 0
+    counts, half, transparent = found.counts, 0, 0
     try:
         with open_pair(sample.before, sample.after, PairSettings(bands=sample.bands)) as pair:
             with open_scene(sample.before) as before:
@@ -314,11 +319,29 @@ def _scan_scene(sample: Sample, legend: Legend) -> DatasetScan:
                     maps = read(Window(left, top, width, height))
                     more, alone = count_classes(*maps, len(legend))
                     counts, half = counts + more, half + alone
+            if not drawn.changes:
+                labels = (sample.from_label, sample.to_label)
+                transparent = max(count_transparent(path, legend) for path in labels)
     except ScdError as error:
         found.problems.append(str(error))
     if half:
         found.problems.append(_half_changed(sample, half))
-    return found + DatasetScan(0, counts)
+    return found + DatasetScan(0, counts, transparent=transparent)
+
+
+def notes(found: DatasetScan, legend: Legend) -> list[str]:
+    """What to know of a set that is no problem, as sentences."""
+    if not found.transparent:
+        return []
+    total = found.counts.total
+    share = f" ({100 * found.transparent / total:.1f} %)" if total else ""
+    counted = f"{found.transparent:,} pixels{share} of the labels are transparent, which counts as "
+    if legend.coding.transparent == UNCHANGED:
+        return [f"{counted}unchanged, as the legend says."]
+    return [
+        f'{counted}nodata. If it means unchanged, write transparent = "unchanged" in a legend file '
+        "and give that with --legend."
+    ]
 
 
 def _half_changed(sample: Sample, pixels: int) -> str:

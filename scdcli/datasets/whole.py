@@ -13,7 +13,7 @@ from scdcli.datasets.division import split_validation
 from scdcli.datasets.layouts import is_drawn, layout_of, list_samples, no_set
 from scdcli.datasets.legendfile import find_legend
 from scdcli.datasets.samples import Sample
-from scdcli.datasets.scan import CoverCounts, DatasetScan, Progress, scan
+from scdcli.datasets.scan import CoverCounts, DatasetScan, Progress, notes, scan
 from scdcli.errors import DatasetError, ScdError
 from scdcli.legend import MAX_CLASSES, TRANSITION_BASE, LandCover, Legend
 from scdcli.rasters.pair.bands import BandNames, are_names, same_bands
@@ -37,6 +37,7 @@ class SetReport:
             say.
         splits: What each split holds, by name.
         problems: Everything that training or scoring would refuse, as sentences.
+        notes: What else to know, as sentences.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class SetReport:
     bands: BandNames | None
     splits: dict[str, DatasetScan]
     problems: list[str]
+    notes: list[str]
 
     @property
     def total(self) -> DatasetScan:
@@ -64,6 +66,7 @@ class SetReport:
             "splits": {name: _described(each, self.legend) for name, each in self.splits.items()},
             "problem_count": len(self.problems),
             "problems": self.problems,
+            "notes": self.notes,
         }
 
 
@@ -110,7 +113,8 @@ def check_set(
         problems += found[split].problems
     layout = layout_of(next(iter(folders.values())))
     assert layout is not None
-    return SetReport(root, layout, legend, chosen, found, problems)
+    report = SetReport(root, layout, legend, chosen, found, problems, [])
+    return replace(report, notes=notes(report.total, legend or NUMBERS))
 
 
 def set_legend(sample: Sample, name: str | None) -> Legend:

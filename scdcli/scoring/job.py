@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scdcli.datasets.classmap import open_label
+from scdcli.datasets.layouts import is_drawn
 from scdcli.datasets.legendfile import find_legend
 from scdcli.datasets.scan import Progress, Watch
 from scdcli.legend import Legend
@@ -144,7 +146,20 @@ def evaluate(
 
 
 def tell_of_maps(truth: LabelSet, systems: Sequence[System], note: Callable[[str], None]) -> None:
-    """Say which of the maps that were found are used."""
+    """Say which of the maps that were found are used, and what is left out of them."""
     for side in (truth, *(system.maps for system in systems)):
         if side and side.note:
             note(side.note)
+    hidden = sum(any(map(_is_transparent, dict.fromkeys(each))) for each in truth.maps.values())
+    if hidden:
+        note(
+            f"{hidden} of {len(truth.maps)} labels have transparent pixels, which count as nodata "
+            'unless the legend file says transparent = "unchanged".'
+        )
+
+
+def _is_transparent(label: Path) -> bool:
+    if is_drawn(label):
+        return False
+    with open_label(label) as opened:
+        return opened.transparent

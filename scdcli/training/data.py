@@ -8,7 +8,7 @@ from scdcli.datasets import union
 from scdcli.datasets.division import lattice, share_out
 from scdcli.datasets.pixelsizes import pixel_sizes
 from scdcli.datasets.samples import Sample, require_none
-from scdcli.datasets.scan import Watch, scan
+from scdcli.datasets.scan import Watch, notes, scan
 from scdcli.datasets.union import Member, divide_by_file
 from scdcli.errors import DatasetError
 from scdcli.legend import Legend
@@ -80,7 +80,7 @@ def training_set(
         members = _divided(members, by_file, note)
     cover = _covered(members, settings.cover)
     if look:
-        problems += _look_through(members, legend, watch)
+        problems += _look_through(members, legend, note, watch)
         require_none(problems, f"{where} cannot be trained on")
     if not by_file:
         members = union.hold_out(members, settings.val_share, seed)
@@ -153,8 +153,13 @@ def _recorded(members: Sequence[Member], repeat: Sequence[int]) -> dict[str, dic
     }
 
 
-def _look_through(members: Sequence[Member], legend: Legend, watch: Watch) -> list[str]:
-    """What would stop the training, perhaps after hours."""
+def _look_through(
+    members: Sequence[Member], legend: Legend, note: Callable[[str], None], watch: Watch
+) -> list[str]:
+    """What would stop the training, perhaps after hours; what else to know is told."""
     samples = [each for member in members for each in (*member.train, *member.validation)]
     with watch("looking through the labels", len(samples)) as progress:
-        return scan(samples, legend, progress=progress).problems
+        found = scan(samples, legend, progress=progress)
+    for sentence in notes(found, legend):
+        note(sentence)
+    return found.problems

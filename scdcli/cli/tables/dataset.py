@@ -31,6 +31,8 @@ def show_set(report: "SetReport") -> None:
     if report.total.counts.cover.pairs:
         console.print(_cover_title(report), soft_wrap=True)
         console.print(_cover(report))
+    for note in report.notes:
+        console.print(f"Note: {note}", soft_wrap=True)
     count = len(report.problems)
     if not count:
         console.print("No problems.")
