@@ -5,6 +5,7 @@ Lossy compression changes values, those of nodata as well: of a black collar som
 """
 
 import warnings
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +20,15 @@ from scipy.ndimage import label
 
 from scdcli.rasters.scene import Reader, Scene, read_window, valid_window
 
+Box = tuple[int, int, int, int]
+"""Left, top, width and height of a window."""
+
 DRIVER_NAMES = {"JP2OpenJPEG": "JPEG 2000"}
 STRIP = 512  # rows, those of a tile of the mask
 WIDEST = 4096  # columns that are read at a time
 LOOK = 128  # pixels, side of a sample
 LOOKS = 8  # per axis
-NEAR_BIT, RUN, VALID = np.array([1, 2, 4], dtype=np.uint8)  # of a draft of the mask
+NEAR_BIT, VALID = np.array([1, 2], dtype=np.uint8)  # of a draft of the mask
 NEAR = 16  # that a sample counts as near the nodata value: most of what JPEG does to one
 
 
@@ -65,26 +69,47 @@ def compression(dataset: DatasetReader) -> str | None:
 
 
 def collar_left(scene: Scene, bands: tuple[int, ...]) -> float:
-    """Share of the sampled collar that is near the nodata value and counts as measured, 0 to 1.
+    """Share of the inner edge of the collar that is near the nodata value and counts as measured.
+
+    That is where compression mixes it with the picture. It is looked for from places along all four
+    sides inwards.
 
     Raises:
         InputError: The file cannot be read.
     """
     counted = np.zeros(2, dtype=np.int64)
-    height, width = scene.dataset.shape
-    for row in _starts(height):
-        for col in _starts(width):
-            window = Window(col, row, min(LOOK, width - col), min(LOOK, height - row))
-            near, valid = _near(scene, window, bands, NEAR)
-            parts, count = label(near)
-            touching = np.zeros(count + 1, dtype=bool)
-            touching[parts[near & ~valid]] = True
-            rows, cols = np.arange(row, row + len(near)), np.arange(col, col + near.shape[1])
-            edge = np.isin(rows, (0, height - 1))[:, None] | np.isin(cols, (0, width - 1))
-            touching[parts[near & edge]] = True
-            collar = touching[parts] & near
-            counted += (np.count_nonzero(collar & valid), np.count_nonzero(collar))
+    for window in sorted({_inner_edge(scene, bands, way) for way in _ways(*scene.dataset.shape)}):
+        near, valid = _near(scene, Window(*window), bands, NEAR)
+        parts, count = label(near)
+        of_collar = np.zeros(count + 1, dtype=bool)
+        # What is dark in the picture touches no pixel of the very value.
+        of_collar[parts[_near(scene, Window(*window), bands, 0)[0]]] = True
+        near &= of_collar[parts]
+        counted += (np.count_nonzero(near & valid), np.count_nonzero(near))
     return float(counted[0] / counted[1]) if counted[1] else 0.0
+
+
+def _ways(height: int, width: int) -> Iterator[list[Box]]:
+    """From places along each side of a scene inwards: the samples that one comes by."""
+    for row in _places(height):
+        across = [_box(row, col, height, width) for col in range(0, width, LOOK)]
+        yield from (across, across[::-1])
+    for col in _places(width):
+        down = [_box(row, col, height, width) for row in range(0, height, LOOK)]
+        yield from (down, down[::-1])
+
+
+def _box(row: int, col: int, height: int, width: int) -> Box:
+    return col, row, min(LOOK, width - col), min(LOOK, height - row)
+
+
+def _inner_edge(scene: Scene, bands: tuple[int, ...], way: list[Box]) -> Box:
+    """The first sample that holds more than collar; collar is taken to be in one piece."""
+
+    def holds_more(box: Box) -> bool:
+        return not _near(scene, Window(*box), bands, NEAR)[0].all()
+
+    return way[min(bisect_left(way, True, key=holds_more), len(way) - 1)]
 
 
 @contextmanager
@@ -131,25 +156,39 @@ def _write_mask(file: MemoryFile, scene: Scene, bands: tuple[int, ...], toleranc
     placed = {"transform": scene.dataset.transform, "crs": scene.dataset.crs}
     if points:
         placed = {"gcps": points, "crs": crs}
-    all_near = np.ones(width, dtype=bool)
-    last_far = np.full(width, -1)
+    first_far, last_far = np.full(width, height), np.full(width, -1)
     masked = 0
     with MemoryFile() as draft:
         with draft.open(**profile) as found:
             for window in _strips(height, width):
                 near, valid = _near_strip(scene, window, bands, tolerance)
-                reached = _runs(near, all_near)
-                all_near &= near.all(axis=0)
-                last_far = np.maximum(last_far, np.where(near, -1, _rows(window)).max(axis=0))
-                found.write((NEAR_BIT * near + RUN * reached + VALID * valid), 1, window=window)
-        # Whether the rest of a column is near is known only now that its end has been read.
+                first, last = _outermost(~near.T, window.row_off, height)
+                np.minimum(first_far, first, out=first_far)
+                np.maximum(last_far, last, out=last_far)
+                found.write(NEAR_BIT * near + VALID * (near & valid), 1, window=window)
+        # What lies beyond the outermost pixels that are not near is known only now.
         with draft.open() as found, file.open(**profile, **placed) as mask:
             for window in _strips(height, width):
                 kind = found.read(1, window=window)
-                hidden = (kind & RUN > 0) | ((kind & NEAR_BIT > 0) & (_rows(window) > last_far))
+                near, rows, cols = kind > 0, _numbers(window.row_off, kind), np.arange(width)
+                left, right = (each[:, None] for each in _outermost(~near, 0, width))
+                hidden = (rows < first_far) | (rows > last_far) | (cols < left) | (cols > right)
                 masked += int(np.count_nonzero(hidden & (kind & VALID > 0)))
                 mask.write(hidden.astype(np.uint8), 1, window=window)
     return masked
+
+
+def _outermost(
+    far: NDArray[np.bool_], start: int, end: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Numbers of the first and last true of each line, (n,), counted from ``start``.
+
+    Where a line has none, they are ``end`` and -1.
+    """
+    some = far.any(axis=1)
+    first = np.where(some, start + far.argmax(axis=1), end)
+    last = np.where(some, start + far.shape[1] - 1 - far[:, ::-1].argmax(axis=1), -1)
+    return first, last
 
 
 def _strips(height: int, width: int) -> Iterator[Window]:
@@ -157,9 +196,9 @@ def _strips(height: int, width: int) -> Iterator[Window]:
         yield Window(0, top, width, min(STRIP, height - top))
 
 
-def _rows(window: Window) -> NDArray[np.int64]:
-    """Numbers of the rows of a window, (h, 1)."""
-    return np.arange(window.row_off, window.row_off + window.height)[:, None]
+def _numbers(start: int, rows: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Numbers of rows from the first on, (h, 1)."""
+    return np.arange(start, start + len(rows))[:, None]
 
 
 def without(read: Reader, hidden: Reader) -> Reader:
@@ -177,10 +216,17 @@ def _near(
     scene: Scene, window: Window, bands: tuple[int, ...], tolerance: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Where a window is near the nodata value or holds no measurement, and where it holds one."""
-    pixels = read_window(scene.dataset, window, bands, scene.path).astype(np.float64)
-    valid = valid_window(scene.dataset, window, scene.path) & np.isfinite(pixels).all(axis=0)
-    values = np.array([scene.dataset.nodatavals[band - 1] for band in bands], dtype=np.float64)
-    near = (np.abs(pixels - values[:, None, None]) <= tolerance).all(axis=0)
+    pixels = read_window(scene.dataset, window, bands, scene.path)
+    valid = valid_window(scene.dataset, window, scene.path)
+    if pixels.dtype.kind == "f":
+        valid &= np.isfinite(pixels).all(axis=0)
+    near = np.ones(valid.shape, dtype=bool)
+    for band, values in zip(bands, pixels, strict=True):
+        nodata = scene.dataset.nodatavals[band - 1]
+        low, high = (
+            np.nan if nodata is None else nodata + each for each in (-tolerance, tolerance)
+        )
+        near &= (values >= low) & (values <= high)
     return near | ~valid, valid
 
 
@@ -202,20 +248,8 @@ def _near_strip(
     return near, valid
 
 
-def _runs(near: NDArray[np.bool_], all_near: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where a run of near pixels comes from the left, the right or the top, (h, w).
-
-    Args:
-        near: Of whole rows, (h, w).
-        all_near: Which columns are near all the way down to these rows, (w,).
-    """
-    run = np.logical_and.accumulate
-    left, right = run(near, axis=1), run(near[:, ::-1], axis=1)[:, ::-1]
-    found: NDArray[np.bool_] = left | right | (run(near, axis=0) & all_near)
-    return found
-
-
-def _starts(length: int) -> list[int]:
+def _places(length: int) -> list[int]:
+    """Where samples start along a side; on all of it where it is short."""
     if length <= LOOK * LOOKS:
         return list(range(0, length, LOOK))
     return [round(start) for start in np.linspace(0, length - LOOK, LOOKS)]

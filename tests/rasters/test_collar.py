@@ -94,8 +94,18 @@ def test_lossless_compression_is_not_worth_a_word(tmp_path):
         assert pair.notes == ()
 
 
+def test_the_inner_edge_of_a_wide_collar_is_found(tmp_path):
+    pixels = noise((3, 100, 1600), low=80)
+    pixels[:, :, :1210] = 0
+    path = write_scene(tmp_path / "a.tif", pixels, nodata=0, **JPEG)
+    with open_pair(path, path) as pair:
+        assert any("the compression YCbCr JPEG, which changes" in said for said in pair.warnings)
+
+
 def test_a_lossy_file_without_a_collar_is_no_warning(tmp_path):
-    path = write_scene(tmp_path / "a.tif", noise((3, 64, 64), low=80), nodata=0, **JPEG)
+    pixels = noise((3, 64, 64), low=80)
+    pixels[:, 16:32, :32] = 8  # a lake
+    path = write_scene(tmp_path / "a.tif", pixels, nodata=0, **JPEG)
     with open_pair(path, path) as pair:
         assert pair.warnings == ()
         assert "no sample shows that it has" in pair.notes[0]

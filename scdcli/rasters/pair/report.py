@@ -80,8 +80,8 @@ def warnings(pair: PairPlan) -> Iterator[str]:
             yield (
                 f"{scene.name} has the nodata value {scene.dataset.nodata:g} and the compression "
                 f"{collar.compression}, which changes values: about {max(collar.left, 0.01):.0%} "
-                f"of its collar are within {NEAR} of it and count as measured. Mask them with "
-                f"--nodata-tolerance {NEAR}."
+                f"of its collar, where that meets the picture, are within {NEAR} of it and count "
+                f"as measured. Mask them with --nodata-tolerance {NEAR}."
             )
 
 
