@@ -47,6 +47,8 @@ def _brings_data(library: str) -> bool:
 def inherited_cause(error: BaseException) -> str | None:
     """A sentence for an error that what the process inherited explains; None for others."""
     for each in _causes(error):
+        if isinstance(each, UnicodeEncodeError) and (said := why_no_text(each.object)):
+            return said
         names: tuple[str, ...]
         if DATABASE in str(each):
             names, said = DATA_OF_PROJ, "PROJ cannot use the data that the environment names"
@@ -60,6 +62,17 @@ def inherited_cause(error: BaseException) -> str | None:
         if named:
             return f"{said}: {values} may belong to another program. Run env {unset} scd ..."
     return None
+
+
+def why_no_text(text: str) -> str | None:
+    """A sentence for a name whose bytes are no UTF-8, which GDAL cannot open; None for others."""
+    if not any("\ud800" <= sign <= "\udfff" for sign in text):
+        return None
+    written = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return (
+        f"{written} holds bytes that are not UTF-8. Rename it, for example with convmv -t utf8; if "
+        "the name is right, let LC_ALL name a locale of UTF-8: LC_ALL=C.UTF-8."
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

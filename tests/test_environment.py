@@ -1,13 +1,15 @@
 """Whatever a process inherits, the command and `import scdcli` do the same."""
 
+import json
 import os
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
-import numpy as np
 import pytest
-from scenes import write_scene
+from scenes import noise, write_scene
+from standins import tiny_model
 
 from scdcli.environment import FOREIGN, inherited_cause
 
@@ -32,7 +34,7 @@ def run(*arguments, cwd=None, **environment):
         cwd=cwd,
         env={name: str(value) for name, value in merged.items() if value is not None},
         capture_output=True,
-        text=True,
+        encoding=environment.get("PYTHONIOENCODING", "utf-8"),
         check=False,
     )
 
@@ -53,9 +55,9 @@ def foreign(tmp_path):
 
 
 @pytest.fixture
-def scenes(tmp_path, rng):
-    pixels = rng.integers(1, 255, (3, 64, 64)).astype(np.uint8)
-    return [write_scene(tmp_path / f"{name}.tif", pixels) for name in ("before", "after")]
+def scenes(tmp_path):
+    names = ("before.tif", "after.tif")
+    return [write_scene(tmp_path / name, noise((3, 64, 64))) for name in names]
 
 
 @pytest.mark.parametrize(
@@ -138,6 +140,82 @@ def test_other_errors_are_no_matter_of_the_environment(monkeypatch, error):
     for name in ("PROJ_LIB", "PYTHONPATH"):
         monkeypatch.setenv(name, "/usr/share")
     assert inherited_cause(error) is None
+
+
+ODD = "zwei Wörter 'in' \"quotes\" 变化 🛰"
+LONG = "x" * 196
+
+BARE = {  # a container or a job on a cluster: no home, no language, no room for temporary files
+    **dict.fromkeys(("HOME", "LANG", "XDG_CACHE_HOME", "PYTHONUTF8")),
+    "LC_ALL": "C",
+    "TMPDIR": "/does/not/exist",
+    "MPLCONFIGDIR": "/does/not/exist",
+    "PYTHONWARNINGS": "error",
+    "COLUMNS": 40,
+}
+
+
+@pytest.fixture
+def odd(tmp_path):
+    """A folder, two scenes and a model with names of every kind: (folder, before, after, model)."""
+    folder = tmp_path / ODD
+    folder.mkdir()
+    before, after = folder / f"{ODD}.tif", folder / f"{LONG}.tif"
+    for seed, path in enumerate((before, after)):
+        write_scene(path, noise((3, 64, 80), seed=seed))
+    tiny_model(folder / "Wörter.safetensors")
+    return folder, before, after, folder / "Wörter.safetensors"
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder nobody may write to")
+def test_a_bare_environment_gives_the_same_bytes(odd):
+    folder, before, after, model = odd
+    command = ("-m", "scdcli", "predict", before, after, "-m", model, "--chip", "64", "-o")
+    usual, bare = folder / "usual", folder / f"bare {ODD}"
+    assert run(*command, usual, SOURCE_DATE_EPOCH=0).returncode == 0
+    done = run(*command, bare, cwd="/proc", SOURCE_DATE_EPOCH=0, **BARE)
+    assert (done.returncode, done.stdout) == (0, f"{bare}\n")
+    assert {path.name for path in bare.iterdir()} == {path.name for path in usual.iterdir()}
+    for path in usual.glob("*.tif"):
+        assert (bare / path.name).read_bytes() == path.read_bytes()
+    table = [line for line in done.stderr.splitlines() if not line.startswith("Warning")]
+    assert "changed" in done.stderr
+    assert not any("…" in line for line in table)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_signs_that_the_terminal_does_not_have_are_escaped(odd, encoding):
+    _, before, after, _ = odd
+    plain = run("-m", "scdcli", "check", before, after, PYTHONIOENCODING=encoding)
+    assert (plain.returncode, plain.stderr) == (0, "")
+    assert "\\ud83d\\udef0.tif" in plain.stdout.replace("\n", "").replace(" ", "")
+
+
+def test_json_stays_json_in_every_encoding(odd):
+    _, before, after, _ = odd
+    said = run("-m", "scdcli", "check", "--json", before, after, PYTHONIOENCODING="cp1252")
+    assert json.loads(said.stdout)["before"]["name"] == before.name
+
+
+def test_a_name_that_is_no_utf_8_is_one_sentence(tmp_path):
+    done = run("-m", "scdcli", "check", os.fsdecode(b"M\xfcnchen.tif"), "after.tif", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        r"Error: M\xfcnchen.tif holds bytes that are not UTF-8. Rename it"
+    )
+
+
+def test_names_found_in_a_folder_that_are_no_utf_8_are_one_sentence():
+    error = UnicodeEncodeError("utf-8", os.fsdecode(b"im1/M\xfcnchen.png"), 5, 6, "no surrogates")
+    assert inherited_cause(error).startswith(r"im1/M\xfcnchen.png holds bytes that are not UTF-8.")
+    assert inherited_cause(UnicodeEncodeError("ascii", "é", 0, 1, "a bug")) is None
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_closed_streams_are_no_reason_to_fail(scenes, closed):
+    command = f'exec "$0" -m scdcli check "$1" "$2" {closed}'
+    shell = ["sh", "-c", command, sys.executable, *map(str, scenes)]
+    assert subprocess.run(shell, check=False, capture_output=True).returncode == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps the folder of a process")

@@ -23,8 +23,9 @@ from scdcli.cli.terminal import (
     keep_secrets,
     remember_call,
     show_origin,
+    write_every_sign,
 )
-from scdcli.environment import inherited_cause, require_working_folder
+from scdcli.environment import inherited_cause, require_working_folder, why_no_text
 from scdcli.errors import ScdError
 from scdcli.files.interruption import owning_the_process
 
@@ -63,6 +64,9 @@ class ScdGroup(click.Group):
         **extra: Any,  # noqa: ANN401
     ) -> click.Context:
         """Read the options of the group itself, of which ``--help`` prints."""
+        write_every_sign()
+        if said := next(filter(None, map(why_no_text, args)), None):
+            raise click.ClickException(said)
         with ending_unread():
             return super().make_context(info_name, args, parent, **extra)
 

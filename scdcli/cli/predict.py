@@ -123,7 +123,7 @@ def _show(summary: dict[str, Any]) -> None:
     unit = "hectares" if summary["valid"]["hectares"] is not None else "pixels"
     table = Table(box=None, header_style="bold")
     for name in ("from", "to"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in (unit, "% of area"):
         table.add_column(name, justify="right")
 

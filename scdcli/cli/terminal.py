@@ -1,5 +1,7 @@
 """What a person sees: notes and progress on stderr, none of it when asked to be quiet."""
 
+import codecs
+import io
 import os
 import select
 import shlex
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 TERMINATED = 143  # the status in a shell of a program that SIGTERM ended
 UNREAD = 141  # the status in a shell of a program whose reader went away
+_ESCAPED = "scdcli.escaped"
 _VERBOSE = "scdcli.verbose"
 _CALL = "scdcli.call"
 
@@ -149,6 +152,27 @@ def keep_secrets() -> None:
 def _without_secrets(record: "LogRecord") -> bool:
     record.msg, record.args = discreet(record.getMessage()), ()
     return True
+
+
+def write_every_sign() -> None:
+    """Escape what the terminal's encoding does not have, as JSON does, instead of failing.
+
+    Names of files may hold any sign, while a pipe on Windows has the 256 of its code page.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_ESCAPED)
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    units = (int.from_bytes(signs[place : place + 2]) for place in range(0, len(signs), 2))
+    return "".join(f"\\u{unit:04x}" for unit in units), error.end
+
+
+codecs.register_error(_ESCAPED, _escape)
 
 
 def discreet(text: str) -> str:
