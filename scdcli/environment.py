@@ -36,6 +36,11 @@ def use_own_data() -> None:
             pass
 
 
+def stay_offline() -> None:
+    """Let PROJ fetch no grids, whatever `PROJ_NETWORK` says: the same pair gives the same map."""
+    os.environ["PROJ_NETWORK"] = "OFF"
+
+
 def _brings_data(library: str) -> bool:
     """Whether a library comes as a wheel with PROJ's database in it; does not load it."""
     spec = find_spec(library)

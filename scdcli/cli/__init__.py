@@ -25,7 +25,12 @@ from scdcli.cli.terminal import (
     show_origin,
     write_every_sign,
 )
-from scdcli.environment import inherited_cause, require_working_folder, why_no_text
+from scdcli.environment import (
+    inherited_cause,
+    require_working_folder,
+    stay_offline,
+    why_no_text,
+)
 from scdcli.errors import ScdError
 from scdcli.files.interruption import owning_the_process
 
@@ -78,6 +83,7 @@ class ScdGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's own signature
         """Run the command; exit 1 with one sentence for our errors, 130 or 143 when stopped."""
         keep_secrets()
+        stay_offline()
         try:
             with (
                 ending_unread(),

@@ -23,6 +23,7 @@ from scdcli.files.naming import crs_name
 from scdcli.legend import MAX_CLASSES, TRANSITION_BASE, Legend, split_transition
 from scdcli.rasters.crs import Placed, placed_layer, reproject_outlines
 from scdcli.rasters.grid import Grid
+from scdcli.rasters.limits import is_virtual_layer
 
 LAYER = "changes"
 AOI = "aoi"
@@ -66,6 +67,8 @@ def read_layer(path: Path, name: str) -> Layer:
         InputError: The file cannot be read.
         DatasetError: Several layers and none of this name, or a feature is no polygon.
     """
+    if is_virtual_layer(path):
+        raise InputError(f"{path} is a VRT; put the file it refers to in its place.")
     try:
         layers = [str(each[0]) for each in pyogrio.list_layers(path) if each[1] is not None]
         about, ids, outline, columns = pyogrio.raw.read(
@@ -89,6 +92,8 @@ def read_layer(path: Path, name: str) -> Layer:
 
 def has_layer(path: Path, name: str) -> bool:
     """Whether a file holds a layer of this name beside others."""
+    if is_virtual_layer(path):
+        return False
     try:
         layers = [str(each[0]) for each in pyogrio.list_layers(path)]
     except FOREIGN_ERRORS:

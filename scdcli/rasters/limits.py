@@ -11,7 +11,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from scdcli.errors import InputError
-from scdcli.files.naming import shown, without_secrets
+from scdcli.files.naming import is_remote, shown, without_secrets
 
 # Silence ends a read, slowness does not: a time limit for whole requests would do both.
 WAITING = {
@@ -23,6 +23,13 @@ WAITING = {
 }
 # Otherwise GDAL lists the folder, and asks for a dozen names that could lie beside the file.
 ALONE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+# Neighbors are asked for by the names that `require_no_reference` knows, not found in any spelling.
+BY_NAME = {"GDAL_DISABLE_READDIR_ON_OPEN": "TRUE"}
+# A VRT may hold Python, which is not run, also in a trusted one and whatever the environment says.
+NO_CODE = {"GDAL_VRT_ENABLE_PYTHON": "NO"}
+
+MASKS_AND_OVERVIEWS = (".msk", ".MSK", ".ovr", ".OVR")  # beside an image, opened with it
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 ACROSS = re.compile(
     r"/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs)(_streaming)?[/?]"
@@ -45,7 +52,9 @@ def waiting(path: str | Path) -> dict[str, str]:
 
 def opening(path: str | Path) -> dict[str, str]:
     """GDAL's options while a scene is being opened; in an archive its neighbors may be seen."""
-    return _unset(ALONE) if ACROSS.match(str(path)) else {}
+    if ACROSS.match(str(path)):
+        return _unset(ALONE)
+    return {} if is_remote(path) else BY_NAME
 
 
 def remedy(path: str | Path) -> str:
@@ -86,6 +95,46 @@ def require_image_file(path: str | Path, *, allow_vrt: bool) -> None:
     for start, driver in CONTAINERS.items():
         if head.startswith(start):
             _refuse_container(path, driver)
+
+
+def require_no_reference(dataset: DatasetReader, path: str | Path) -> None:
+    """Refuse an image that sends GDAL to other files for its masks or overviews, before it goes.
+
+    Raises:
+        InputError: It names a file in its metadata, or what lies beside it is no TIFF.
+    """
+    named = dataset.tags(ns="OVERVIEWS").get("OVERVIEW_FILE", "")
+    beside = named.removeprefix(":::BASE:::")  # as GDAL writes it of a file beside this one
+    if named and Path(beside).name != beside:
+        raise InputError(
+            f"{shown(path)} names {shown(named)} as its overviews; only files beside it are read. "
+            "Write it anew: gdal_translate -of COG."
+        )
+    for suffix in MASKS_AND_OVERVIEWS:
+        file = Path(f"{path}{suffix}")
+        if not is_remote(path) and not _is_tiff_or_missing(file):
+            raise InputError(
+                f"{shown(file)} belongs to {shown(path)} and is no TIFF: another format may read "
+                "any file it names. Remove it, or write it anew; a VRT that you trust needs "
+                "--allow-vrt."
+            )
+
+
+def _is_tiff_or_missing(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(4) in TIFF
+    except OSError:
+        return True
+
+
+def is_virtual_layer(path: str | Path) -> bool:
+    """Whether a vector file is a VRT, which can read any file or address it names."""
+    file = Path(path)
+    if not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        return b"<OGRVRT" in stream.read(4096)
 
 
 def _refuse_container(path: str | Path, driver: str) -> None:

@@ -20,11 +20,13 @@ from scdcli.files.naming import is_remote, shown
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.limits import (
     FOREIGN_ERRORS,
+    NO_CODE,
     cause,
     opening,
     remedy,
     require_image_file,
     require_modest,
+    require_no_reference,
     waiting,
 )
 
@@ -95,8 +97,10 @@ def open_scene(path: str | Path, *, allow_vrt: bool = False) -> Iterator[Dataset
     if not is_remote(path):
         require_image_file(path, allow_vrt=allow_vrt)
     drivers = (*DRIVERS, "VRT") if allow_vrt else tuple(DRIVERS)
-    with rasterio.Env(**waiting(path)), _open(path, drivers) as dataset:
+    with rasterio.Env(**waiting(path), **NO_CODE), _open(path, drivers) as dataset:
         require_modest(dataset, path)
+        if not allow_vrt:
+            require_no_reference(dataset, path)
         yield dataset
 
 

@@ -22,7 +22,7 @@ from scdcli.files.naming import crs_name, file_name, is_remote, shown, without_s
 from scdcli.rasters.alignment import bounds_text, moved
 from scdcli.rasters.crs import Placed, Points, placed_layer, reproject_outlines, reproject_points
 from scdcli.rasters.grid import Grid
-from scdcli.rasters.limits import ACROSS
+from scdcli.rasters.limits import ACROSS, is_virtual_layer
 
 Bounds = tuple[float, float, float, float]
 """Left, bottom, right, top."""
@@ -204,10 +204,8 @@ def _require_layers(source: str) -> None:
         return
     if not Path(source).exists():
         raise InputError(f"--aoi {shown(source)} does not exist; check the name.")
-    if Path(source).is_file():
-        with Path(source).open("rb") as stream:
-            if b"<OGRVRT" in stream.read(4096):
-                raise InputError(f"--aoi {shown(source)} is a VRT; give the file it refers to.")
+    if is_virtual_layer(source):
+        raise InputError(f"--aoi {shown(source)} is a VRT; give the file it refers to.")
 
 
 def _split_layer(path: str) -> tuple[str, str | None]:
