@@ -4,7 +4,10 @@ A message says what is wrong, gives both values and ends with what to do. A new 
 only when some caller would catch it apart.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+Entry = TypeVar("Entry")
 
 
 class ScdError(Exception):
@@ -41,3 +44,19 @@ class UnknownName(ScdError):  # noqa: N818  the message, not the suffix, tells t
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         """Compose the message from what was asked and what exists."""
         super().__init__(f"no {kind} named {name!r}; choose one of: {', '.join(sorted(known))}.")
+
+
+def look_up(kind: str, name: str, registry: Mapping[str, Entry]) -> Entry:
+    """The entry that a registry has under a name.
+
+    Args:
+        kind: What the registry holds, in one word or two, for the message.
+        name: The name.
+        registry: Entries by name.
+
+    Raises:
+        UnknownName: There is none of this name.
+    """
+    if name not in registry:
+        raise UnknownName(kind, name, registry)
+    return registry[name]

@@ -254,13 +254,13 @@ def _report(
     as_json: bool,
 ) -> None:
     """Tables or the document on stdout, and the files that were asked for."""
+    from scdcli.files.whole import write_csv
     from scdcli.scoring.scorefiles import (
         document,
         dumps,
         matrix_rows,
         pair_rows,
         write_scores,
-        write_table,
     )
 
     whole = document(truth, runs, resampled)
@@ -271,18 +271,18 @@ def _report(
     if files.scores:
         write_scores(files.scores, whole, runs, resampled)
     if files.matrix:
-        write_table(files.matrix, matrix_rows(runs))
+        write_csv(files.matrix, matrix_rows(runs))
     if files.per_pair:
-        write_table(files.per_pair, pair_rows(runs))
+        write_csv(files.per_pair, pair_rows(runs))
 
 
 def _draw(panels: "Panels", files: ScoreFiles, terminal: Terminal) -> None:
+    from scdcli.files.whole import write_whole
     from scdcli.scoring.figures.panels import panel_files
-    from scdcli.scoring.scorefiles import write_bytes
 
     assert files.panels is not None
     pictures = panel_files(files.panels, panels.truth, overwrite=True)
     with terminal.progress("panels", len(pictures)) as bar:
         for number, (name, path) in enumerate(pictures.items(), 1):
-            write_bytes(path, panels.draw(name))
+            write_whole(path, panels.draw(name))
             bar.update(number, len(pictures))

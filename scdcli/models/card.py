@@ -1,4 +1,4 @@
-"""The card of a model: what its file says of itself, and what people wrote beside it."""
+"""The card of a model: what its file says about itself, and the text written beside it."""
 
 import re
 from collections.abc import Iterator
@@ -9,33 +9,20 @@ from typing import Any
 from scdcli.errors import ModelError
 from scdcli.models.checkpoint import ModelHeader, bundled_models, find_model, load_model
 
-HEADINGS = (
-    "Use",
-    "Data and attribution",
-    "Licence",
-    "Training",
-    "Scores",
-    "Known failures",
-)
-"""What the card of a bundled model has to tell, as its second-level headings."""
-
 LONGEST = 1 << 20  # bytes: a card is read, a book that lies there by accident is not
-
-Section = re.compile(r"^## (.+?)\s*$", re.MULTILINE)
-Row = re.compile(r"^\|\s*`([\w.]+)`\s*\|\s*(-?[\d.]+)\s*%?\s*\|", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Card:
-    """All that is known of a model.
+    """All that is known about a model.
 
     Attributes:
-        name: Its name, or that of the file.
-        file: Where it lies.
-        sha256: Of the file.
-        parameters: How many weights are trained.
-        header: What the file says of itself.
-        prose: What ``NAME.md`` beside the file says, Markdown; None without it.
+        name: The name of a bundled model, or of the file.
+        file: The model file.
+        sha256: The SHA-256 of the file, in hexadecimal.
+        parameters: The number of trained weights.
+        header: The header of the file.
+        prose: The text of ``NAME.md`` beside the file, Markdown; None without such a file.
     """
 
     name: str
@@ -54,16 +41,16 @@ class Card:
 
     @property
     def steps(self) -> int | None:
-        """Steps of the optimizer up to these weights; None where the file does not say it."""
-        said = self.header.training
+        """Steps of the optimizer up to these weights; None where the file does not tell them."""
+        record = self.header.training
         try:
-            size = said["batch"] * said.get("accumulate", 1)
-            return int(said["epoch"] * max(1, said["pairs"] // size))
+            size = record["batch"] * record.get("accumulate", 1)
+            return int(record["epoch"] * max(1, record["pairs"] // size))
         except (KeyError, TypeError, ZeroDivisionError):
             return None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: the card, then the entries of the header."""
+        """The card and then the entries of the header, JSON-ready."""
         return {
             "name": self.name,
             "summary": self.summary,
@@ -96,24 +83,8 @@ def bundled_cards() -> Iterator[Card]:
 
 
 def flat_scores(header: ModelHeader) -> dict[str, float]:
-    """The scores of a header that are known, scores within others as ``outer.inner``."""
+    """The scores in a header by name; those inside another entry as ``outer.inner``."""
     return dict(_flat(header.scores))
-
-
-def quoted_scores(prose: str) -> dict[str, str]:
-    """Scores that a card quotes of the file, in percent as written.
-
-    These are the rows of the tables under ``## Scores`` that begin with a name in backticks, as
-    the header has it, and a number: ``| `miou` | 64.4 |``.
-    """
-    parts = Section.split(prose)
-    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
-    return dict(Row.findall(sections.get("Scores", "")))
-
-
-def headings(prose: str) -> list[str]:
-    """The second-level headings of a card."""
-    return Section.findall(prose)
 
 
 def plain(markdown: str) -> str:

@@ -18,7 +18,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from scdcli import __version__
-from scdcli.errors import ModelError, OutputError, UnknownName
+from scdcli.errors import ModelError, UnknownName, look_up
+from scdcli.files.whole import write_whole
 from scdcli.legend import Legend
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
@@ -29,24 +30,22 @@ from scdcli.rasters.pair.settings import PairSettings
 FORMAT = 2
 HEADER_KEY = "scd"
 SINCE_2 = {"temperature", "normalization", "pixel_size"}  # header entries of format 2
-STANDARDIZATIONS = ("none", "per-date")
+# Whether each date is brought to the mean and spread of the training data.
+STANDARDIZATIONS = {"none": False, "per-date": True}
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], description: dict[str, Any]) -> None:
-    """A safetensors file with a JSON header, written beside and renamed."""
-    partial = path.with_name(f".{path.name}.partial")
+    """Write a safetensors file with a JSON header, whole or not at all.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    try:
-        partial.write_bytes(save(ready, {HEADER_KEY: json.dumps(description, ensure_ascii=False)}))
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, save(ready, {HEADER_KEY: json.dumps(description, ensure_ascii=False)}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and JSON header of a file `write_tensors` wrote.
+    """The tensors and the JSON header of a file that `write_tensors` wrote.
 
     Raises:
         ModelError: It is not such a file, or it is truncated.
@@ -73,13 +72,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 @dataclass(frozen=True)
 class ModelHeader:
-    """What a model file says of itself beside its tensors."""
+    """What a model file holds beside its tensors."""
 
     network: NetworkSettings
     legend: Legend
     threshold: float = 0.5  # τ of Eq. 12, of the calibrated probability
     temperature: float = 1.0  # divides the logit of the change probability
-    normalization: str = "none"  # "per-date": each date is brought to the model's mean and spread
+    normalization: str = "none"  # a name in `STANDARDIZATIONS`
     pixel_size: tuple[float, float] | None = None  # finest and coarsest known, in meters
     chip: int = 512  # the size it was trained on; the global feature depends on it
     land_cover: bool = False  # trained on the class of every pixel, not only of changed ones
@@ -93,11 +92,11 @@ class LoadedModel:
     """A model ready to run.
 
     Attributes:
-        name: Of a bundled model, or of a file without its folders.
-        model: In evaluation mode.
-        header: What the file says of itself.
-        sha256: Of the file.
-        given: What it was asked for by: a name or a path.
+        name: The name of a bundled model, or of a file without its folders.
+        model: The network with its normalization, in evaluation mode.
+        header: The header of the file.
+        sha256: The SHA-256 of the file, in hexadecimal.
+        given: The name or path that the user gave.
     """
 
     name: str
@@ -108,18 +107,18 @@ class LoadedModel:
 
     @property
     def requirements(self) -> Requirements:
-        """What it expects of a pair."""
+        """What the model expects of a pair."""
         return Requirements(
             self.name, self.header.network.bands, self.header.pixel_size, self.given
         )
 
     @property
     def mean_std(self) -> MeanStd | None:
-        """What each date of a pair is brought to before the model sees it; None for as it is."""
+        """The mean and spread that each date is brought to first; None to leave dates as is."""
         return date_mean_std(self.model, self.header.normalization)
 
     def reads(self, settings: PairSettings) -> PairSettings:
-        """How the model wants a pair read, with all else as in the settings."""
+        """The settings with the number of bands and the standardization of this model."""
         return replace(settings, count=self.header.network.bands, mean_std=self.mean_std)
 
 
@@ -141,14 +140,14 @@ def save_model(path: Path, model: ChangeModel, header: ModelHeader, *, half: boo
 def calibrate_model(
     source: Path, out: Path, *, threshold: float, temperature: float, record: dict[str, Any]
 ) -> None:
-    """A copy of a model file with another threshold and temperature; the tensors stay, to the bit.
+    """Copy a model file with another threshold and temperature; its tensors stay as they are.
 
     Args:
         source: The model file.
         out: The copy; may be the same file.
-        threshold: τ, of the calibrated probability.
-        temperature: T.
-        record: What both were fitted to, for ``calibration`` in the scores.
+        threshold: The threshold τ of the calibrated change probability.
+        temperature: The temperature T that divides the logit of that probability.
+        record: What both were fitted to; kept in the scores as ``calibration``.
 
     Raises:
         ModelError: ``source`` is no model file.
@@ -199,29 +198,21 @@ def load_model(name: str, device: str | torch.device | None = None) -> LoadedMod
 
 
 def date_mean_std(model: ChangeModel, normalization: str) -> MeanStd | None:
-    """What each date of a pair is brought to before a model sees it; None for as it is.
+    """The mean and spread that each date of a pair is brought to before a model sees it.
 
     Args:
-        model: Its mean and spread.
-        normalization: One of `STANDARDIZATIONS`.
+        model: The model, which holds both per band.
+        normalization: A name in `STANDARDIZATIONS`.
+
+    Returns:
+        Mean and spread per band; None where dates stay as they are.
 
     Raises:
-        UnknownName: It is none of them.
+        UnknownName: There is no such name.
     """
-    require_standardization(normalization)
-    if normalization == "none":
+    if not look_up("--standardize", normalization, STANDARDIZATIONS):
         return None
     return MeanStd(tuple(model.mean.tolist()), tuple(model.std.tolist()))
-
-
-def require_standardization(name: str) -> None:
-    """Refuse a name that is not in `STANDARDIZATIONS`.
-
-    Raises:
-        UnknownName: It is not.
-    """
-    if name not in STANDARDIZATIONS:
-        raise UnknownName("--standardize", name, STANDARDIZATIONS)
 
 
 def find_model(name: str) -> Path:

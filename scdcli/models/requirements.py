@@ -7,11 +7,12 @@ class Requirements(NamedTuple):
     """What a model expects of a pair.
 
     Attributes:
-        name: Name of the model.
-        bands: Number of bands.
-        pixel_size: Finest and coarsest ground resolution it was trained for, in meters; None where
-            that is not known.
-        given: What names it to ``--model`` and ``--init``; empty where its name does.
+        name: The name of the model.
+        bands: The number of bands.
+        pixel_size: The finest and the coarsest ground resolution that the model was trained for,
+            in meters; None where they are not known.
+        given: The name or path by which ``--model`` and ``--init`` find the model; empty where
+            ``name`` does.
     """
 
     name: str

@@ -1,14 +1,13 @@
 """Scores as files: one JSON document, and tables as CSV; fractions everywhere, never percent."""
 
-import csv
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from scdcli.errors import OutputError
+from scdcli.files.whole import write_csv, write_whole
 from scdcli.legend import UNCHANGED
 from scdcli.scoring.bootstrap import CONFIDENCE
 from scdcli.scoring.comparison import ONE_PAIR, Bootstrap, Difference, Run
@@ -144,40 +143,9 @@ def write_scores(
         OutputError: It cannot be written.
     """
     if path.suffix.lower() == ".csv":
-        write_table(path, score_rows(runs, resampled))
+        write_csv(path, score_rows(runs, resampled))
     else:
-        write_bytes(path, dumps(whole).encode() + b"\n")
-
-
-def write_table(path: Path, rows: Sequence[Row]) -> None:
-    """A CSV table with a header, whole or not at all; what is undefined is empty.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    text = StringIO(newline="")
-    # Rows without a comparison have fewer columns.
-    names = dict.fromkeys(name for row in rows for name in row)
-    writer = csv.DictWriter(text, list(names), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_bytes(path, text.getvalue().encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """A file, whole or not at all.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
+        write_whole(path, dumps(whole).encode() + b"\n")
 
 
 def dumps(whole: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from scdcli.datasets.samples import Sample
 from scdcli.datasets.scan import scan
-from scdcli.errors import DatasetError, UnknownName
+from scdcli.errors import DatasetError, look_up
 from scdcli.legend import Legend
 from scdcli.models.networks.losses import ClassWeights, inverse_frequency
 
@@ -24,25 +24,14 @@ def class_weights(
         DatasetError: A pair of the set cannot be trained on.
         UnknownName: No such scheme.
     """
-    require_scheme(scheme)
-    if SCHEMES[scheme] == 0:
+    power = look_up("class weights", scheme, SCHEMES)
+    if power == 0:
         return None
     found = scan(samples, legend, cover=cover)
     if found.problems:
         raise DatasetError(found.problems[0])
-    classes = found.counts.from_pixels + found.counts.to_pixels
-    change = [found.counts.unchanged, found.counts.changed]
-    power = SCHEMES[scheme]
+    counts = found.counts
+    classes, change = counts.from_pixels + counts.to_pixels, [counts.unchanged, counts.changed]
     return ClassWeights(
         inverse_frequency(classes.tolist(), power), inverse_frequency(change, power)
     )
-
-
-def require_scheme(scheme: str) -> None:
-    """Refuse a name that is not in `SCHEMES`.
-
-    Raises:
-        UnknownName: No such scheme.
-    """
-    if scheme not in SCHEMES:
-        raise UnknownName("class weights", scheme, SCHEMES)

@@ -19,13 +19,13 @@ import torch
 from scdcli.datasets.chips import Chips, batches
 from scdcli.datasets.pixelsizes import widen
 from scdcli.datasets.samples import Sample
-from scdcli.errors import TrainingError
+from scdcli.errors import TrainingError, look_up
 from scdcli.legend import Legend
 from scdcli.models.checkpoint import LoadedModel, ModelHeader, date_mean_std, save_model
 from scdcli.models.device import is_out_of_memory
 from scdcli.models.networks import NetworkSettings
 from scdcli.models.pretrained import EncoderWeights
-from scdcli.training.classweights import class_weights, require_scheme
+from scdcli.training.classweights import SCHEMES, class_weights
 from scdcli.training.confidence import ModelFitted, fit_models
 from scdcli.training.finetuning import with_classes
 from scdcli.training.optimization import optimize
@@ -97,7 +97,7 @@ def train(
         TrainingError: The loss is no longer a number, or a resumed run has other settings.
         UnknownName: No such network, blocks, optimizer or class weights.
     """
-    require_scheme(settings.class_weights)
+    look_up("class weights", settings.class_weights, SCHEMES)
     ranks = hardware.ranks
     require_divisible(len(samples), settings, ranks)
     described = asdict(settings) | {"network": asdict(network), "legend": legend.to_dict()}

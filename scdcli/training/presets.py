@@ -6,7 +6,7 @@ A value given on the command line, in the environment or in the configuration fi
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from scdcli.errors import UnknownName
+from scdcli.errors import look_up
 
 Value = str | int | float | bool | tuple[float, float]
 
@@ -50,9 +50,8 @@ def preset(name: str) -> dict[str, Value]:
     Raises:
         UnknownName: There is no such preset.
     """
-    if name not in PRESETS:
-        raise UnknownName("preset", name, PRESETS)
-    return {option.replace("-", "_"): value for option, value in PRESETS[name].items()}
+    values = look_up("preset", name, PRESETS)
+    return {option.replace("-", "_"): value for option, value in values.items()}
 
 
 def preset_rows() -> list[tuple[str, ...]]:

@@ -4,12 +4,10 @@ A run can be killed at any moment: every file is replaced whole, and the state i
 it never speaks of an epoch whose model is missing.
 """
 
-import csv
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from io import BytesIO, StringIO
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from scdcli.errors import OutputError, TrainingError
+from scdcli.files.whole import write_csv, write_whole
 from scdcli.models.checkpoint import FORMAT, read_tensors, write_tensors
 
 BEST = "best.safetensors"
@@ -100,10 +99,12 @@ def start_run(folder: Path, settings: dict[str, Any]) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    with _writing(folder):
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(settings, indent=2, ensure_ascii=False)
-        _put(folder / SETTINGS, text.encode() + b"\n")
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {error.strerror}.") from error
+    text = json.dumps(settings, indent=2, ensure_ascii=False)
+    write_whole(folder / SETTINGS, text.encode() + b"\n")
 
 
 def save_state(folder: Path, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
@@ -123,13 +124,8 @@ def write_log(folder: Path, logs: Sequence[EpochLog]) -> None:
     Raises:
         OutputError: They cannot be written.
     """
-    text = StringIO(newline="")
-    writer = csv.DictWriter(text, list(EpochLog.__dataclass_fields__), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(log) for log in logs)
-    with _writing(folder):
-        _put(folder / LOG, text.getvalue().encode())
-        _put(folder / CURVES, draw_curves(logs))
+    write_csv(folder / LOG, [asdict(log) for log in logs])
+    write_whole(folder / CURVES, draw_curves(logs))
 
 
 def draw_curves(logs: Sequence[EpochLog]) -> bytes:
@@ -154,23 +150,6 @@ def draw_curves(logs: Sequence[EpochLog]) -> bytes:
         picture = BytesIO()
         figure.savefig(picture, format="png", dpi=120)
     return picture.getvalue()
-
-
-def _put(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written: {error.strerror}.") from error
 
 
 def _refuse_other_settings(path: Path, settings: dict[str, Any], defaults: dict[str, Any]) -> None:

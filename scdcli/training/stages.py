@@ -11,16 +11,16 @@ from typing import Any
 
 import torch
 
-from scdcli.errors import TrainingError
-from scdcli.models.checkpoint import LoadedModel, load_model, require_standardization
+from scdcli.errors import TrainingError, look_up
+from scdcli.models.checkpoint import STANDARDIZATIONS, LoadedModel, load_model
 from scdcli.models.networks import NetworkSettings, build, freeze
-from scdcli.training.classweights import require_scheme
+from scdcli.training.classweights import SCHEMES
 from scdcli.training.confidence import ModelFitted
 from scdcli.training.loop import StepDone, train
 from scdcli.training.runfolder import BEST, EpochLog, holds_run, refuse_run
 from scdcli.training.settings import TrainingSettings
 from scdcli.training.startweights import REVISES
-from scdcli.training.trainer import Hardware, require_optimizer
+from scdcli.training.trainer import OPTIMIZERS, Hardware
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ def require_names(network: NetworkSettings, *protocols: TrainingSettings) -> Non
         built = build(network)
     for settings in protocols:
         freeze(built, settings.freeze)
-        require_optimizer(settings.optimizer)
-        require_scheme(settings.class_weights)
-        require_standardization(settings.standardize)
+        look_up("optimizer", settings.optimizer, OPTIMIZERS)
+        look_up("class weights", settings.class_weights, SCHEMES)
+        look_up("--standardize", settings.standardize, STANDARDIZATIONS)
 
 
 def train_in_stages(

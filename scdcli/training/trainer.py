@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from scdcli.datasets.samples import Sample
-from scdcli.errors import UnknownName
+from scdcli.errors import look_up
 from scdcli.models.checkpoint import LoadedModel
 from scdcli.models.networks import FREEZABLE, NetworkSettings, freeze
 from scdcli.models.networks.losses import ClassWeights
@@ -87,16 +87,6 @@ def _trained(model: ChangeModel, settings: TrainingSettings) -> list[dict[str, A
 OPTIMIZERS = {"sgd": _sgd, "adamw": _adamw}
 
 
-def require_optimizer(name: str) -> None:
-    """Refuse a name that is not in `OPTIMIZERS`.
-
-    Raises:
-        UnknownName: No such optimizer.
-    """
-    if name not in OPTIMIZERS:
-        raise UnknownName("optimizer", name, OPTIMIZERS)
-
-
 @dataclass
 class Trainer:
     """The moving parts of a run: model, optimizer, average, and the history so far."""
@@ -143,7 +133,7 @@ def make_trainer(
         TrainingError: The images have another number of bands than the network.
         UnknownName: No such network, blocks, optimizer or part to freeze.
     """
-    require_optimizer(settings.optimizer)
+    make_optimizer = look_up("optimizer", settings.optimizer, OPTIMIZERS)
     model = start_model(samples, network, start, encoder_weights).to(hardware.device)
     freeze(model.network, settings.freeze)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -152,7 +142,7 @@ def make_trainer(
     average = WeightAverage(model, settings.ema) if settings.ema else None
     scaling = hardware.precision == torch.float16
     scaler = torch.amp.GradScaler(hardware.device.type, enabled=scaling)
-    optimizer = OPTIMIZERS[settings.optimizer](model, settings)
+    optimizer = make_optimizer(model, settings)
     return Trainer(model, model, network.classes, optimizer, average, scaler)
 
 

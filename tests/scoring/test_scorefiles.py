@@ -7,6 +7,7 @@ import pytest
 from maps import draw, scored_pair
 
 from scdcli.errors import OutputError
+from scdcli.files.whole import write_csv
 from scdcli.legend import SECOND
 from scdcli.scoring.comparison import Run, bootstrap
 from scdcli.scoring.counting import count_joint
@@ -22,7 +23,6 @@ from scdcli.scoring.scorefiles import (
     require_writable,
     score_rows,
     write_scores,
-    write_table,
 )
 
 ORIGIN = {"predictions": "maps", "model": None, "settings": None}
@@ -96,7 +96,7 @@ def test_the_document_of_one_pair_says_why_there_is_no_interval():
 
 
 def test_a_row_per_run_has_every_headline_score(tmp_path):
-    write_table(tmp_path / "s.csv", score_rows(RUNS, None))
+    write_csv(tmp_path / "s.csv", score_rows(RUNS, None))
     rows = read(tmp_path / "s.csv")
     assert [(row["system"], row["tta"]) for row in rows] == [
         ("asn", "none"),
@@ -111,7 +111,7 @@ def test_a_row_per_run_has_every_headline_score(tmp_path):
 
 def test_rows_have_bounds_and_differences_after_a_bootstrap(tmp_path):
     drawn = bootstrap(RUNS, 100, 0)
-    write_table(tmp_path / "s.csv", score_rows(RUNS, drawn))
+    write_csv(tmp_path / "s.csv", score_rows(RUNS, drawn))
     first, _, third = read(tmp_path / "s.csv")
     assert float(first["miou_low"]) == drawn.intervals[0]["miou"].low
     assert first["miou_difference"] == first["against_system"] == ""
@@ -127,15 +127,15 @@ def test_undefined_scores_are_empty_cells(tmp_path):
     found = score_maps([scored_pair("x", ("",) * 4, (unchanged,) * 4)], SECOND)
     runs = [Run("a", None, found, ORIGIN)]
     for name, rows in (("s", score_rows(runs, None)), ("p", pair_rows(runs))):
-        write_table(tmp_path / f"{name}.csv", rows)
+        write_csv(tmp_path / f"{name}.csv", rows)
         (row,) = read(tmp_path / f"{name}.csv")
         assert (row["sek_from_to"], row["miou"], row["oa"]) == ("", "", "1.0")
-    write_table(tmp_path / "m.csv", matrix_rows(runs))
+    write_csv(tmp_path / "m.csv", matrix_rows(runs))
     assert {row["5 building"] for row in read(tmp_path / "m.csv")} == {""}
 
 
 def test_the_matrix_has_a_row_per_class_before(tmp_path):
-    write_table(tmp_path / "m.csv", matrix_rows(RUNS))
+    write_csv(tmp_path / "m.csv", matrix_rows(RUNS))
     rows = read(tmp_path / "m.csv")
     assert len(rows) == 3 * 6
     document = RUNS[1].found.to_dict()
@@ -204,5 +204,5 @@ def test_a_file_may_be_replaced_when_asked(tmp_path):
 
 def test_a_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(OutputError, match="none/s.csv cannot be written: No such file"):
-        write_table(tmp_path / Path("none/s.csv"), [{"a": 1}])
+        write_csv(tmp_path / Path("none/s.csv"), [{"a": 1}])
     assert list(tmp_path.iterdir()) == []

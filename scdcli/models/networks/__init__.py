@@ -11,7 +11,7 @@ from inspect import signature
 
 from torch import nn
 
-from scdcli.errors import ModelError, UnknownName
+from scdcli.errors import ModelError, UnknownName, look_up
 from scdcli.models.networks.asn import ASN
 from scdcli.models.networks.atl import ASNWithThresholds
 from scdcli.models.networks.blocks import BLOCKS
@@ -52,7 +52,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "asn-concat": partial(ASN, concatenate=True),  # not of the paper
 }
 
-# What of a network may be kept as it is, as the modules that do not learn.
+# The parts of a network that may be kept as they are, by the classes of their modules.
 FREEZABLE: dict[str, tuple[type[nn.Module], ...]] = {
     "none": (),
     "encoder": (Encoder, EfficientNetLite),
@@ -78,10 +78,8 @@ def build(settings: NetworkSettings) -> nn.Module:
         UnknownName: No such network, blocks or encoder.
         ModelError: The width is not positive, or the network cannot take the encoder.
     """
-    if settings.name not in NETWORKS:
-        raise UnknownName("network", settings.name, NETWORKS)
-    if settings.blocks not in BLOCKS:
-        raise UnknownName("blocks", settings.blocks, BLOCKS)
+    network = look_up("network", settings.name, NETWORKS)
+    blocks = look_up("blocks", settings.blocks, BLOCKS)
     if not settings.width > 0:
         raise ModelError(
             f"the width multiplier is {settings.width}; give a positive number, 1 is the paper's."
@@ -94,10 +92,10 @@ def build(settings: NetworkSettings) -> nn.Module:
         raise ModelError(
             f"{settings.name} cannot take the encoder {settings.encoder}; these can: {takers}."
         )
-    return NETWORKS[settings.name](
+    return network(
         bands=settings.bands,
         classes=settings.classes,
-        blocks=BLOCKS[settings.blocks],
+        blocks=blocks,
         width=settings.width,
         **chosen,
     )
@@ -130,14 +128,13 @@ def freeze(network: nn.Module, what: str) -> None:
     """Let a part of a network take no gradient, and its batch statistics stand still.
 
     Args:
-        network: In which parts are frozen.
-        what: A name in `FREEZABLE`.
+        network: The network.
+        what: The part, a name in `FREEZABLE`.
 
     Raises:
         UnknownName: There is no such name.
     """
-    if what not in FREEZABLE:
-        raise UnknownName("part to freeze", what, FREEZABLE)
+    parts = look_up("part to freeze", what, FREEZABLE)
     for module in network.modules():
-        if isinstance(module, FREEZABLE[what]):
+        if isinstance(module, parts):
             module.requires_grad_(False)

@@ -243,9 +243,9 @@ def load_imagenet(encoder: EfficientNetLite, tensors: dict[str, Tensor], source:
     if first in theirs and theirs[first].ndim == 4:
         theirs[first] = adapted(theirs[first].float(), wanted[first].shape[1])
     for name, tensor in wanted.items():
-        found = theirs.get(name)
-        if found is None or found.shape != tensor.shape:
-            shape = "absent" if found is None else tuple(found.shape)
+        given = theirs.get(name)
+        if given is None or given.shape != tensor.shape:
+            shape = "absent" if given is None else tuple(given.shape)
             raise ModelError(
                 f"{source} does not hold the weights of this encoder: {name} should be "
                 f"{tuple(tensor.shape)} and is {shape}; give the file of the same variant, for "

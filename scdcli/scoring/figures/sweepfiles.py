@@ -11,10 +11,11 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from scdcli.files.whole import write_csv, write_whole
 from scdcli.scoring.calibration import reliability
 from scdcli.scoring.fitting import Confidence, Fit, Plateau, fit, plateau
 from scdcli.scoring.metrics import Value, known
-from scdcli.scoring.scorefiles import Row, require_free, write_bytes, write_table
+from scdcli.scoring.scorefiles import Row, require_free
 from scdcli.scoring.sweep import ThresholdScores, sweep
 
 FILES = ("sweep.csv", "reliability.csv", "sweep.png")
@@ -94,9 +95,9 @@ def write_sweeps(folder: Path, runs: Sequence[Swept]) -> None:
         OutputError: They cannot be written.
     """
     scores, reliabilities, picture = sweep_files(folder, overwrite=True)
-    write_table(scores, [row for run in runs for row in _score_rows(run)])
-    write_table(reliabilities, [row for run in runs for row in _reliability_rows(run)])
-    write_bytes(picture, draw_sweeps(runs))
+    write_csv(scores, [row for run in runs for row in _score_rows(run)])
+    write_csv(reliabilities, [row for run in runs for row in _reliability_rows(run)])
+    write_whole(picture, draw_sweeps(runs))
 
 
 def _score_rows(run: Swept) -> list[Row]:
