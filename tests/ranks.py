@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import torch
+from runs import train
 from torch.nn.parallel import DistributedDataParallel
 
 from scdcli.datasets.augment import Augmentation
@@ -22,7 +23,6 @@ from scdcli.models.checkpoint import load_model
 from scdcli.models.networks import NetworkSettings
 from scdcli.training import loop
 from scdcli.training.distributed import connected, launched
-from scdcli.training.loop import train
 from scdcli.training.runfolder import EpochLog
 from scdcli.training.trainer import Hardware, TrainingSettings
 from scdcli.training.validation import validate

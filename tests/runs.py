@@ -7,6 +7,7 @@ from scdcli.legend import SECOND
 from scdcli.models.checkpoint import read_tensors
 from scdcli.models.networks import NetworkSettings
 from scdcli.training import loop
+from scdcli.training.data import TrainingSet
 from scdcli.training.runfolder import EpochLog
 from scdcli.training.trainer import Hardware, TrainingSettings
 
@@ -26,10 +27,16 @@ QUICK = TrainingSettings(
 )
 
 
+def train(samples, validation, out, network, legend, settings, hardware=CPU, **options):
+    """The events of a training on these pairs."""
+    data = TrainingSet(samples, validation, legend)
+    return loop.train(loop.Training(data, out, network, settings, hardware, **options))
+
+
 def run(samples, out, settings=QUICK, *, stop_after=None, **kwargs):
     """Train to the end, or as if killed right after an epoch was written."""
     logs = []
-    events = loop.train(samples[1:], samples[:1], out, TINY, SECOND, settings, CPU, **kwargs)
+    events = train(samples[1:], samples[:1], out, TINY, SECOND, settings, **kwargs)
     for event in events:
         if isinstance(event, EpochLog):
             logs.append(event)

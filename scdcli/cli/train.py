@@ -33,7 +33,7 @@ from scdcli.cli.terminal import Terminal, resuming_call
 from scdcli.training.settings import DataSettings, HardwareSettings, TrainingJob, TrainingSettings
 
 if TYPE_CHECKING:
-    from scdcli.training.job import Training
+    from scdcli.training.loop import Training
     from scdcli.training.runfolder import EpochLog
     from scdcli.training.stages import Stage
 
@@ -266,12 +266,12 @@ def _show(training: "Training", terminal: Terminal) -> None:
     """Train, and show how it goes."""
     from scdcli.training.confidence import ModelFitted
     from scdcli.training.runfolder import EpochLog
-    from scdcli.training.stages import Stage
+    from scdcli.training.stages import Stage, train_in_stages
 
     seen: list[Path] = []
     kept = partial(_what_is_kept, training, seen)
     with terminal.when_stopped(kept), terminal.progress("training", None) as bar:
-        for event in training.run():
+        for event in train_in_stages(training):
             if isinstance(event, Stage):
                 stage = event
                 seen.append(stage.out)
@@ -292,7 +292,7 @@ def _what_is_kept(training: "Training", folders: list[Path]) -> str:
         return "Nothing is kept: a run is kept from its first finished epoch on."
     alone = training.hardware.ranks.alone
     how = f"go on with\n  {resuming_call()}" if alone else "the same call with --resume goes on."
-    return f"All finished epochs are kept in {training.job.out}; {how}"
+    return f"All finished epochs are kept in {training.out}; {how}"
 
 
 def _epoch_line(log: "EpochLog", stage: "Stage") -> str:

@@ -17,27 +17,29 @@ from scdcli.training.settings import DataSettings
 
 
 class TrainingSet(NamedTuple):
-    """What is trained on.
+    """One labelled set or several, as a training uses them.
 
     Attributes:
-        names: What the sets are called.
-        samples: For training; a scene as often as chips are drawn from it in an epoch.
-        validation: For choosing the best epoch; windows of scenes.
+        samples: The training pairs; a scene as often as chips are drawn from it in an epoch.
+        validation: The pairs held out for choosing the best epoch; windows of scenes.
         legend: Classes of the labels.
+        names: The names of the sets.
         bands: Bands read of every image, numbers from 1 or names.
         cover: Whether classes are learnt on every pixel where the land cover is known.
-        pixel_size: Of the finest and the coarsest training pixels, in meters; None if not known.
-        sets: Of several sets, what each gives, for the record.
+        pixel_size: Ground resolution of the finest and of the coarsest training images, in meters;
+            None if it is not known.
+        sets: How many pairs each of several sets gives, for the record; a resumed run must have
+            the same.
     """
 
-    names: list[str]
     samples: list[Sample]
     validation: list[Sample]
     legend: Legend
-    bands: BandNames
-    cover: bool
-    pixel_size: tuple[float, float] | None
-    sets: dict[str, dict[str, int]] | None
+    names: Sequence[str] = ()
+    bands: BandNames = ()
+    cover: bool = False
+    pixel_size: tuple[float, float] | None = None
+    sets: dict[str, dict[str, int]] | None = None
 
 
 def training_set(
@@ -51,17 +53,17 @@ def training_set(
     look: bool = True,
     count: int | None = None,
 ) -> TrainingSet:
-    """The sets in some folders as one.
+    """Find the labelled sets in some folders and join them into one.
 
     Args:
         datasets: The folders.
-        settings: What of them is trained on.
-        note: Gets a sentence on what is left out.
-        watch: Opens what is told how many labels have been looked through.
+        settings: Which pairs, bands and classes are used.
+        note: Called with a sentence about what is left out.
+        watch: Opens a progress by its title and the number of pairs to look through.
         chip: Side in pixels of the windows that are drawn.
-        seed: Which pairs are held out.
-        look: Look through all labels first; in one process of several is enough.
-        count: How many bands the model to start from reads.
+        seed: Random seed of the choice of pairs that are held out.
+        look: Whether to look through all labels first; one process of several is enough.
+        count: Number of bands that the model to start from reads.
 
     Raises:
         DatasetError: A folder holds no set, or one with problems, or sets do not go together.
@@ -90,11 +92,11 @@ def training_set(
     held_out = lattice([each for member in members for each in member.validation])
     names = [member.name for member in members]
     sets = _recorded(members, repeat) if len(members) > 1 or repeat != (1,) else None
-    return TrainingSet(names, samples, held_out, legend, bands, cover, pixels, sets)
+    return TrainingSet(samples, held_out, legend, names, bands, cover, pixels, sets)
 
 
 def describe(data: TrainingSet, where: str) -> list[str]:
-    """Lines that say what is trained on, and where."""
+    """Lines for the user: how many pairs of which sets are trained on, and where."""
     lines = [
         f"{name}: {each['pairs']} training pairs{_times(each['repeat'])} and "
         f"{each['validation_pairs']} validation pairs."
@@ -126,11 +128,11 @@ def _learnt_on(data: TrainingSet) -> str:
 
 
 def _divided(members: list[Member], split_file: Path, note: Callable[[str], None]) -> list[Member]:
-    """What trains and validates, as a file says."""
-    found, unnamed = divide_by_file(members, split_file)
+    """The sets divided into training and validation pairs by a file."""
+    divided, unnamed = divide_by_file(members, split_file)
     if unnamed:
         note(f"{unnamed} pairs that {split_file.name} does not name are left out.")
-    return found
+    return divided
 
 
 def _covered(members: Sequence[Member], asked: bool | None) -> bool:

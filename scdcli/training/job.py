@@ -1,7 +1,7 @@
 """From what is asked of a training to what is trained: start, network, data, protocols."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -10,68 +10,16 @@ from scdcli.legend import Legend
 from scdcli.models.checkpoint import LoadedModel, load_model
 from scdcli.models.device import pick_precision
 from scdcli.models.networks import NetworkSettings
-from scdcli.models.pretrained import EncoderWeights, read_encoder_weights
-from scdcli.training.confidence import ModelFitted
-from scdcli.training.data import TrainingSet, describe, training_set
+from scdcli.models.pretrained import read_encoder_weights
+from scdcli.training.data import describe, training_set
 from scdcli.training.distributed import Ranks
 from scdcli.training.finetuning import describe_classes, trained_parameters
-from scdcli.training.loop import StepDone
-from scdcli.training.runfolder import EpochLog, refuse_run
+from scdcli.training.loop import Training
+from scdcli.training.runfolder import refuse_run
 from scdcli.training.settings import TrainingJob, TrainingSettings
-from scdcli.training.stages import Stage, require_names, train_in_stages
+from scdcli.training.stages import require_names
 from scdcli.training.startweights import require_same_network
 from scdcli.training.trainer import Hardware
-
-
-@dataclass(frozen=True)
-class Training:
-    """All that a job means, looked up and looked through.
-
-    Attributes:
-        job: What was asked for.
-        network: What is built.
-        settings: The protocol of a network trained as a whole.
-        second: The protocol of a network that revises another.
-        data: What is trained on.
-        hardware: Where to compute.
-        start: The model whose weights it starts from.
-        encoder_weights: What a fresh encoder begins with.
-    """
-
-    job: TrainingJob
-    network: NetworkSettings
-    settings: TrainingSettings
-    second: TrainingSettings
-    data: TrainingSet
-    hardware: Hardware
-    start: LoadedModel | None
-    encoder_weights: EncoderWeights | None = None
-
-    def run(self) -> Iterator[Stage | StepDone | EpochLog | ModelFitted]:
-        """Train, stage by stage.
-
-        Raises:
-            ScdError: As `scdcli.training.stages.train_in_stages`.
-        """
-        job, data = self.job, self.data
-        yield from train_in_stages(
-            job.out,
-            self.network,
-            self.settings,
-            self.second,
-            self.hardware,
-            resume=job.resume,
-            start=self.start,
-            encoder_weights=self.encoder_weights,
-            samples=data.samples,
-            validation=data.validation,
-            legend=data.legend,
-            half=job.half,
-            calibrate=job.calibrate,
-            data=", ".join(data.names),
-            pixel_size=data.pixel_size,
-            sets=data.sets,
-        )
 
 
 def prepare(
@@ -81,14 +29,14 @@ def prepare(
     note: Callable[[str], None],
     watch: Watch,
 ) -> Training:
-    """Look up all that a job names, and look through its data; a mistyped name is said first.
+    """Look up all that a job names and look through its data, mistyped names first.
 
     Args:
         job: What is asked for.
         device: Where to compute.
         ranks: The processes that train together.
-        note: Gets a sentence for each thing to know.
-        watch: Opens what is told how many labels have been looked through.
+        note: Called with a sentence for each thing to know.
+        watch: Opens a progress by its title and the number of pairs to look through.
 
     Raises:
         DatasetError: A folder holds no set, or one with problems, or sets do not go together.
@@ -127,7 +75,19 @@ def prepare(
             note(line)
     settings, second = (replace(each, cover=data.cover) for each in protocols)
     hardware = Hardware(device, precision, job.hardware.workers, ranks)
-    return Training(job, network, settings, second, data, hardware, start, weights)
+    return Training(
+        data,
+        job.out,
+        network,
+        settings,
+        hardware,
+        second,
+        start,
+        weights,
+        job.resume,
+        job.half,
+        job.calibrate,
+    )
 
 
 def _network(job: TrainingJob, start: LoadedModel | None) -> NetworkSettings:

@@ -18,20 +18,19 @@ import torch
 
 from scdcli.datasets.chips import Chips, batches
 from scdcli.datasets.pixelsizes import widen
-from scdcli.datasets.samples import Sample
 from scdcli.errors import TrainingError, look_up
-from scdcli.legend import Legend
 from scdcli.models.checkpoint import LoadedModel, ModelHeader, date_mean_std, save_model
 from scdcli.models.device import is_out_of_memory
 from scdcli.models.networks import NetworkSettings
 from scdcli.models.pretrained import EncoderWeights
 from scdcli.training.classweights import SCHEMES, class_weights
 from scdcli.training.confidence import ModelFitted, fit_models
+from scdcli.training.data import TrainingSet
 from scdcli.training.finetuning import with_classes
 from scdcli.training.optimization import optimize
 from scdcli.training.runfolder import BEST, LAST, EpochLog, require_run, start_run, write_log
 from scdcli.training.schedule import plan_epoch, poly_rate, require_divisible
-from scdcli.training.settings import TrainingSettings
+from scdcli.training.settings import SECOND_STAGE, TrainingSettings
 from scdcli.training.startweights import require_same_legend, require_same_standardization
 from scdcli.training.trainer import (
     Hardware,
@@ -54,42 +53,43 @@ class StepDone:
     loss: float
 
 
-def train(
-    samples: list[Sample],
-    validation: list[Sample],
-    out: Path,
-    network: NetworkSettings,
-    legend: Legend,
-    settings: TrainingSettings,
-    hardware: Hardware,
-    *,
-    resume: bool = False,
-    half: bool = False,
-    calibrate: bool = False,
-    start: LoadedModel | None = None,
-    encoder_weights: EncoderWeights | None = None,
-    data: str = "",
-    pixel_size: tuple[float, float] | None = None,
-    sets: dict[str, Any] | None = None,
-) -> Iterator[StepDone | EpochLog | ModelFitted]:
-    """Train and write the run's folder; yields every step, finished epoch and fitted model.
+@dataclass(frozen=True)
+class Training:
+    """All that a training needs.
 
-    Args:
-        samples: Training pairs.
-        validation: Pairs held out for choosing the best epoch; may be empty.
-        out: The run's folder.
-        network: What to build.
-        legend: Classes of the labels.
+    Attributes:
+        data: The labelled pairs; without validation pairs the last epoch is the best.
+        out: The folder of the run.
+        network: The network to build.
         settings: The protocol.
         hardware: Where to compute.
-        resume: Continue the run in ``out``.
+        second: The protocol of a network that revises another, once that is trained.
         start: A model of the network, or of the one it revises, whose weights to start from.
-        encoder_weights: What a fresh network's encoder begins with.
-        half: Store the model files in 16 bits.
-        calibrate: In the end fit temperature and threshold of the models to ``validation``.
-        data: What the data is, for the model's header.
-        pixel_size: Finest and coarsest ground resolution of the images, in meters.
-        sets: What each of several sets gives; a resumed run has to have the same.
+        encoder_weights: What the encoder of a fresh network begins with.
+        resume: Whether to continue the run in ``out``.
+        half: Whether to store the model files in 16 bits.
+        calibrate: Whether to fit temperature and threshold of the models to the validation pairs
+            in the end.
+    """
+
+    data: TrainingSet
+    out: Path
+    network: NetworkSettings
+    settings: TrainingSettings
+    hardware: Hardware
+    second: TrainingSettings = SECOND_STAGE
+    start: LoadedModel | None = None
+    encoder_weights: EncoderWeights | None = None
+    resume: bool = False
+    half: bool = False
+    calibrate: bool = False
+
+
+def train(training: Training) -> Iterator[StepDone | EpochLog | ModelFitted]:
+    """Train a network as a whole and write the folder of the run.
+
+    Yields:
+        Every step, finished epoch and fitted model.
 
     Raises:
         ModelError: ``start`` does not fit the network, or is missing.
@@ -97,22 +97,27 @@ def train(
         TrainingError: The loss is no longer a number, or a resumed run has other settings.
         UnknownName: No such network, blocks, optimizer or class weights.
     """
+    data, out, start = training.data, training.out, training.start
+    samples, validation, legend = data.samples, data.validation, data.legend
+    network, settings, hardware = training.network, training.settings, training.hardware
     look_up("class weights", settings.class_weights, SCHEMES)
     ranks = hardware.ranks
     require_divisible(len(samples), settings, ranks)
     described = asdict(settings) | {"network": asdict(network), "legend": legend.to_dict()}
     described |= {"pairs": len(samples), "validation_pairs": len(validation)}
-    described |= {"bands": samples[0].bands} | ({"sets": sets} if sets else {})
+    described |= {"bands": samples[0].bands} | ({"sets": data.sets} if data.sets else {})
     if start is not None:
         require_same_legend(start, network, legend)
         require_same_standardization(start, network, settings.standardize, settings.freeze)
-    described |= _origin(start, encoder_weights)
+    described |= _origin(start, training.encoder_weights)
     defaults = asdict(TrainingSettings())
-    resuming = ranks.by_first(lambda: require_run(out, described, defaults, resume=resume))
+    resuming = ranks.by_first(lambda: require_run(out, described, defaults, resume=training.resume))
     torch.manual_seed(settings.seed)
     with ranks.together():
         start = start and with_classes(start, network, legend)
-        trainer = make_trainer(samples, network, settings, hardware, start, encoder_weights)
+        trainer = make_trainer(
+            samples, network, settings, hardware, start, training.encoder_weights
+        )
     exchange_gradients(trainer, hardware)
     weights = ranks.by_first(
         lambda: class_weights(samples, legend, settings.class_weights, cover=settings.cover)
@@ -138,11 +143,11 @@ def train(
         network=network,
         legend=legend,
         normalization=settings.standardize,
-        pixel_size=widen(pixel_size, settings.augmentation.scale),
+        pixel_size=widen(data.pixel_size, settings.augmentation.scale),
         chip=settings.augmentation.chip,
         # Where nothing changed, a network over from-to types learns no class.
         land_cover=settings.cover and trainer.model.output != "types",
-        training=described | {"data": data},
+        training=described | {"data": ", ".join(data.names)},
     )
     for epoch in range(len(trainer.logs) + 1, settings.epochs + 1):
         started = time.perf_counter()
@@ -153,23 +158,23 @@ def train(
             yield step
         speed = len(losses) / (time.perf_counter() - started)
         _settle(trainer, epoch, hardware)
-        seen = (validation, legend, hardware, trainer.weights, mean_std)
+        arguments = (validation, legend, hardware, trainer.weights, mean_std)
         with _memory(_SMALLER_VALIDATION):
-            found = validate(trainer.result, *seen, land_cover=header.land_cover)
+            scores = validate(trainer.result, *arguments, land_cover=header.land_cover)
         log = EpochLog(
             epoch=epoch,
             lr=trainer.optimizer.param_groups[0]["lr"],
             loss=sum(losses) / len(losses),
-            **logged(found),
+            **logged(scores),
             steps_per_second=speed,
             seconds=time.perf_counter() - started,
         )
         best = _remember(trainer, log)
         with ranks.together():
             if ranks.first:
-                _write(trainer, header, out, best=best, half=half)
+                _write(trainer, header, out, best=best, half=training.half)
         yield log
-    if calibrate and validation:
+    if training.calibrate and validation:
         yield from fit_models(out, validation, legend, hardware)
 
 

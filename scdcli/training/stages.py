@@ -7,20 +7,19 @@ folder of its own inside the run's. A run goes on at any point of either trainin
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from scdcli.errors import TrainingError, look_up
-from scdcli.models.checkpoint import STANDARDIZATIONS, LoadedModel, load_model
+from scdcli.models.checkpoint import STANDARDIZATIONS, load_model
 from scdcli.models.networks import NetworkSettings, build, freeze
 from scdcli.training.classweights import SCHEMES
 from scdcli.training.confidence import ModelFitted
-from scdcli.training.loop import StepDone, train
+from scdcli.training.loop import StepDone, Training, train
 from scdcli.training.runfolder import BEST, EpochLog, holds_run, refuse_run
 from scdcli.training.settings import TrainingSettings
 from scdcli.training.startweights import REVISES
-from scdcli.training.trainer import OPTIMIZERS, Hardware
+from scdcli.training.trainer import OPTIMIZERS
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def require_names(network: NetworkSettings, *protocols: TrainingSettings) -> Non
     """Refuse names that stand for nothing, before hours go into data or a first stage.
 
     Raises:
-        UnknownName: No such network, blocks, optimizer, class weights, normalization or part to
+        UnknownName: No such network, blocks, optimizer, class weights, standardization or part to
             freeze.
     """
     with torch.device("meta"):  # without memory and numbers
@@ -48,55 +47,31 @@ def require_names(network: NetworkSettings, *protocols: TrainingSettings) -> Non
         look_up("--standardize", settings.standardize, STANDARDIZATIONS)
 
 
-def train_in_stages(
-    out: Path,
-    network: NetworkSettings,
-    settings: TrainingSettings,
-    second: TrainingSettings,
-    hardware: Hardware,
-    *,
-    resume: bool = False,
-    start: LoadedModel | None = None,
-    **common: Any,  # noqa: ANN401  of `train`
-) -> Iterator[Stage | StepDone | EpochLog | ModelFitted]:
-    """Train a network, and before it the one it revises unless that is given.
+def train_in_stages(training: Training) -> Iterator[Stage | StepDone | EpochLog | ModelFitted]:
+    """Train a network, and before it the one it revises unless that is given as the start.
 
-    Args:
-        out: The run's folder; the network to be revised goes to a folder of its name in it.
-        network: What to train in the end.
-        settings: The protocol of a network trained as a whole.
-        second: The protocol of a network that revises another.
-        hardware: Where to compute.
-        resume: Continue the run in ``out``.
-        start: A model whose weights to start from.
-        common: Further arguments of `scdcli.training.loop.train`, for every stage.
+    The network to be revised goes to a folder of its name inside the folder of the run.
 
     Raises:
         OutputError: ``out`` holds a run and ``resume`` is off.
         TrainingError: ``out`` holds a run that was given the network to be revised.
-        UnknownName: A name of either stage stands for nothing; said before the first begins.
+        UnknownName: A name of either stage stands for nothing; raised before the first begins.
     """
-    common["hardware"] = hardware
-    if network.name not in REVISES:
-        yield Stage(network.name, settings.epochs, out)
-        yield from train(
-            out=out, network=network, settings=settings, resume=resume, start=start, **common
-        )
-        return
-    if start is None:
+    network, out, ranks = training.network, training.out, training.hardware.ranks
+    if network.name in REVISES and training.start is None:
         revised = replace(network, name=REVISES[network.name])
         folder = out / revised.name
-        require_names(network, second)
+        require_names(network, training.second)
+        ranks.by_first(lambda: _require_own_first_stage(out, folder, resume=training.resume))
         # Not to be used itself; and a fit would change the file that the second stage goes by.
-        first = common | {"calibrate": False}
-        hardware.ranks.by_first(lambda: _require_own_first_stage(out, folder, resume=resume))
-        yield from train_in_stages(folder, revised, settings, second, resume=resume, **first)
-        with hardware.ranks.together():
-            start = load_model(str(folder / BEST))
-    yield Stage(network.name, second.epochs, out)
-    yield from train(
-        out=out, network=network, settings=second, resume=resume, start=start, **common
-    )
+        first = replace(training, network=revised, out=folder, calibrate=False)
+        yield from train_in_stages(first)
+        with ranks.together():
+            training = replace(training, start=load_model(str(folder / BEST)))
+    if network.name in REVISES:
+        training = replace(training, settings=training.second)
+    yield Stage(network.name, training.settings.epochs, out)
+    yield from train(training)
 
 
 def _require_own_first_stage(out: Path, folder: Path, *, resume: bool) -> None:

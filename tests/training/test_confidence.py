@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from runs import CPU, QUICK, TINY, tensors
+from runs import CPU, QUICK, TINY, tensors, train
 
 from scdcli.cli.sweeping import fitted_line
 from scdcli.datasets.chips import Chips
@@ -18,7 +18,6 @@ from scdcli.models.networks.model import ChangeModel
 from scdcli.models.networks.outputs import probabilities
 from scdcli.prediction.decode import read
 from scdcli.scoring.fitting import count_both, fit
-from scdcli.training import loop
 from scdcli.training.confidence import ModelFitted, fit_models
 from scdcli.training.validation import predict_part
 
@@ -117,7 +116,7 @@ def test_a_second_fit_changes_no_byte(trained):
 
 def test_a_model_that_tells_nothing_apart_keeps_its_threshold(pairs, tmp_path):
     data = (pairs[1:], pairs[:1])
-    run = loop.train(*data, tmp_path / "run", TINY, SECOND, QUICK, CPU, calibrate=True)
+    run = train(*data, tmp_path / "run", TINY, SECOND, QUICK, CPU, calibrate=True)
     events = list(run)
     fits = [event for event in events if isinstance(event, ModelFitted)]
     assert events[-2:] == fits
@@ -131,6 +130,6 @@ def test_a_model_that_tells_nothing_apart_keeps_its_threshold(pairs, tmp_path):
 
 
 def test_without_validation_nothing_is_fitted(pairs, tmp_path):
-    events = list(loop.train(pairs, [], tmp_path / "run", TINY, SECOND, QUICK, CPU, calibrate=True))
+    events = list(train(pairs, [], tmp_path / "run", TINY, SECOND, QUICK, CPU, calibrate=True))
     assert not any(isinstance(event, ModelFitted) for event in events)
     assert load_model(str(tmp_path / "run/best.safetensors")).header.temperature == 1

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from pictures import write_png
+from runs import train
 from scenes import write_scene
 from standins import loaded, tiny_model
 
@@ -17,7 +18,6 @@ from scdcli.legend import SECOND, URBAN, LandCover, Legend
 from scdcli.models.checkpoint import LoadedModel, ModelHeader, load_model, save_model
 from scdcli.models.networks import NETWORKS, NetworkSettings, build, freeze
 from scdcli.models.networks.model import ChangeModel
-from scdcli.training import loop
 from scdcli.training.finetuning import (
     describe_classes,
     taken_classes,
@@ -122,9 +122,7 @@ def samples(second_tree):
 def tuned(samples, out, start, **settings):
     """What training makes of a start, in one epoch."""
     network = start.header.network
-    list(
-        loop.train(samples, [], out, network, SECOND, replace(QUICK, **settings), CPU, start=start)
-    )
+    list(train(samples, [], out, network, SECOND, replace(QUICK, **settings), CPU, start=start))
     return load_model(str(out / "last.safetensors"))
 
 

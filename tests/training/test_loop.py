@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from runs import CPU, QUICK, TINY, run, tensors
+from runs import CPU, QUICK, TINY, run, tensors, train
 
 from scdcli.datasets.augment import Augmentation
 from scdcli.datasets.layouts import second_samples
@@ -67,7 +67,7 @@ def test_a_resumed_run_ends_in_the_same_bits(samples, tmp_path, optimizer):
 
 def test_a_kill_in_mid_epoch_resumes_from_the_last_whole_one(samples, tmp_path):
     whole = run(samples, tmp_path / "whole")
-    events = loop.train(samples[1:], samples[:1], tmp_path / "cut", TINY, SECOND, QUICK, CPU)
+    events = train(samples[1:], samples[:1], tmp_path / "cut", TINY, SECOND, QUICK, CPU)
     for event in events:
         if not isinstance(event, EpochLog) and event.epoch == 2:
             events.close()
@@ -154,7 +154,7 @@ def test_too_little_memory_is_one_sentence_with_a_way_out(
 
 
 def test_without_validation_the_last_epoch_is_the_result(samples, tmp_path):
-    events = loop.train(samples, [], tmp_path / "run", TINY, SECOND, QUICK, CPU)
+    events = train(samples, [], tmp_path / "run", TINY, SECOND, QUICK, CPU)
     logs = [event for event in events if isinstance(event, EpochLog)]
     assert all(log.val_loss is None and log.miou is None for log in logs)
     best, last = (tmp_path / "run" / f"{name}.safetensors" for name in ("best", "last"))
@@ -172,7 +172,7 @@ def test_unknown_optimizers_and_wrong_band_counts_are_refused(samples, tmp_path)
     with pytest.raises(UnknownName, match="'lion'; choose one of: adamw, sgd"):
         run(samples, tmp_path, replace(QUICK, optimizer="lion"))
     four = replace(TINY, bands=4)
-    events = loop.train(samples, [], tmp_path / "run", four, SECOND, QUICK, CPU)
+    events = train(samples, [], tmp_path / "run", four, SECOND, QUICK, CPU)
     with pytest.raises(TrainingError, match=r"has 3 bands, the network is built for 4"):
         next(events)
 
@@ -190,7 +190,7 @@ def test_a_tiny_network_overfits_one_pair(second_tree, tmp_path):
     )
     network = NetworkSettings(width=0.125)
     out = tmp_path / "run"
-    events = loop.train(samples, [], out, network, SECOND, settings, CPU)
+    events = train(samples, [], out, network, SECOND, settings, CPU)
     logs = [event for event in events if isinstance(event, EpochLog)]
     assert logs[-1].loss < 0.4 * logs[0].loss
 
@@ -254,6 +254,6 @@ def test_a_start_of_another_network_names_both(samples, tmp_path):
     run(samples, tmp_path / "first", stop_after=1)
     start = load_model(str(tmp_path / "first/last.safetensors"))
     wider = replace(TINY, width=0.25)
-    events = loop.train(samples, [], tmp_path / "second", wider, SECOND, QUICK, CPU, start=start)
+    events = train(samples, [], tmp_path / "second", wider, SECOND, QUICK, CPU, start=start)
     with pytest.raises(ModelError, match=r"width 0\.125 there and 0\.25 here"):
         next(events)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pictures import write_png
 from rasterio.windows import Window
-from runs import CPU, QUICK, TINY, run, tensors
+from runs import CPU, QUICK, TINY, run, tensors, train
 from scenes import noise, write_scene
 from standins import loaded
 
@@ -29,7 +29,6 @@ from scdcli.rasters.pair.mappings import MeanStd, measure, standardize, standard
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.rasters.scene import open_scene
-from scdcli.training import loop
 from scdcli.training.stages import require_names
 from scdcli.training.trainer import TrainingSettings
 
@@ -245,7 +244,7 @@ def test_what_a_network_learns_does_not_depend_on_the_light(samples, tmp_path):
 
     def loss(out):
         settings = replace(PER_DATE, epochs=1, augmentation=Augmentation(chip=64, scale=(1.0, 1.0)))
-        events = loop.train(samples, [], out, TINY, SECOND, settings, CPU)
+        events = train(samples, [], out, TINY, SECOND, settings, CPU)
         return next(iter(events)).loss
 
     first = loss(tmp_path / "first")
@@ -279,7 +278,7 @@ def test_a_revision_sees_images_as_the_network_it_revises(second_tree, per_date_
     network = replace(load_model(str(per_date_model)).header.network, name="asn-atl")
     samples = second_samples(second_tree(pairs=2) / "train")
     start = load_model(str(per_date_model))
-    events = loop.train(samples, [], tmp_path / "run", network, SECOND, QUICK, CPU, start=start)
+    events = train(samples, [], tmp_path / "run", network, SECOND, QUICK, CPU, start=start)
     with pytest.raises(
         ModelError, match="with --standardize per-date and is to be revised with none"
     ):

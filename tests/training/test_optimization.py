@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from runs import train
 
 from scdcli.datasets.augment import Augmentation
 from scdcli.errors import TrainingError
@@ -181,7 +182,6 @@ def test_deterministic_algorithms_are_used_inside_only():
 def test_two_deterministic_runs_give_equal_bits(second_tree, tmp_path, precision):
     from scdcli.datasets.layouts import second_samples
     from scdcli.models.checkpoint import read_tensors
-    from scdcli.training.loop import train
 
     samples = second_samples(second_tree(pairs=4, size=64) / "train")
     settings = TrainingSettings(

@@ -13,6 +13,8 @@ from scdcli.errors import ModelError, OutputError, TrainingError, UnknownName
 from scdcli.legend import SECOND, Legend
 from scdcli.models.checkpoint import load_model
 from scdcli.models.networks import BLOCKS, NETWORKS, NetworkSettings
+from scdcli.training.data import TrainingSet
+from scdcli.training.loop import Training
 from scdcli.training.runfolder import EpochLog
 from scdcli.training.stages import Stage, require_names, train_in_stages
 from scdcli.training.trainer import Hardware, TrainingSettings
@@ -35,17 +37,9 @@ def run(
 ):
     """All events up to the end, or as if killed after so many epochs."""
     seen, epochs = [], 0
-    events = train_in_stages(
-        out,
-        network,
-        FIRST,
-        second,
-        samples=samples[1:],
-        validation=samples[:1],
-        legend=legend,
-        hardware=Hardware(torch.device("cpu")),
-        **kwargs,
-    )
+    data = TrainingSet(samples[1:], samples[:1], legend)
+    hardware = Hardware(torch.device("cpu"))
+    events = train_in_stages(Training(data, out, network, FIRST, hardware, second, **kwargs))
     for event in events:
         seen.append(event)
         epochs += isinstance(event, EpochLog)
