@@ -21,7 +21,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from scdcli.datasets.augment import Augmentation
 from scdcli.datasets.chips import Chips
-from scdcli.datasets.layouts import second_samples
+from scdcli.datasets.layouts import list_samples
 from scdcli.legend import SECOND
 from scdcli.simulation.drawn import World
 from scdcli.simulation.pairset import write_set
@@ -83,7 +83,7 @@ def main():
         if folder is None:
             folder = Path(drawn) / "train"
             write_set(Path(drawn), World(512), options.pairs)
-        samples = second_samples(folder)[: options.pairs]
+        samples = list_samples(folder).samples[: options.pairs]
         print(f"{'protocol':<24}{'decode':>8}{'loader':>8}  pairs/s {'ratio of times':>16}")
         for name, (augmentation, cover) in PROTOCOLS.items():
             plain = pairs_per_second(

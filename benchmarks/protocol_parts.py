@@ -6,10 +6,10 @@ Every part is a function of a system that gives one JSON-ready record.
 from pathlib import Path
 
 import numpy as np
-from protocol_systems import Pairs, System, seconds
+from protocol_systems import Pairs, System, read_band, seconds
 from rasterio.windows import Window
 
-from scdcli.datasets.classmap import read_image, read_label
+from scdcli.datasets.classmap import read_label
 from scdcli.scoring.counting import JointCounts, count_joint, from_to_margins
 from scdcli.scoring.mappairs import files_legend
 from scdcli.scoring.mapsets import find_images, find_truth
@@ -40,7 +40,7 @@ def real_pairs(data: Path) -> Pairs:
 def real_label(data: Path, name: str) -> np.ndarray:
     """What changed, (H, W) uint8 0 or 1; compressed labels are a little off black and white."""
     path = next((data / "real_pairs" / "label").glob(f"{name}.*"))
-    return (read_image(path)[0] > 127).astype(np.uint8) * CHANGED
+    return (read_band(path) > 127).astype(np.uint8) * CHANGED
 
 
 def measure_unchanged(system: System, pairs: Pairs) -> dict:

@@ -21,7 +21,7 @@ from rasterio.windows import Window
 
 from scdcli.cli import main
 from scdcli.cli.batch import SOME_FAILED
-from scdcli.datasets.classmap import read_image, read_label
+from scdcli.datasets.classmap import read_label
 from scdcli.models.checkpoint import load_model
 from scdcli.prediction.chain import Predictor, default_chip, default_supertile, predict_windows
 from scdcli.prediction.tiling import Tiling
@@ -29,6 +29,7 @@ from scdcli.rasters.pair.coregister import open_registered
 from scdcli.rasters.pair.methods import DEFAULT_METHOD
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
+from scdcli.rasters.scene import open_scene
 from scdcli.scoring.comparison import model_forms, short_names
 
 RUNNING = ("--tta", "none")  # how every model runs; the threshold is its own
@@ -42,6 +43,12 @@ class Found(NamedTuple):
     score: np.ndarray  # float, 0..1
     from_class: np.ndarray | None = None
     to_class: np.ndarray | None = None
+
+
+def read_band(path: Path) -> np.ndarray:
+    """The first band of a file, (H, W)."""
+    with open_scene(path) as dataset:
+        return dataset.read(1)
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,7 @@ class ModelSystem:
                 print(f"{pairs.name} {name}: refused", flush=True)
                 continue
             from_class, to_class = (read_label(folder / name / f"{d}.tif") for d in ("from", "to"))
-            score = read_image(folder / name / "probability.tif")[0]
+            score = read_band(folder / name / "probability.tif")
             changed = np.where(from_class == 255, 255, from_class != 0).astype(np.uint8)
             yield name, Found(changed, np.where(score == 255, 0, score / 100), from_class, to_class)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 from runs import train
+from sets import find_samples
 from torch.nn.parallel import DistributedDataParallel
 
 from scdcli.datasets.augment import Augmentation
 from scdcli.datasets.chips import Chips
-from scdcli.datasets.layouts import second_samples
 from scdcli.errors import ScdError, TrainingError
 from scdcli.legend import SECOND
 from scdcli.models.checkpoint import load_model
@@ -44,7 +44,7 @@ ACCUMULATING = replace(SETTINGS, batch=2, accumulate=2)
 
 def second_stage(folder, name, settings, hardware):
     """Losses and scores of training ψ, to which several processes make no difference."""
-    samples = second_samples(folder / "set/train")
+    samples = find_samples(folder / "set/train")
     start = load_model(str(folder / "asn.safetensors"))
     arguments = (samples, samples[:3], folder / name, ATL, SECOND, settings, hardware)
     return [asdict(e) for e in train(*arguments, start=start) if isinstance(e, EpochLog)]
@@ -52,14 +52,14 @@ def second_stage(folder, name, settings, hardware):
 
 def scores_of_validation(folder, hardware):
     model = load_model(str(folder / "asn.safetensors")).model
-    samples = second_samples(folder / "set/train")
+    samples = find_samples(folder / "set/train")
     found = validate(model, samples[:5], SECOND, hardware)
     return [found.loss, found.from_to.miou, found.stacked.miou]
 
 
 def whole_network(folder, hardware):
     """Train with batch normalization and an average, stop and go on; a digest of all tensors."""
-    samples = second_samples(folder / "set/train")
+    samples = find_samples(folder / "set/train")
     out = folder / "whole"
     arguments = (samples, samples[:2], out, WHOLE, SECOND, SETTINGS, hardware)
     first = train(*arguments)
@@ -80,7 +80,7 @@ def whole_network(folder, hardware):
 
 def error_of_one(folder, hardware):
     """One process meets a sample that cannot be read; the message all of them end with."""
-    samples = second_samples(folder / "set/train")
+    samples = find_samples(folder / "set/train")
     samples[3] = replace(samples[3], after=folder / "gone.png")
     arguments = (samples, [], folder / "broken", ATL, SECOND, SETTINGS, hardware)
     try:
@@ -91,7 +91,7 @@ def error_of_one(folder, hardware):
 
 def loss_that_is_no_number(folder, hardware):
     """The message all end with when a rate is far too large."""
-    samples = second_samples(folder / "set/train")
+    samples = find_samples(folder / "set/train")
     settings = replace(SETTINGS, optimizer="sgd", lr=1e30, epochs=9)
     try:
         list(train(samples, [], folder / "ruined", WHOLE, SECOND, settings, hardware))

@@ -40,11 +40,11 @@ class Chips(Dataset[dict[str, Tensor] | ScdError]):
         Args:
             samples: Pairs and scenes.
             legend: Classes of the labels.
-            bands: How many every image has.
-            cover: Let labels hold the class of every pixel, where it is known.
-            mean_std: What each image is brought to by its mean and spread, as a whole.
-            augmentation: What is drawn; without it whole samples come out.
-            seed: What it is drawn with.
+            bands: The number of bands of every image.
+            cover: Whether labels hold the class of every pixel, where it is known.
+            mean_std: The mean and spread that each image is brought to as a whole.
+            augmentation: What is drawn at random; without it samples come out whole.
+            seed: Random seed of what is drawn.
 
         Raises:
             ScdError: A scene cannot be read.

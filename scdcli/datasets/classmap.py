@@ -292,17 +292,6 @@ def count_transparent(path: Path, legend: Legend | None = None) -> int:
         return sum(label.count_transparent(window) for window in label_windows([label]))
 
 
-def read_image(path: Path) -> NDArray[Any]:
-    """A whole image without its alpha band, (C, H, W) in the type of the file.
-
-    Raises:
-        InputError: The file cannot be read.
-    """
-    with open_scene(path) as dataset:
-        whole = Window(0, 0, dataset.width, dataset.height)
-        return read_window(dataset, whole, spectral_bands(dataset), path)
-
-
 def require_known(index: NDArray[np.uint8], source: str, legend: Legend | None) -> None:
     """Refuse classes, (H, W), that the legend does not know.
 

@@ -36,13 +36,14 @@ def read_pair(
         sample: The files.
         legend: Classes of the labels.
         cover: Let the labels hold the class of every pixel, where it is known.
-        mean_std: What each image is brought to by its own mean and spread where both are measured.
+        mean_std: The mean and spread that each image is brought to, from its own ones where both
+            images are measured.
 
     Raises:
         DatasetError: Sizes differ, or a label holds what the legend does not know; or the images
             have other bands than ``mean_std``.
     """
-    (before, seen_before), (after, seen_after) = read_images(sample)
+    (before, measured_before), (after, measured_after) = read_images(sample)
     from_change = read_label(sample.from_label, legend)
     to_change = read_label(sample.to_label, legend)
     from_label, to_label = from_change, to_change
@@ -56,18 +57,50 @@ def read_pair(
             f"{after.shape} after, {from_change.shape} and {to_change.shape} labels; make them "
             "equal."
         )
-    changed = change_map(from_change, to_change, sample.name)
-    # A pixel without a measurement at either date counts nowhere.
-    seen = seen_before & seen_after
+    measured = measured_before & measured_after
     if mean_std is not None:
         if len(before) != len(mean_std.mean):
             raise other_bands(sample.name, len(before), len(mean_std.mean))
-        before, after = (standardize(image, seen, mean_std) for image in (before, after))
-    unseen = ~seen | (from_change == NODATA) | (to_change == NODATA)
+        before, after = (standardize(image, measured, mean_std) for image in (before, after))
+    changed = change_map(from_change, to_change, sample.name)
+    return labelled_pair(before, after, measured, from_label, to_label, changed)
+
+
+def labelled_pair(
+    before: NDArray[Any],
+    after: NDArray[Any],
+    measured: NDArray[np.bool_],
+    from_label: NDArray[np.uint8],
+    to_label: NDArray[np.uint8],
+    changed: NDArray[np.uint8],
+) -> LabelledPair:
+    """Images and labels as tensors; labels become nodata where a date has no label or measurement.
+
+    Args:
+        before: The earlier image, (C, H, W).
+        after: The later image, (C, H, W).
+        measured: Where both images have measurements, (H, W).
+        from_label: Class before, (H, W); changed in place.
+        to_label: Class after, likewise.
+        changed: The `change_map` of the labels of change, likewise.
+    """
+    nowhere = ~measured | (changed == NODATA)
     for label in (from_label, to_label, changed):
-        label[unseen] = NODATA
-    images = (torch.from_numpy(x) for x in (before, after))
-    return LabelledPair(*images, *(torch.from_numpy(x) for x in (from_label, to_label, changed)))
+        label[nowhere] = NODATA
+    arrays = (before, after, from_label, to_label, changed)
+    return LabelledPair(*(torch.from_numpy(array) for array in arrays))
+
+
+def fill_unmeasured(image: NDArray[Any], measured: NDArray[np.bool_]) -> None:
+    """Give pixels without a measurement the mean of the others, which says nothing; in place.
+
+    Args:
+        image: (C, H, W); whole numbers get the nearest one.
+        measured: Where the image has measurements, (H, W).
+    """
+    if not measured.all():
+        mean = image[:, measured].mean(axis=1, keepdims=True) if measured.any() else 0
+        image[:, ~measured] = np.rint(mean) if image.dtype == np.uint8 else mean
 
 
 def change_map(
@@ -94,7 +127,7 @@ def read_images(sample: Sample) -> list[tuple[NDArray[Any], NDArray[np.bool_]]]:
     """Both images of a sample, (C, H, W) in 0-255, and where each is measured, (H, W) bool.
 
     uint8 stays as it is; other types get one stretch for both dates, as in prediction, and become
-    float32. Pixels without a measurement hold the image's mean, which says nothing.
+    float32. Pixels without a measurement hold the mean of the image.
 
     Raises:
         InputError: An image cannot be read.
@@ -121,19 +154,17 @@ def _read_bytes(
             return None
         window = Window(0, 0, dataset.width, dataset.height)
         image = read_window(dataset, window, chosen, path)
-        seen = valid_window(dataset, window, path)
-    if not seen.all():
-        mean = image[:, seen].mean(axis=1, keepdims=True) if seen.any() else 0
-        image[:, ~seen] = np.rint(mean)
-    return image, seen
+        measured = valid_window(dataset, window, path)
+    fill_unmeasured(image, measured)
+    return image, measured
 
 
 def _read_stretched(sample: Sample) -> list[tuple[NDArray[Any], NDArray[np.bool_]]]:
     with open_pair(sample.before, sample.after, PairSettings(bands=sample.bands)) as pair:
-        before, after, seen = pair.read(Window(0, 0, pair.grid.width, pair.grid.height))
+        before, after, measured = pair.read(Window(0, 0, pair.grid.width, pair.grid.height))
     for image in (before, after):
-        image[:, ~seen] = image[:, seen].mean(axis=1, keepdims=True) if seen.any() else 0
-    return [(before, seen), (after, seen)]
+        fill_unmeasured(image, measured)
+    return [(before, measured), (after, measured)]
 
 
 def other_bands(name: str, bands: int, expected: int) -> DatasetError:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scdcli.datasets.samples import IMAGE_SUFFIXES, Part, Sample
+from scdcli.datasets.samples import IMAGE_SUFFIXES, SPLITS, Part, Sample
 from scdcli.errors import DatasetError, InputError
 from scdcli.files.table import DELIMITERS, Table, read_table
 from scdcli.files.text import decode_ansi
@@ -16,7 +16,6 @@ from scdcli.rasters.scene import open_scene
 
 LEAST_ROWS = 64  # of a scene, to train or validate on
 LATTICE = 512  # pixels; what prediction uses at least
-SPLITS = ("train", "val", "test")
 COLUMNS = ("name", "split")
 SHOWN = 10
 
@@ -69,17 +68,17 @@ def share_out(samples: Sequence[Sample], chip: int, count: int | None = None) ->
 
 def lattice(samples: Sequence[Sample], side: int = LATTICE) -> list[Sample]:
     """Scenes as windows of about equal size, at most ``side``, that cover each pixel once."""
-    found = []
+    windows = []
     for sample in samples:
         if not sample.windowed:
-            found.append(sample)
+            windows.append(sample)
             continue
         whole = part_of(sample)
         for top, height in _pieces(whole.top, whole.height, side):
             for left, width in _pieces(whole.left, whole.width, side):
                 name = f"{sample.name} (row {top}, column {left})"
-                found.append(replace(sample, name=name, part=Part(top, left, height, width)))
-    return found
+                windows.append(replace(sample, name=name, part=Part(top, left, height, width)))
+    return windows
 
 
 def part_of(sample: Sample) -> Part:

@@ -44,22 +44,6 @@ class Layer(NamedTuple):
     crs: str | None
 
 
-def read_changes(path: Path, legend: Legend | None) -> tuple[Layer, NDArray[np.uint16]]:
-    """The polygons of change, and the transition of each as ``from * 100 + to``, (N,).
-
-    Args:
-        path: A vector file; of several layers the one named ``changes``.
-        legend: What names and numbers mean; None for indices that nobody declared.
-
-    Raises:
-        InputError: The file cannot be read.
-        DatasetError: It has no such layer or columns, or a class that the legend does not know.
-    """
-    layer = read_layer(path, LAYER)
-    first, second = (_classes(path, layer, side, legend) for side in SIDES)
-    return layer, first * np.uint16(TRANSITION_BASE) + second
-
-
 def read_layer(path: Path, name: str) -> Layer:
     """A layer by name, or the only one beside ``aoi``.
 
@@ -122,12 +106,12 @@ def _classes(path: Path, layer: Layer, side: str, legend: Legend | None) -> NDAr
             f"stands in {side}_class as a number or in {side}_name as a name."
         )
     index = {cover.name: number for number, cover in enumerate(legend.classes, 1)} if legend else {}
-    found = np.zeros(len(layer.ids), dtype=np.uint16)
+    classes = np.zeros(len(layer.ids), dtype=np.uint16)
     for place, feature in enumerate(layer.ids.tolist()):
         where = f"{path}: feature {feature}"
         number = None if numbers is None else _number(numbers[place], where, f"{side}_class")
         if names is None or legend is None:
-            found[place] = _numbered(number, where, side, legend)
+            classes[place] = _numbered(number, where, side, legend)
             continue
         name = names[place]
         if name not in index:
@@ -140,8 +124,8 @@ def _classes(path: Path, layer: Layer, side: str, legend: Legend | None) -> NDAr
                 f"{where} has {side}_class {number} and {side}_name {name!r}, which is "
                 f"{index[name]} in legend {legend.name!r}; mend one, or remove a field."
             )
-        found[place] = index[name]
-    return found
+        classes[place] = index[name]
+    return classes
 
 
 def _numbers(legend: Legend, index: int) -> tuple[int, ...]:
@@ -205,9 +189,9 @@ class Burner:
         height, width = int(window.height), int(window.width)
         left, top = int(window.col_off), int(window.row_off)
         bounds = (left, top, left + width, top + height)
-        found = np.sort(self.tree.query(shapely.box(*bounds))).tolist()
-        numbers = self.number[found].tolist()
-        shapes = ((self._shape(place, bounds), n) for place, n in zip(found, numbers, strict=True))
+        places = np.sort(self.tree.query(shapely.box(*bounds))).tolist()
+        numbers = self.number[places].tolist()
+        shapes = ((self._shape(place, bounds), n) for place, n in zip(places, numbers, strict=True))
         wanted = [(shape, number) for shape, number in shapes if shape]
         if not wanted:
             return np.zeros((height, width), dtype=np.uint16)
@@ -238,14 +222,22 @@ class Burner:
 
 
 def burn_changes(path: Path, grid: Grid, grid_name: str, legend: Legend | None) -> Burner:
-    """Polygons of change on the grid of a scene, numbered by their transition.
+    """Polygons of change on the grid of a scene, numbered by transition: ``from * 100 + to``.
+
+    Args:
+        path: A vector file; of several layers the one named ``changes``.
+        grid: The grid.
+        grid_name: What errors call it.
+        legend: What names and numbers mean; None for indices that nobody declared.
 
     Raises:
         InputError: The file cannot be read.
-        DatasetError: It holds no polygons of change, or its CRS does not fit the scene's.
+        DatasetError: It has no such layer or columns, a class that the legend does not know, or a
+            CRS that does not fit the scene's.
     """
-    layer, transition = read_changes(path, legend)
-    return _burner(path, layer, transition, grid, grid_name)
+    layer = read_layer(path, LAYER)
+    first, second = (_classes(path, layer, side, legend) for side in SIDES)
+    return _burner(path, layer, first * np.uint16(TRANSITION_BASE) + second, grid, grid_name)
 
 
 def burn_area(path: Path, name: str, grid: Grid, grid_name: str) -> Burner:

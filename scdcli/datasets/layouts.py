@@ -21,7 +21,6 @@ from scdcli.datasets.samples import (
     Sample,
     by_stem,
     find_file,
-    require_none,
     unread,
     unread_files,
 )
@@ -104,8 +103,8 @@ def scenes_layout(folder: Path) -> Listing | None:
     if _is_scene(folder):
         return _listing([(folder.resolve().name, folder)])
     inside = sorted(each for each in folder.iterdir() if each.is_dir() and each.name[0] != ".")
-    found = [(each.name, each) for each in inside if _is_scene(each)]
-    return _listing(found) if found else None
+    scenes = [(each.name, each) for each in inside if _is_scene(each)]
+    return _listing(scenes) if scenes else None
 
 
 def table_layout(folder: Path) -> Listing | None:
@@ -169,11 +168,11 @@ def _listing(folders: list[tuple[str, Path]]) -> Listing:
     samples: list[Sample] = []
     problems: list[str] = []
     for name, folder in folders:
-        found = _scene(name, folder)
-        if isinstance(found, Sample):
-            samples.append(found)
+        scene = _scene(name, folder)
+        if isinstance(scene, Sample):
+            samples.append(scene)
         else:
-            problems.append(found)
+            problems.append(scene)
     return Listing(samples, problems)
 
 
@@ -232,30 +231,6 @@ def layout_of(folder: Path) -> str | None:
     if not folder.is_dir():
         return None
     return next((name for name, layout in LAYOUTS.items() if layout(folder) is not None), None)
-
-
-def find_samples(folder: Path) -> list[Sample]:
-    """The samples of one split folder, all of them complete.
-
-    Raises:
-        DatasetError: The folder is of no known layout, or names do not pair up.
-    """
-    samples, problems = list_samples(folder)
-    require_none(problems, f"{folder} is incomplete")
-    return samples
-
-
-def second_samples(folder: Path) -> list[Sample]:
-    """The samples of one split folder in the layout of SECOND.
-
-    Raises:
-        DatasetError: A folder is missing or its names do not pair up.
-    """
-    listing = second_layout(folder)
-    if listing is None:
-        raise no_set(folder)
-    require_none(listing.problems, f"{folder} is incomplete")
-    return listing.samples
 
 
 def no_set(folder: Path) -> DatasetError:

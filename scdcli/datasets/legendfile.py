@@ -60,9 +60,9 @@ def read_legend(path: Path) -> Legend:
         InputError: The file cannot be read, or is neither TOML nor JSON.
         DatasetError: It does not hold a legend that labels can be read with.
     """
-    found = _parsed(path)
-    _require_keys(path, found, KEYS, {"name", "classes"}, "the legend")
-    covers = found["classes"]
+    content = _parsed(path)
+    _require_keys(path, content, KEYS, {"name", "classes"}, "the legend")
+    covers = content["classes"]
     if not isinstance(covers, list) or not all(isinstance(each, dict) for each in covers):
         raise DatasetError(f"{path}: classes is no list of tables; write one [[classes]] for each.")
     if not 1 <= len(covers) <= MAX_CLASSES:
@@ -74,7 +74,7 @@ def read_legend(path: Path) -> Legend:
         _require_keys(path, each, CLASS_KEYS, {"name", "color"}, f"class {number}")
     names = [str(each["name"]) for each in covers]
     colors = [_color(path, each["color"], f"class {each['name']!r}") for each in covers]
-    coding = _coding(path, found, names)
+    coding = _coding(path, content, names)
     taken = {UNCHANGED_COLOR: "unchanged in results", coding.unchanged_color: "unchanged"}
     if coding.nodata_color is not None:
         if coding.nodata_color == coding.unchanged_color:
@@ -86,7 +86,7 @@ def read_legend(path: Path) -> Legend:
     _require_different(path, "name", names, names, {})
     _require_different(path, "color", colors, names, taken)
     classes = tuple(LandCover(*each) for each in zip(names, colors, strict=True))
-    return Legend(str(found["name"]), classes, coding)
+    return Legend(str(content["name"]), classes, coding)
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -101,14 +101,14 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read: {error.strerror}; give a TOML file.") from error
     is_json = path.suffix.lower() == ".json"
     try:
-        found = json.loads(text) if is_json else tomllib.loads(text)
+        content = json.loads(text) if is_json else tomllib.loads(text)
     except ValueError as error:
         raise InputError(
             f"{path} is not {'JSON' if is_json else 'TOML'}: {error}; mend it there."
         ) from error
-    if not isinstance(found, dict):
-        raise DatasetError(f"{path} holds {type(found).__name__}, not name and classes.")
-    return found
+    if not isinstance(content, dict):
+        raise DatasetError(f"{path} holds {type(content).__name__}, not name and classes.")
+    return content
 
 
 def _require_keys(
@@ -124,9 +124,9 @@ def _require_keys(
         )
 
 
-def _coding(path: Path, found: dict[str, Any], names: list[str]) -> Coding:
+def _coding(path: Path, content: dict[str, Any], names: list[str]) -> Coding:
     """How labels write the classes; values are all given or none is."""
-    values = [each.get("value") for each in found["classes"]]
+    values = [each.get("value") for each in content["classes"]]
     without = [name for name, value in zip(names, values, strict=True) if value is None]
     if without and len(without) < len(names):
         raise DatasetError(
@@ -134,21 +134,22 @@ def _coding(path: Path, found: dict[str, Any], names: list[str]) -> Coding:
             f"none, {without[0]!r} first; give all a value, or none for 1, 2, 3 in this order."
         )
     own = list(range(1, len(names) + 1)) if without else [_whole(path, x, "value") for x in values]
-    unchanged = _whole(path, found.get("unchanged", UNCHANGED), "unchanged")
-    listed = found.get("nodata", NODATA)
+    unchanged = _whole(path, content.get("unchanged", UNCHANGED), "unchanged")
+    listed = content.get("nodata", NODATA)
     nodata = [_whole(path, x, "nodata") for x in (listed if isinstance(listed, list) else [listed])]
     _require_different(path, "value", own, names, {unchanged: "unchanged"})
     _require_different(path, "value", own, names, dict.fromkeys(nodata, "nodata"))
     if unchanged in nodata:
         raise DatasetError(f"{path}: {unchanged} is both unchanged and nodata; keep one.")
-    plain = without and not found.keys() & {"unchanged", "nodata"}
+    nodata_color = content.get("nodata_color")
+    plain = without and not content.keys() & {"unchanged", "nodata"}
     return Coding(
         None if plain else tuple(own),
         unchanged,
         tuple(nodata),
-        _color(path, found.get("unchanged_color", "#FFFFFF"), "unchanged_color"),
-        _color(path, found["nodata_color"], "nodata_color") if "nodata_color" in found else None,
-        _transparent(path, found.get("transparent", "nodata")),
+        _color(path, content.get("unchanged_color", "#FFFFFF"), "unchanged_color"),
+        None if nodata_color is None else _color(path, nodata_color, "nodata_color"),
+        _transparent(path, content.get("transparent", "nodata")),
     )
 
 
@@ -175,10 +176,10 @@ def _color(path: Path, text: object, what: str) -> Color:
 
 
 def _require_different(
-    path: Path, kind: str, found: list[Any], names: list[str], taken: dict[Any, str]
+    path: Path, kind: str, values: list[Any], names: list[str], taken: dict[Any, str]
 ) -> None:
     owners = dict(taken)
-    for number, (each, name) in enumerate(zip(found, names, strict=True), start=1):
+    for number, (each, name) in enumerate(zip(values, names, strict=True), start=1):
         if each in owners:
             raise DatasetError(
                 f"{path}: class {number} ({name}) has the {kind} {_shown(each)} of "

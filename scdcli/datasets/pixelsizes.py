@@ -33,10 +33,10 @@ def pixel_sizes(samples: Iterable[Sample], given: Sizes | None = None) -> Sizes 
     """
     recorded = cache(_recorded)  # of thousands of pairs in a folder
     images = dict.fromkeys(sample.before for sample in samples)
-    found = [_georeferenced(image) or recorded(image.parent.parent) for image in images]
-    known = [size for size in found if size is not None]
+    sizes = [_georeferenced(image) or recorded(image.parent.parent) for image in images]
+    known = [size for size in sizes if size is not None]
     if given is not None:
-        if len(known) == len(found):
+        if len(known) == len(sizes):
             raise DatasetError(
                 f"--pixel-size says {given[0]:g} to {given[1]:g} m, but all images say their own: "
                 f"{_extent(known)[0]:.3g} to {_extent(known)[1]:.3g} m; leave it out, or mend "

@@ -11,6 +11,7 @@ from scdcli.rasters.pair.bands import BandNames
 from scdcli.rasters.scene import DRIVERS
 
 SHOWN = 10
+SPLITS = ("train", "val", "test")
 IMAGE_SUFFIXES = tuple(suffix for suffixes in DRIVERS.values() for suffix in suffixes)
 # The compression of a JPEG turns classes into others.
 LABEL_SUFFIXES = tuple(suffix for suffix in IMAGE_SUFFIXES if suffix not in DRIVERS["JPEG"])
@@ -88,11 +89,11 @@ def by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     if not folder.is_dir():
         return {}
     files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in suffixes]
-    found = {file.stem: file for file in files if file.name[0] != "."}
+    visible = {file.stem: file for file in files if file.name[0] != "."}
     for file in files:
-        if found.get(file.stem, file) != file:
-            raise DatasetError(f"{file} and {found[file.stem]} have the same name; keep one.")
-    return found
+        if visible.get(file.stem, file) != file:
+            raise DatasetError(f"{file} and {visible[file.stem]} have the same name; keep one.")
+    return visible
 
 
 def find_file(folder: Path, stem: str, suffixes: Sequence[str]) -> Path | None:
@@ -103,10 +104,10 @@ def find_file(folder: Path, stem: str, suffixes: Sequence[str]) -> Path | None:
     """
     # Escaped: a name may hold brackets.
     files = [file for file in sorted(folder.glob(f"{escape(stem)}.*")) if file.is_file()]
-    found = [file for file in files if file.stem == stem and file.suffix.lower() in suffixes]
-    if len(found) > 1:
-        raise DatasetError(f"{found[0]} and {found[1]} have the same name; keep one.")
-    return found[0] if found else None
+    readable = [file for file in files if file.stem == stem and file.suffix.lower() in suffixes]
+    if len(readable) > 1:
+        raise DatasetError(f"{readable[0]} and {readable[1]} have the same name; keep one.")
+    return readable[0] if readable else None
 
 
 def unread(

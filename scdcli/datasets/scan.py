@@ -22,6 +22,7 @@ from scdcli.datasets.classmap import count_transparent, read_and_count
 from scdcli.datasets.division import lattice
 from scdcli.datasets.samples import Sample
 from scdcli.datasets.scenelabels import open_scene_labels, read_drawn
+from scdcli.datasets.sums import Sums
 from scdcli.errors import ScdError
 from scdcli.files.naming import crs_name
 from scdcli.legend import NODATA, UNCHANGED, Legend
@@ -33,7 +34,7 @@ from scdcli.rasters.scene import Scene, open_scene, scene_grid
 
 VALUES = NODATA + 1
 Progress = Callable[[int, int], None]
-"""Is told how many are done, of how many."""
+"""Called with how many are done, and of how many."""
 Watch = Callable[[str, int], AbstractContextManager[Progress]]
 """Opens a progress by its title and how many there are."""
 
@@ -42,7 +43,7 @@ SCENE_WINDOW = 2048  # pixels
 
 
 @dataclass(frozen=True)
-class CoverCounts:
+class CoverCounts(Sums):
     """Pixels by land cover, over the pairs that have it.
 
     Attributes:
@@ -57,18 +58,9 @@ class CoverCounts:
     pixels: int = 0
     pairs: int = 0
 
-    def __add__(self, other: "CoverCounts") -> "CoverCounts":
-        """The counts of both."""
-        return CoverCounts(
-            self.before + other.before,
-            self.after + other.after,
-            self.pixels + other.pixels,
-            self.pairs + other.pairs,
-        )
-
 
 @dataclass(frozen=True)
-class DatasetCounts:
+class DatasetCounts(Sums):
     """Pixels of a set by class; a pixel that is nodata at either date counts as nodata only.
 
     Attributes:
@@ -95,18 +87,6 @@ class DatasetCounts:
         """Nothing counted yet."""
         none, transitions = _zeros(classes), np.zeros((classes, classes), dtype=np.int64)
         return cls(none, none, transitions, 0, 0, 0, CoverCounts(none, none))
-
-    def __add__(self, other: "DatasetCounts") -> "DatasetCounts":
-        """The counts of both."""
-        return DatasetCounts(
-            self.from_pixels + other.from_pixels,
-            self.to_pixels + other.to_pixels,
-            self.transitions + other.transitions,
-            self.unchanged + other.unchanged,
-            self.changed + other.changed,
-            self.nodata + other.nodata,
-            self.cover + other.cover,
-        )
 
     @property
     def total(self) -> int:
@@ -155,8 +135,8 @@ def with_covers(
     labelled = (from_label != NODATA) & (to_label != NODATA)
     classes = slice(1, len(counts.from_pixels) + 1)
     before, after = (np.bincount(each[labelled], minlength=VALUES)[classes] for each in covers)
-    found = replace(counts, cover=CoverCounts(before, after, int(labelled.sum()), 1))
-    return replace(found, from_pixels=before, to_pixels=after) if instead else found
+    counts = replace(counts, cover=CoverCounts(before, after, int(labelled.sum()), 1))
+    return replace(counts, from_pixels=before, to_pixels=after) if instead else counts
 
 
 def _zeros(classes: int) -> NDArray[np.int64]:
@@ -164,8 +144,8 @@ def _zeros(classes: int) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class DatasetScan:
-    """What a set holds.
+class DatasetScan(Sums):
+    """What a look through a set, or through one pair of it, gives.
 
     Attributes:
         pairs: Number of samples looked at.
@@ -186,19 +166,6 @@ class DatasetScan:
     types: Counter[str] = field(default_factory=Counter)
     systems: Counter[str | None] = field(default_factory=Counter)
     transparent: int = 0
-
-    def __add__(self, other: "DatasetScan") -> "DatasetScan":
-        """Both together."""
-        return DatasetScan(
-            self.pairs + other.pairs,
-            self.counts + other.counts,
-            self.problems + other.problems,
-            self.sizes + other.sizes,
-            self.bands + other.bands,
-            self.types + other.types,
-            self.systems + other.systems,
-            self.transparent + other.transparent,
-        )
 
 
 def scan(
@@ -222,25 +189,22 @@ def scan(
         return _scan_scene(sample, legend) if sample.windowed else _scan_pair(sample, legend, cover)
 
     distinct = list(dict.fromkeys(samples))
-    found = DatasetScan(0, DatasetCounts.empty(len(legend)))
-    with warnings.catch_warnings(), ThreadPoolExecutor(_threads()) as threads:
+    threads = min(MOST_THREADS, os.cpu_count() or 1)
+    result = DatasetScan(0, DatasetCounts.empty(len(legend)))
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as executor:
         # Threads share the filters: what one of them silences for itself, another may undo.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        for done, one in enumerate(threads.map(look_at, distinct), start=1):
-            found += one
+        for done, one in enumerate(executor.map(look_at, distinct), start=1):
+            result += one
             if progress:
                 progress(done, len(distinct))
-    return found
-
-
-def _threads() -> int:
-    return min(MOST_THREADS, os.cpu_count() or 1)
+    return result
 
 
 def _scan_pair(sample: Sample, legend: Legend, cover: bool) -> DatasetScan:
     """One pair read whole; what cannot be read is a problem of it, not the end."""
-    found = DatasetScan(1, DatasetCounts.empty(len(legend)))
-    sizes = _scan_images(sample, found)
+    result = DatasetScan(1, DatasetCounts.empty(len(legend)))
+    sizes = _scan_images(sample, result)
     maps, transparent = [], 0
     covers = [path for path in (sample.from_cover, sample.to_cover) if path]
     for path in (sample.from_label, sample.to_label, *covers):
@@ -249,20 +213,20 @@ def _scan_pair(sample: Sample, legend: Legend, cover: bool) -> DatasetScan:
             maps.append(index)
             sizes[path], transparent = index.shape, max(transparent, hidden)
         except ScdError as error:
-            found.problems.append(str(error))
+            result.problems.append(str(error))
     if len(set(sizes.values())) > 1:
-        found.problems.append(_sizes_differ(sizes))
-    if found.problems:
-        return found
+        result.problems.append(_sizes_differ(sizes))
+    if result.problems:
+        return result
     counts, half = count_classes(maps[0], maps[1], len(legend))
     if half:
-        found.problems.append(_half_changed(sample, half))
+        result.problems.append(_half_changed(sample, half))
     counts = with_covers(counts, maps, instead=cover) if covers else counts
-    return found + DatasetScan(0, counts, transparent=transparent)
+    return result + DatasetScan(0, counts, transparent=transparent)
 
 
-def _scan_images(sample: Sample, found: DatasetScan) -> dict[Path, tuple[int, int]]:
-    """Heights and widths by file; facts and problems go to what was found."""
+def _scan_images(sample: Sample, result: DatasetScan) -> dict[Path, tuple[int, int]]:
+    """Heights and widths by file; facts and problems are noted in the result."""
     sizes: dict[Path, tuple[int, int]] = {}
     try:
         with open_scene(sample.before) as first, open_scene(sample.after) as second:
@@ -272,45 +236,41 @@ def _scan_images(sample: Sample, found: DatasetScan) -> dict[Path, tuple[int, in
                 for path, dataset in ((sample.before, first), (sample.after, second))
             ]
             bands = same_bands(scenes[0], scenes[1], sample.bands)
-            _note_facts(found, first, bands)
+            _note_facts(result, first, bands)
             kinds = [each.dtypes[bands[0] - 1] for each in (first, second)]
             if kinds[0] != kinds[1]:
-                found.problems.append(
+                result.problems.append(
                     f"{sample.before} is {kinds[0]} and {sample.after} is {kinds[1]}; convert one "
                     "to the units of the other."
                 )
             if first.shape == second.shape:
                 shift = align(scenes[0].grid, scenes[1].grid, (scenes[0].name, scenes[1].name))
-                found.problems.extend(_moved(sample, shift.differences))
+                if shift.differences:
+                    result.problems.append(
+                        f"{sample.before} and {sample.after} are not on the same grid: "
+                        f"{'; '.join(shift.differences)}. Resample one onto the other with "
+                        "gdalwarp, or lay the pair out as a scene."
+                    )
     except ScdError as error:
-        found.problems.append(str(error))
+        result.problems.append(str(error))
     return sizes
 
 
-def _moved(sample: Sample, differences: Sequence[str]) -> list[str]:
-    if not differences:
-        return []
-    return [
-        f"{sample.before} and {sample.after} are not on the same grid: {'; '.join(differences)}. "
-        "Resample one onto the other with gdalwarp, or lay the pair out as a scene."
-    ]
-
-
-def _note_facts(found: DatasetScan, before: DatasetReader, bands: tuple[int, ...]) -> None:
-    found.sizes[before.width, before.height] += 1
-    found.bands[len(bands)] += 1
-    found.types[before.dtypes[bands[0] - 1]] += 1
-    found.systems[crs_name(before.crs)] += 1
+def _note_facts(result: DatasetScan, before: DatasetReader, bands: tuple[int, ...]) -> None:
+    result.sizes[before.width, before.height] += 1
+    result.bands[len(bands)] += 1
+    result.types[before.dtypes[bands[0] - 1]] += 1
+    result.systems[crs_name(before.crs)] += 1
 
 
 def _scan_scene(sample: Sample, legend: Legend) -> DatasetScan:
     """One scene, window by window; the first thing that cannot be read ends it."""
-    found = DatasetScan(1, DatasetCounts.empty(len(legend)))
-    counts, half, transparent = found.counts, 0, 0
+    result = DatasetScan(1, DatasetCounts.empty(len(legend)))
+    counts, half, transparent = result.counts, 0, 0
     try:
         with open_pair(sample.before, sample.after, PairSettings(bands=sample.bands)) as pair:
             with open_scene(sample.before) as before:
-                _note_facts(found, before, pair.bands)
+                _note_facts(result, before, pair.bands)
             drawn = read_drawn(sample, pair.grid, legend)
             with open_scene_labels(sample, pair.grid, legend, drawn) as read:
                 for window in lattice([sample], SCENE_WINDOW):
@@ -323,19 +283,21 @@ def _scan_scene(sample: Sample, legend: Legend) -> DatasetScan:
                 labels = (sample.from_label, sample.to_label)
                 transparent = max(count_transparent(path, legend) for path in labels)
     except ScdError as error:
-        found.problems.append(str(error))
+        result.problems.append(str(error))
     if half:
-        found.problems.append(_half_changed(sample, half))
-    return found + DatasetScan(0, counts, transparent=transparent)
+        result.problems.append(_half_changed(sample, half))
+    return result + DatasetScan(0, counts, transparent=transparent)
 
 
-def notes(found: DatasetScan, legend: Legend) -> list[str]:
-    """What to know of a set that is no problem, as sentences."""
-    if not found.transparent:
+def notes(result: DatasetScan, legend: Legend) -> list[str]:
+    """Sentences about what is worth knowing of a set and no problem."""
+    if not result.transparent:
         return []
-    total = found.counts.total
-    share = f" ({100 * found.transparent / total:.1f} %)" if total else ""
-    counted = f"{found.transparent:,} pixels{share} of the labels are transparent, which counts as "
+    total = result.counts.total
+    share = f" ({100 * result.transparent / total:.1f} %)" if total else ""
+    counted = (
+        f"{result.transparent:,} pixels{share} of the labels are transparent, which counts as "
+    )
     if legend.coding.transparent == UNCHANGED:
         return [f"{counted}unchanged, as the legend says."]
     return [

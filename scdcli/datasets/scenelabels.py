@@ -116,13 +116,14 @@ def _offset(label: LabelMap, grid: Grid, before: Path) -> tuple[int, int]:
     if label.grid.crs is None and label.grid.shape == grid.shape:
         return 0, 0
     try:
-        found = align(grid, label.grid, names)
+        alignment = align(grid, label.grid, names)
     except PairError as error:
         raise DatasetError(f"{error}") from error
-    if found.offset is None:
+    if alignment.offset is None:
         raise DatasetError(
-            f"{names[0]} and {names[1]} are not on the same grid: {'; '.join(found.differences)} "
-            f"({crs_name(grid.crs)}). Classes are not resampled here; bring the label onto the "
-            "grid of the image, for example with gdalwarp -r near."
+            f"{names[0]} and {names[1]} are not on the same grid: "
+            f"{'; '.join(alignment.differences)} ({crs_name(grid.crs)}). Classes are not "
+            "resampled here; bring the label onto the grid of the image, for example with "
+            "gdalwarp -r near."
         )
-    return found.offset
+    return alignment.offset

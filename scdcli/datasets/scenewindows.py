@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from rasterio.windows import Window
 
 from scdcli.datasets.augment import LabelledPair, augment
 from scdcli.datasets.augmentation import Augmentation
-from scdcli.datasets.dataset import change_map
+from scdcli.datasets.dataset import change_map, fill_unmeasured, labelled_pair
 from scdcli.datasets.samples import Part, Sample
 from scdcli.datasets.scenelabels import Drawn, open_scene_labels, read_drawn
 from scdcli.legend import NODATA, Legend
@@ -24,7 +23,7 @@ DRAWS = 8
 
 @dataclass(frozen=True)
 class PreparedScene:
-    """All that is found once per scene, so that a window costs no more than its own pixels.
+    """All that is settled once per scene, so that a window costs no more than its own pixels.
 
     Files are opened for every window: an open file must not cross threads or processes.
     """
@@ -50,13 +49,9 @@ class PreparedScene:
             before, after, valid = pair.read(window)
             from_label, to_label = read_classes(window)
         changed = change_map(from_label, to_label, sample.name)
-        unseen = ~valid | (changed == NODATA)
-        for label in (from_label, to_label, changed):
-            label[unseen] = NODATA
         for image in (before, after):
-            image[:, ~valid] = image[:, valid].mean(axis=1, keepdims=True) if valid.any() else 0
-        arrays = (before, after, from_label, to_label, changed)
-        return LabelledPair(*(torch.from_numpy(array) for array in arrays))
+            fill_unmeasured(image, valid)
+        return labelled_pair(before, after, valid, from_label, to_label, changed)
 
 
 class Scenes:
@@ -70,7 +65,7 @@ class Scenes:
         Args:
             samples: Scenes, and perhaps others.
             legend: Classes of the labels.
-            mean_std: What each image of a scene is brought to by its mean and spread as a whole.
+            mean_std: The mean and spread that each image of a scene is brought to as a whole.
 
         Raises:
             ScdError: Files cannot be read, or do not fit each other.
@@ -121,7 +116,7 @@ def prepare(sample: Sample, legend: Legend, mean_std: MeanStd | None = None) -> 
 
 
 def _whole(sample: Sample) -> Sample:
-    """The scene a sample is part of, under one name for all its parts."""
+    """The whole scene of a sample, named alike for all its parts."""
     return replace(sample, name=str(sample.before), part=None)
 
 

@@ -102,24 +102,24 @@ def with_shared_bands(
         DatasetError: The sets have different numbers of bands.
         PairError: The first pair of a set has not the bands asked for.
     """
-    found = []
+    chosen = []
     for member in members:
         bands = shared_bands(member.train[0], asked, count)
         train, validation = (
             [replace(sample, bands=bands) for sample in each]
             for each in (member.train, member.validation)
         )
-        found.append(replace(member, train=train, validation=validation))
-    first = found[0].train[0].bands or ()
-    for member in found:
+        chosen.append(replace(member, train=train, validation=validation))
+    first = chosen[0].train[0].bands or ()
+    for member in chosen:
         bands = member.train[0].bands or ()
         if len(bands) != len(first):
             raise DatasetError(
-                f"{found[0].name} has {len(first)} bands and {member.name} has {len(bands)}; sets "
+                f"{chosen[0].name} has {len(first)} bands and {member.name} has {len(bands)}; sets "
                 "that train together have as many: choose some of each with --bands, for example "
                 f"--bands {','.join(map(str, range(1, 1 + min(len(first), len(bands)))))}."
             )
-    return found
+    return chosen
 
 
 def divide_by_file(members: Sequence[Member], path: Path) -> tuple[list[Member], int]:
@@ -129,8 +129,8 @@ def divide_by_file(members: Sequence[Member], path: Path) -> tuple[list[Member],
         DatasetError: The file names pairs that are not there, or none to train on.
         InputError: It cannot be read.
     """
-    found = divide([sample for member in members for sample in member.train], path)
-    train, validation = set(found.train), set(found.validation)
+    division = divide([sample for member in members for sample in member.train], path)
+    train, validation = set(division.train), set(division.validation)
     return [
         replace(
             member,
@@ -138,7 +138,7 @@ def divide_by_file(members: Sequence[Member], path: Path) -> tuple[list[Member],
             validation=[sample for sample in member.train if sample in validation],
         )
         for member in members
-    ], found.unnamed
+    ], division.unnamed
 
 
 def hold_out(members: Sequence[Member], share: float, seed: int) -> list[Member]:

@@ -12,14 +12,13 @@ from scdcli.datasets.classmap import open_label
 from scdcli.datasets.division import split_validation
 from scdcli.datasets.layouts import is_drawn, layout_of, list_samples, no_set
 from scdcli.datasets.legendfile import find_legend
-from scdcli.datasets.samples import Sample
+from scdcli.datasets.samples import SPLITS, Sample
 from scdcli.datasets.scan import CoverCounts, DatasetScan, Progress, notes, scan
 from scdcli.errors import DatasetError, ScdError
 from scdcli.legend import MAX_CLASSES, TRANSITION_BASE, LandCover, Legend
 from scdcli.rasters.pair.bands import BandNames, are_names, same_bands
 from scdcli.rasters.scene import Scene, open_scene, scene_grid
 
-SPLITS = ("train", "val", "test")
 WHOLE = "train"  # what a set without splits is
 # Stands for the classes of labels that do not say what their numbers mean.
 NUMBERS = Legend("numbers", tuple(LandCover(str(n), (n, n, n)) for n in range(1, MAX_CLASSES + 1)))
@@ -27,7 +26,7 @@ NUMBERS = Legend("numbers", tuple(LandCover(str(n), (n, n, n)) for n in range(1,
 
 @dataclass(frozen=True)
 class SetReport:
-    """What was found in a set.
+    """What a look through a set gives.
 
     Attributes:
         folder: The set.
@@ -103,17 +102,17 @@ def check_set(
     chosen = _or_problem(lambda: shared_bands(first, bands), problems, keep=True)
     problems += _untrainable(root, splits)
     total = sum(map(len, splits.values()))
-    found: dict[str, DatasetScan] = {}
+    scans: dict[str, DatasetScan] = {}
     for split, samples in splits.items():
-        found[split] = scan(
+        scans[split] = scan(
             [replace(sample, bands=chosen) for sample in samples],
             legend or NUMBERS,
-            progress=_counting_on(progress, sum(each.pairs for each in found.values()), total),
+            progress=_counting_on(progress, sum(each.pairs for each in scans.values()), total),
         )
-        problems += found[split].problems
+        problems += scans[split].problems
     layout = layout_of(next(iter(folders.values())))
     assert layout is not None
-    report = SetReport(root, layout, legend, chosen, found, problems, [])
+    report = SetReport(root, layout, legend, chosen, scans, problems, [])
     return replace(report, notes=notes(report.total, legend or NUMBERS))
 
 
@@ -160,7 +159,7 @@ def shared_bands(sample: Sample, asked: BandNames | None, count: int | None = No
 
 
 def _or_problem(find: Callable[[], Any], problems: list[str], *, keep: bool) -> Any:  # noqa: ANN401
-    """What was found; or None, with the error among the problems."""
+    """What a function finds; or None, with its error added to the problems."""
     try:
         return find()
     except ScdError as error:
@@ -190,15 +189,15 @@ def _untrainable(root: Path, splits: dict[str, list[Sample]]) -> list[str]:
     return []
 
 
-def _described(found: DatasetScan, legend: Legend | None) -> dict[str, Any]:
-    counts = found.counts
+def _described(result: DatasetScan, legend: Legend | None) -> dict[str, Any]:
+    counts = result.counts
     codes = [(int(a), int(b)) for a, b in np.argwhere(counts.transitions)]
     return {
-        "pairs": found.pairs,
-        "sizes": {f"{width}x{height}": n for (width, height), n in sorted(found.sizes.items())},
-        "bands": {str(bands): n for bands, n in sorted(found.bands.items())},
-        "types": dict(found.types),
-        "crs": {name or "none": n for name, n in found.systems.items()},
+        "pairs": result.pairs,
+        "sizes": {f"{width}x{height}": n for (width, height), n in sorted(result.sizes.items())},
+        "bands": {str(bands): n for bands, n in sorted(result.bands.items())},
+        "types": dict(result.types),
+        "crs": {name or "none": n for name, n in result.systems.items()},
         "pixels": counts.total,
         "unchanged": counts.unchanged,
         "changed": counts.changed,

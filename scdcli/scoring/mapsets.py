@@ -9,6 +9,7 @@ from scdcli.datasets.layouts import TABLE, is_drawn, scenes_layout, table_layout
 from scdcli.datasets.samples import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIXES,
+    SPLITS,
     Listing,
     Sample,
     by_stem,
@@ -16,7 +17,6 @@ from scdcli.datasets.samples import (
 )
 from scdcli.errors import DatasetError
 
-SPLITS = ("train", "val", "test")
 MAPS = ("from.tif", "to.tif")
 TRUTH_FOLDER = "truth"
 NAMES_SHOWN = 10

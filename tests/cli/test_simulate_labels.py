@@ -7,8 +7,8 @@ import pytest
 import rasterio
 from labelledimages import labelled_images
 from pictures import write_png
+from sets import find_samples
 
-from scdcli.datasets.layouts import find_samples
 from scdcli.legend import URBAN
 
 MAPS = ("label1", "label2", "cover1", "cover2")

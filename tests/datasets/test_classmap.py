@@ -4,7 +4,7 @@ from maps import tag, write_png, write_tif
 from rasterio.windows import Window
 from scenes import noise, write_scene
 
-from scdcli.datasets.classmap import label_windows, open_label, read_image, read_label
+from scdcli.datasets.classmap import label_windows, open_label, read_label
 from scdcli.errors import DatasetError, InputError
 from scdcli.legend import SECOND, LandCover, Legend
 
@@ -163,12 +163,6 @@ def test_windows_cover_a_map_once(tmp_path, profile, monkeypatch):
             seen[window.toslices()] += 1
     assert (seen == 1).all()
     assert len(windows) > 1
-
-
-def test_an_image_is_read_without_its_alpha(tmp_path):
-    pixels = noise((4, 5, 6))
-    path = write_scene(tmp_path / "a.tif", pixels, photometric="rgb", alpha="yes")
-    np.testing.assert_array_equal(read_image(path), pixels[:3])
 
 
 def test_a_window_holds_its_part_of_the_map(tmp_path):

@@ -8,17 +8,14 @@ import numpy as np
 import pytest
 import torch
 from covers import write_covered
+from sets import find_samples
 
 from scdcli.datasets.augment import Augmentation
 from scdcli.datasets.chips import Chips, batches
 from scdcli.datasets.dataset import change_map, read_pair
 from scdcli.datasets.division import split_validation
 from scdcli.datasets.indexpng import write_index_png
-from scdcli.datasets.layouts import (
-    LAYOUTS,
-    find_split,
-    second_samples,
-)
+from scdcli.datasets.layouts import LAYOUTS, find_split
 from scdcli.datasets.scan import scan
 from scdcli.errors import DatasetError, InputError, PairError, TrainingError
 from scdcli.legend import NODATA, SECOND
@@ -34,7 +31,7 @@ def test_every_layout_reads_its_own_tree(second_tree):
 
 
 def test_covers_replace_the_labels_where_asked(second_tree):
-    sample = second_samples(second_tree(pairs=1, covers=True) / "train")[0]
+    sample = find_samples(second_tree(pairs=1, covers=True) / "train")[0]
     masked, whole = (read_pair(sample, SECOND, cover=cover) for cover in (False, True))
     assert (masked.from_label == 0).any()
     assert (whole.from_label > 0).all()
@@ -45,7 +42,7 @@ def test_covers_replace_the_labels_where_asked(second_tree):
 
 def test_where_the_land_cover_is_not_known_the_change_still_counts(tmp_path):
     drawn = write_covered(tmp_path, "a", unknown=slice(0, 20))["a"]
-    pair = read_pair(second_samples(tmp_path)[0], SECOND, cover=True)
+    pair = read_pair(find_samples(tmp_path)[0], SECOND, cover=True)
     for label, truth in ((pair.from_label, drawn["cover1"]), (pair.to_label, drawn["cover2"])):
         assert (label[:20] == NODATA).all()
         np.testing.assert_array_equal(label, truth)
@@ -60,7 +57,7 @@ def test_unknown_land_cover_is_out_of_the_semantic_terms_and_only_of_them(tmp_pa
         index = drawn[cover].copy()
         index[:20] = value
         write_index_png(tmp_path / cover / "a.png", index, SECOND)
-    pair = read_pair(second_samples(tmp_path)[0], SECOND, cover=True)
+    pair = read_pair(find_samples(tmp_path)[0], SECOND, cover=True)
     labels = [x.long()[None] for x in pair.maps()]
     found = loss_totals("branches", len(SECOND), (labels[0], labels[1], labels[2]))
     assert found.tolist() == [44 * 64, 44 * 64, 64 * 64]
@@ -71,7 +68,7 @@ def test_land_cover_without_a_label_counts_nowhere(tmp_path):
     label = drawn["label1"].copy()
     label[:20] = NODATA
     write_index_png(tmp_path / "label1/a.png", label, SECOND)
-    pair = read_pair(second_samples(tmp_path)[0], SECOND, cover=True)
+    pair = read_pair(find_samples(tmp_path)[0], SECOND, cover=True)
     for each in pair.maps():
         assert (each[:20] == NODATA).all()
         assert (each[20:] != NODATA).all()
@@ -79,7 +76,7 @@ def test_land_cover_without_a_label_counts_nowhere(tmp_path):
 
 def test_pairs_without_land_cover_have_their_labels_beside_pairs_with_it(tmp_path):
     drawn = write_covered(tmp_path, "ab", without="b")
-    first, second = (read_pair(s, SECOND, cover=True) for s in second_samples(tmp_path))
+    first, second = (read_pair(s, SECOND, cover=True) for s in find_samples(tmp_path))
     np.testing.assert_array_equal(first.from_label, drawn["a"]["cover1"])
     np.testing.assert_array_equal(second.from_label, drawn["b"]["label1"])
     np.testing.assert_array_equal(second.to_label, drawn["b"]["label2"])
@@ -113,15 +110,15 @@ def test_missing_partners_are_listed(second_tree):
         DatasetError,
         match=r"2 problems:\n- \S+label2/00001 is missing;\n- \S+im1/00002 is missing\.",
     ):
-        second_samples(root / "train")
+        find_samples(root / "train")
 
 
 def test_a_folder_that_is_no_set_says_what_a_set_has(tmp_path):
     with pytest.raises(DatasetError, match=r"neither a train folder, nor im1, im2, label1, label2"):
-        second_samples(tmp_path)
+        find_samples(tmp_path)
     (tmp_path / "im1").mkdir()
     with pytest.raises(DatasetError, match=r"has no im2, label1, label2; a labelled set"):
-        second_samples(tmp_path)
+        find_samples(tmp_path)
 
 
 def test_a_pixel_changed_at_one_date_only_is_refused():
@@ -142,7 +139,7 @@ def test_splits_are_folders_or_the_set_itself(second_tree):
 
 
 def test_validation_is_held_out_and_the_same_for_the_same_seed(second_tree):
-    samples = second_samples(second_tree(pairs=10, size=32) / "train")
+    samples = find_samples(second_tree(pairs=10, size=32) / "train")
     train, validation = split_validation(samples, 0.2, seed=1)
     assert (len(train), len(validation)) == (8, 2)
     assert not set(train) & set(validation)
@@ -153,7 +150,7 @@ def test_validation_is_held_out_and_the_same_for_the_same_seed(second_tree):
 
 
 def test_band_statistics_are_those_of_both_dates(second_tree):
-    samples = second_samples(second_tree(pairs=2, size=32) / "train")
+    samples = find_samples(second_tree(pairs=2, size=32) / "train")
     pairs = [read_pair(sample, SECOND, cover=False) for sample in samples]
     pixels = np.concatenate(
         [x.numpy().reshape(3, -1) for p in pairs for x in (p.before, p.after)], 1
@@ -164,7 +161,7 @@ def test_band_statistics_are_those_of_both_dates(second_tree):
 
 
 def test_a_chip_depends_on_seed_epoch_and_index_only(second_tree):
-    samples = second_samples(second_tree(pairs=2) / "train")
+    samples = find_samples(second_tree(pairs=2) / "train")
     chips = Chips(samples, SECOND, bands=3, cover=False, augmentation=Augmentation(chip=32), seed=3)
     again = Chips(samples, SECOND, bands=3, cover=False, augmentation=Augmentation(chip=32), seed=3)
     chips.epoch = again.epoch = 2
@@ -187,7 +184,7 @@ def test_other_types_get_the_stretch_of_prediction(second_tree):
         (root / "train" / part / "00000.png").unlink()
         pixels = noise((4, 64, 64), "uint16", high=3000 * (seed + 1), seed=seed)
         write_scene(root / "train" / part / "00000.tif", pixels)
-    sample = replace(second_samples(root / "train")[0], bands=(4, 2))
+    sample = replace(find_samples(root / "train")[0], bands=(4, 2))
     pair = read_pair(sample, SECOND, cover=False)
     with open_pair(sample.before, sample.after, PairSettings(bands=(4, 2))) as opened:
         before, after, _ = opened.read(Window(0, 0, 64, 64))
@@ -199,7 +196,7 @@ def test_other_types_get_the_stretch_of_prediction(second_tree):
 
 
 def test_bands_are_read_in_the_order_asked_for(second_tree):
-    sample = second_samples(second_tree(pairs=1) / "train")[0]
+    sample = find_samples(second_tree(pairs=1) / "train")[0]
     whole = read_pair(sample, SECOND, cover=False)
     some = read_pair(replace(sample, bands=(3, 1)), SECOND, cover=False)
     assert (some.before == whole.before[[2, 0]]).all()
@@ -214,12 +211,12 @@ def test_pixels_without_a_measurement_count_nowhere(second_tree):
     image[:, :20] = 0
     write_scene(old.with_suffix(".tif"), image, nodata=0)
     old.unlink()
-    pair = read_pair(second_samples(root / "train")[0], SECOND, cover=True)
+    pair = read_pair(find_samples(root / "train")[0], SECOND, cover=True)
     for label in pair.maps():
         assert (label[:20] == NODATA).all()
         assert (label[20:] != NODATA).all()
     assert (pair.after == 90).all()  # filled with the mean of what was measured
-    mean, _ = band_statistics(second_samples(root / "train"))
+    mean, _ = band_statistics(find_samples(root / "train"))
     measured = pair.before.float().mean((1, 2))
     np.testing.assert_allclose(mean, (measured.numpy() + 90) / 2, rtol=1e-5)
 
@@ -235,7 +232,7 @@ def test_nodata_at_one_date_counts_at_neither(second_tree):
     label[:, :, :10] = NODATA
     (root / "train/label2/00000.png").unlink()
     write_scene(root / "train/label2/00000.tif", label, crs=None)
-    pair = read_pair(second_samples(root / "train")[0], SECOND, cover=False)
+    pair = read_pair(find_samples(root / "train")[0], SECOND, cover=False)
     for each in pair.maps():
         assert (each[:, :10] == NODATA).all()
         assert (each[:, 10:] != NODATA).all()
@@ -251,7 +248,7 @@ class Deadly(Chips):
 
 
 def test_a_killed_worker_is_one_sentence(second_tree):
-    samples = second_samples(second_tree(pairs=2) / "train")
+    samples = find_samples(second_tree(pairs=2) / "train")
     chips = Deadly(samples, SECOND, bands=3, cover=False)
     with pytest.raises(TrainingError, match="one of the 1 processes that prepare data was killed"):
         list(batches(chips, 1, batch_size=1))
@@ -261,14 +258,14 @@ def test_a_killed_worker_is_one_sentence(second_tree):
 def test_a_bad_file_is_the_same_sentence_with_and_without_workers(second_tree, workers):
     root = second_tree(pairs=2)
     (root / "train/im2/00001.png").write_bytes(b"not an image")
-    chips = Chips(second_samples(root / "train"), SECOND, bands=3, cover=False)
+    chips = Chips(find_samples(root / "train"), SECOND, bands=3, cover=False)
     with pytest.raises(InputError, match=r"im2/00001\.png") as caught:
         list(batches(chips, workers, batch_size=1))
     assert "Traceback" not in str(caught.value)
 
 
 def test_bands_are_chosen_by_name_in_each_image(second_tree):
-    sample = second_samples(second_tree(pairs=1) / "train")[0]
+    sample = find_samples(second_tree(pairs=1) / "train")[0]
     named = read_pair(replace(sample, bands=("Blue", "red")), SECOND, cover=False)
     numbered = read_pair(replace(sample, bands=(3, 1)), SECOND, cover=False)
     assert torch.equal(named.before, numbered.before)
@@ -283,7 +280,7 @@ def test_images_of_other_bands_are_named(second_tree):
     root = second_tree(pairs=2)
     for part in ("im1", "im2"):
         write_png(root / "train" / part / "00001.png", np.zeros((64, 64), np.uint8))
-    samples = second_samples(root / "train")
+    samples = find_samples(root / "train")
     with pytest.raises(DatasetError, match=r"00001.* has 1 bands, the training reads 3"):
         band_statistics(samples)
     with pytest.raises(DatasetError, match=r"00001.* has 1 bands, the training reads 3"):

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pictures import write_png
 from scenes import NORTH_UP, UTM, noise, write_scene
+from sets import find_samples
 
 from scdcli.datasets.classmap import read_label
-from scdcli.datasets.layouts import second_samples
 from scdcli.datasets.scan import DatasetCounts, count_classes, scan
 from scdcli.legend import NODATA, SECOND
 
@@ -44,7 +44,7 @@ def test_counts_add_up_over_parts(first, second):
 
 
 def test_a_sound_set_is_counted(second_tree):
-    samples = second_samples(second_tree(pairs=3) / "train")
+    samples = find_samples(second_tree(pairs=3) / "train")
     done = []
     found = scan(samples, SECOND, progress=lambda *each: done.append(each))
     assert not found.problems
@@ -62,7 +62,7 @@ def test_a_sound_set_is_counted(second_tree):
 
 
 def test_covers_are_counted_where_asked(second_tree):
-    samples = second_samples(second_tree(pairs=2, covers=True) / "train")
+    samples = find_samples(second_tree(pairs=2, covers=True) / "train")
     masked, whole = (scan(samples, SECOND, cover=cover).counts for cover in (False, True))
     assert whole.from_pixels.sum() == whole.to_pixels.sum() == 2 * 64 * 64
     assert masked.from_pixels.sum() == masked.changed == whole.changed
@@ -71,7 +71,7 @@ def test_covers_are_counted_where_asked(second_tree):
 
 def test_land_cover_is_counted_beside_the_changed_pixels(tmp_path):
     drawn = write_covered(tmp_path, "abc", without="b", unknown=slice(0, 10))
-    found = scan(second_samples(tmp_path), SECOND).counts
+    found = scan(find_samples(tmp_path), SECOND).counts
     covered = [drawn["a"], drawn["c"]]
     assert (found.cover.pairs, found.cover.pixels) == (2, 2 * 64 * 64)
     for counted, part in ((found.cover.before, "cover1"), (found.cover.after, "cover2")):
@@ -83,13 +83,13 @@ def test_land_cover_is_counted_beside_the_changed_pixels(tmp_path):
 
 def test_a_training_sees_land_cover_where_there_is_one_and_changes_elsewhere(tmp_path):
     drawn = write_covered(tmp_path, "ab", without="b")
-    found = scan(second_samples(tmp_path), SECOND, cover=True).counts
+    found = scan(find_samples(tmp_path), SECOND, cover=True).counts
     seen = np.stack([drawn["a"]["cover2"], drawn["b"]["label2"]])
     assert found.to_pixels.tolist() == np.bincount(seen.ravel(), minlength=7)[1:].tolist()
 
 
 def test_a_sample_that_is_there_twice_is_looked_at_once(second_tree):
-    samples = second_samples(second_tree(pairs=1) / "train")
+    samples = find_samples(second_tree(pairs=1) / "train")
     assert scan(samples * 5, SECOND).pairs == 1
 
 
@@ -148,5 +148,5 @@ def test_what_would_stop_a_training_is_a_problem_with_file_and_value(second_tree
 
     root = second_tree(pairs=3)
     spoil(root / "train")
-    (problem,) = scan(second_samples(root / "train"), SECOND).problems
+    (problem,) = scan(find_samples(root / "train"), SECOND).problems
     assert re.search(message, problem), problem

@@ -11,11 +11,12 @@ from affine import Affine
 from layers import write as write_layer
 from maps import draw, write_tif
 from scenes import NORTH_UP, UTM, noise, write_scene
+from sets import find_samples
 
 from scdcli.datasets.augment import Augmentation
 from scdcli.datasets.chips import Chips, batches
 from scdcli.datasets.division import lattice, part_of, share_out, split_validation
-from scdcli.datasets.layouts import LAYOUTS, find_samples, find_split, list_samples
+from scdcli.datasets.layouts import LAYOUTS, find_split, list_samples
 from scdcli.datasets.samples import Part
 from scdcli.datasets.scan import scan
 from scdcli.errors import DatasetError

@@ -8,9 +8,10 @@ from maps import draw, write_second
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.shutil import copy
 from scenes import noise, write_scene
+from sets import find_samples
 
 from scdcli.datasets.dataset import read_images
-from scdcli.datasets.layouts import LAYOUTS, list_samples, second_samples
+from scdcli.datasets.layouts import LAYOUTS, list_samples
 from scdcli.datasets.samples import IMAGE_SUFFIXES, by_stem, find_file
 from scdcli.errors import DatasetError
 from scdcli.rasters.scene import DRIVERS
@@ -48,7 +49,7 @@ def test_every_driver_has_suffixes():
 def test_images_of_every_format_are_read(labels, driver):
     for folder, suffix in (("im1", DRIVERS[driver][0]), ("im2", DRIVERS[driver][-1].upper())):
         pixels = write_image(labels / folder / f"a{suffix}", driver)
-    (sample,) = second_samples(labels)
+    (sample,) = find_samples(labels)
     (_, _), (after, seen) = read_images(sample)
     assert seen.all()
     if driver not in ("JPEG", "WEBP", "JP2OpenJPEG"):  # as they are written here, with losses

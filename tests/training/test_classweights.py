@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from pictures import write_png
+from sets import find_samples
 
-from scdcli.datasets.layouts import second_samples
 from scdcli.errors import DatasetError, UnknownName
 from scdcli.legend import SECOND
 from scdcli.training.classweights import class_weights
@@ -13,7 +13,7 @@ from scdcli.training.classweights import class_weights
 
 @pytest.fixture
 def samples(second_tree):
-    return second_samples(second_tree(pairs=2, size=64, covers=True) / "train")
+    return find_samples(second_tree(pairs=2, size=64, covers=True) / "train")
 
 
 def shares(samples, weights, index, *, cover):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 from runs import CPU, QUICK, TINY, tensors, train
+from sets import find_samples
 
 from scdcli.cli.sweeping import fitted_line
 from scdcli.datasets.chips import Chips
-from scdcli.datasets.layouts import second_samples
 from scdcli.legend import SECOND
 from scdcli.models.checkpoint import ModelHeader, load_model, save_model
 from scdcli.models.networks import build
@@ -33,7 +33,7 @@ def pairs(tmp_path_factory):
             if not part.startswith("cover"):
                 shown = array if part.startswith("im") else SECOND.encode(array)
                 write_png(root / part / f"{number}.png", shown)
-    return second_samples(root)
+    return find_samples(root)
 
 
 def untrained(path, epoch):
@@ -66,7 +66,7 @@ def label_as(path, pairs, root):
     for part in ("im1", "im2"):
         (root / part).mkdir()
         shutil.copy(getattr(pairs[0], "before" if part == "im1" else "after"), root / part)
-    return second_samples(root)
+    return find_samples(root)
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ import torch
 from pictures import write_png
 from runs import train
 from scenes import write_scene
+from sets import find_samples
 from standins import loaded, tiny_model
 
 from scdcli.datasets.augment import Augmentation
-from scdcli.datasets.layouts import second_samples
 from scdcli.errors import ModelError, UnknownName
 from scdcli.legend import SECOND, URBAN, LandCover, Legend
 from scdcli.models.checkpoint import LoadedModel, ModelHeader, load_model, save_model
@@ -116,7 +116,7 @@ def test_of_a_network_that_revises_an_asn_the_asn_may_go_on():
 
 @pytest.fixture
 def samples(second_tree):
-    return second_samples(second_tree(pairs=3, size=64) / "train")
+    return find_samples(second_tree(pairs=3, size=64) / "train")
 
 
 def tuned(samples, out, start, **settings):

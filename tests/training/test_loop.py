@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from runs import CPU, QUICK, TINY, run, tensors, train
+from sets import find_samples
 
 from scdcli.datasets.augment import Augmentation
-from scdcli.datasets.layouts import second_samples
 from scdcli.errors import ModelError, OutputError, TrainingError, UnknownName
 from scdcli.legend import SECOND
 from scdcli.models.checkpoint import load_model
@@ -22,7 +22,7 @@ from scdcli.training.trainer import OPTIMIZERS, TrainingSettings, WeightAverage
 
 @pytest.fixture
 def samples(second_tree):
-    return second_samples(second_tree(pairs=4, size=64, covers=True) / "train")
+    return find_samples(second_tree(pairs=4, size=64, covers=True) / "train")
 
 
 def spoil(patch):
@@ -179,7 +179,7 @@ def test_unknown_optimizers_and_wrong_band_counts_are_refused(samples, tmp_path)
 
 def test_a_tiny_network_overfits_one_pair(second_tree, tmp_path):
     """The only test of learning itself: the changes of one pair, from its labels."""
-    samples = second_samples(second_tree(pairs=1, size=64, covers=True) / "train")
+    samples = find_samples(second_tree(pairs=1, size=64, covers=True) / "train")
     settings = TrainingSettings(
         epochs=30,
         batch=1,

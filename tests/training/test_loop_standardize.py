@@ -13,12 +13,12 @@ from pictures import write_png
 from rasterio.windows import Window
 from runs import CPU, QUICK, TINY, run, tensors, train
 from scenes import noise, write_scene
+from sets import find_samples
 from standins import loaded
 
 from scdcli.datasets.augment import Augmentation
 from scdcli.datasets.chips import Chips
 from scdcli.datasets.dataset import read_pair
-from scdcli.datasets.layouts import find_samples, second_samples
 from scdcli.errors import DatasetError, ModelError, TrainingError, UnknownName
 from scdcli.legend import SECOND
 from scdcli.models.checkpoint import ModelHeader, load_model, save_model
@@ -107,7 +107,7 @@ def test_pixels_that_do_not_count_have_no_say():
 
 
 def test_chips_keep_their_differences_to_the_image_they_are_cut_from(second_tree):
-    sample = second_samples(second_tree(pairs=1) / "train")[0]
+    sample = find_samples(second_tree(pairs=1) / "train")[0]
     whole = read_pair(sample, SECOND, cover=False, mean_std=WANTED)
     for image in (whole.before, whole.after):
         found = measure(image.numpy().reshape(3, -1))
@@ -120,7 +120,7 @@ def test_chips_keep_their_differences_to_the_image_they_are_cut_from(second_tree
 
 
 def test_images_of_other_bands_than_the_levels_are_named(second_tree):
-    sample = second_samples(second_tree(pairs=1) / "train")[0]
+    sample = find_samples(second_tree(pairs=1) / "train")[0]
     sample = replace(sample, bands=(1, 2))
     with pytest.raises(DatasetError, match="00000 has 2 bands, the training reads 3"):
         read_pair(sample, SECOND, cover=False, mean_std=WANTED)
@@ -164,7 +164,7 @@ def test_windows_do_not_matter_and_statistics_are_read_once(tmp_path, monkeypatc
 def test_a_prediction_is_what_validation_sees_of_the_same_pair(
     scd, second_tree, tmp_path, per_date_model
 ):
-    sample = second_samples(second_tree(pairs=1) / "train")[0]
+    sample = find_samples(second_tree(pairs=1) / "train")[0]
     paths = []
     for path in (sample.before, sample.after):
         paths.append(write_scene(tmp_path / f"{path.parent.name}.tif", pixels_of(path)))
@@ -221,7 +221,7 @@ def test_a_pair_that_is_not_at_the_models_levels_is_refused(tmp_path, per_date_m
 
 @pytest.fixture
 def samples(second_tree):
-    return second_samples(second_tree(pairs=4, size=64) / "train")
+    return find_samples(second_tree(pairs=4, size=64) / "train")
 
 
 def test_a_training_stores_it_and_resumes_to_the_same_bits(samples, tmp_path):
@@ -276,7 +276,7 @@ def test_a_start_says_the_normalization_unless_it_is_given(scd, second_tree, tmp
 
 def test_a_revision_sees_images_as_the_network_it_revises(second_tree, per_date_model, tmp_path):
     network = replace(load_model(str(per_date_model)).header.network, name="asn-atl")
-    samples = second_samples(second_tree(pairs=2) / "train")
+    samples = find_samples(second_tree(pairs=2) / "train")
     start = load_model(str(per_date_model))
     events = train(samples, [], tmp_path / "run", network, SECOND, QUICK, CPU, start=start)
     with pytest.raises(

@@ -180,10 +180,11 @@ def test_deterministic_algorithms_are_used_inside_only():
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
 def test_two_deterministic_runs_give_equal_bits(second_tree, tmp_path, precision):
-    from scdcli.datasets.layouts import second_samples
+    from sets import find_samples
+
     from scdcli.models.checkpoint import read_tensors
 
-    samples = second_samples(second_tree(pairs=4, size=64) / "train")
+    samples = find_samples(second_tree(pairs=4, size=64) / "train")
     settings = TrainingSettings(
         epochs=1, batch=2, accumulate=2, augmentation=Augmentation(chip=32, jitter=0.5)
     )

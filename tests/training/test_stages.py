@@ -6,9 +6,9 @@ from itertools import product
 
 import pytest
 import torch
+from sets import find_samples
 
 from scdcli.datasets.augment import Augmentation
-from scdcli.datasets.layouts import second_samples
 from scdcli.errors import ModelError, OutputError, TrainingError, UnknownName
 from scdcli.legend import SECOND, Legend
 from scdcli.models.checkpoint import load_model
@@ -29,7 +29,7 @@ SECOND_STAGE = replace(FIRST, epochs=2, class_weights="inverse")
 
 @pytest.fixture
 def samples(second_tree):
-    return second_samples(second_tree(pairs=4, size=64) / "train")
+    return find_samples(second_tree(pairs=4, size=64) / "train")
 
 
 def run(

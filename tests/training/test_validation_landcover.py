@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from covers import write_covered
+from sets import find_samples
 
 from scdcli.datasets.augment import Augmentation
 from scdcli.datasets.dataset import read_images
 from scdcli.datasets.indexpng import write_index_png
-from scdcli.datasets.layouts import second_samples
 from scdcli.legend import NODATA, SECOND
 from scdcli.models.checkpoint import load_model, read_tensors, write_tensors
 from scdcli.models.networks import NetworkSettings
@@ -32,7 +32,7 @@ def settings_of(epochs=1, *, cover=True):
 def samples(tmp_path):
     """Four pairs, the second without land cover; of the first rows the class is not known."""
     write_covered(tmp_path / "set", "abcd", without="b", unknown=slice(0, 16))
-    return second_samples(tmp_path / "set")
+    return find_samples(tmp_path / "set")
 
 
 def run(samples, out, settings, network=TINY, **options):
