@@ -151,7 +151,13 @@ def open_journal(work: Path, identity: Identity, *, resume: bool) -> Journal:
 
 
 def _require_same(said: Path, identity: Identity, work: Path) -> None:
-    earlier = json.loads(said.read_text(encoding="utf-8"))
+    try:
+        earlier = json.loads(said.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise OutputError(
+            f"{said} is damaged ({error}), so nothing tells what was begun there; leave out "
+            "--resume to begin anew."
+        ) from error
     found = differences(earlier, identity)
     if found:
         raise OutputError(

@@ -172,7 +172,8 @@ def scene_grid(dataset: DatasetReader, path: str | Path) -> Grid:
     """The grid the scene lies on.
 
     Raises:
-        InputError: The scene is placed by ground control points or a sensor model, not by a grid.
+        InputError: The scene is placed by ground control points or a sensor model, not by a grid,
+            or by a grid whose pixels have no size.
     """
     points, _ = dataset.gcps
     if dataset.crs is None and (points or dataset.rpcs is not None):
@@ -183,7 +184,13 @@ def scene_grid(dataset: DatasetReader, path: str | Path) -> Grid:
             f"{shown(path)} is placed by {placed}, not by a grid. Put it on one first: "
             f"gdalwarp {option} {shown(path)} on-a-grid.tif"
         )
-    return Grid(dataset.height, dataset.width, dataset.transform, dataset.crs)
+    transform = dataset.transform
+    if not np.isfinite(transform).all() or transform.is_degenerate:
+        raise InputError(
+            f"{shown(path)} has a geotransform in which pixels have no size or no place: "
+            f"{transform.to_gdal()}; give it the right one with gdal_edit.py -a_ullr."
+        )
+    return Grid(dataset.height, dataset.width, transform, dataset.crs)
 
 
 def alpha_bands(dataset: DatasetReader) -> tuple[int, ...]:

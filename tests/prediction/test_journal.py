@@ -90,6 +90,15 @@ def test_a_journal_half_removed_is_none(tmp_path):
     assert not (tmp_path / JOURNAL).exists()
 
 
+@pytest.mark.parametrize("damage", [b"", b'{"model": ', b"\xff\xfe\x00"])
+def test_a_damaged_identity_is_one_sentence_and_nothing_is_lost(tmp_path, damage):
+    stored(tmp_path)
+    (tmp_path / JOURNAL / "identity.json").write_bytes(damage)
+    with pytest.raises(OutputError, match=r"identity\.json is damaged .*leave out --resume"):
+        open_journal(tmp_path, IDENTITY, resume=True)
+    assert (tmp_path / JOURNAL / "000003.npz").exists()
+
+
 def test_another_prediction_is_not_taken_up(tmp_path):
     stored(tmp_path)
     other = IDENTITY | {"settings": {"threshold": 0.6, "tta": "none"}}

@@ -1,7 +1,9 @@
+import math
 import zipfile
 
 import numpy as np
 import pytest
+from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.windows import Window
 from scenes import NORTH_UP, UTM, noise, write_scene
@@ -187,3 +189,17 @@ def test_grid_of_a_scene(tmp_path):
     with open_scene(path) as dataset:
         grid = scene_grid(dataset, path)
     assert (grid.shape, grid.transform, grid.crs.to_string()) == ((30, 40), NORTH_UP, UTM)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [Affine(1, 1, 500_000, 1, 1, 4_000_000), Affine(1, 0, math.nan, 0, -1, 4_000_000)],
+    ids=["no size", "no place"],
+)
+def test_pixels_without_size_or_place_are_refused(tmp_path, transform):
+    path = write_scene(tmp_path / "a.tif", noise((1, 30, 40)), transform)
+    with (
+        open_scene(path) as dataset,
+        pytest.raises(InputError, match=r"a\.tif has a geotransform in which .*gdal_edit"),
+    ):
+        scene_grid(dataset, path)
