@@ -26,7 +26,7 @@ from protocol_pictures import draw_sheets
 from protocol_systems import System, find_systems
 from protocol_table import write_tables
 
-from scdcli.models.checkpoint import bundled_models
+from scdcli.models import bundled_models
 from scdcli.rasters.pair.methods import DEFAULT_METHOD
 
 VERSION = 1  # of what is measured: another one measures everything again

@@ -44,7 +44,19 @@ land-cover = true
 
 The environment variable `SCD_COMMAND_OPTION` does the same for one option, for example
 `SCD_PREDICT_MIN_AREA=50`; `SCD_CONFIG` names the file. An option on the command line wins over the
-environment, the environment over the file.
+environment, the environment over the file. A name that no option has is a usage error in the
+file and a warning in the environment; both say what was meant.
+
+## Completion
+
+Commands, options, bundled models and model files complete in the shell after
+
+```bash
+eval "$(_SCD_COMPLETE=bash_source scd)"
+```
+
+in `~/.bashrc`; with `zsh_source` in `~/.zshrc`. For fish:
+`_SCD_COMPLETE=fish_source scd > ~/.config/fish/completions/scd.fish`.
 """
 
 

@@ -4,6 +4,7 @@ A command's module is imported when the command is needed, and imports torch and
 it runs, so that ``scd --help`` answers at once.
 """
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from scdcli.cli.terminal import (
     discreet,
     ending_unread,
     keep_secrets,
+    meant,
     remember_call,
     show_origin,
     write_every_sign,
@@ -58,6 +60,9 @@ class ScdGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Give an alias its command's own name, so that configuration applies to both."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and (hint := meant(name, COMMANDS)):
+            ctx.fail(f"No such command {name!r}.{hint}")
         _, command, rest = super().resolve_command(ctx, args)
         return command.name if command else None, command, rest
 
@@ -91,6 +96,8 @@ class ScdGroup(click.Group):
                 owning_the_process(),
                 _environment(ctx),
             ):
+                for sentence in _strange_variables(self, ctx):
+                    click.echo(sentence, err=True)
                 require_working_folder()
                 return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -102,6 +109,27 @@ class ScdGroup(click.Group):
                 raise
             show_origin(error)
             raise click.ClickException(discreet(text)) from error
+
+
+def _strange_variables(group: ScdGroup, ctx: click.Context) -> Iterator[str]:
+    """A sentence for each environment variable that is called like one of an option, and is none.
+
+    What is much like none of ours, and not of a command, is somebody else's.
+    """
+    prefix = f"{ctx.auto_envvar_prefix}_"
+    given = sorted(name for name in os.environ if name.startswith(prefix))
+    if not given:
+        return
+    known = {f"{prefix}{param.name}".upper() for param in group.params}
+    for name in COMMANDS:
+        command = group.get_command(ctx, name)
+        params = command.params if command else ()
+        known |= {f"{prefix}{name}_{param.name}".upper() for param in params}
+    ours = tuple(f"{prefix}{name}_".upper() for name in (*COMMANDS, *ALIASES))
+    for name in given:
+        hint = meant(name, sorted(known), likeness=0.85)  # all begin alike
+        if name not in known and (hint or name.startswith(ours)):
+            yield f"Warning: {name} in the environment is not used: no option is called so.{hint}"
 
 
 def _environment(ctx: click.Context) -> AbstractContextManager[object]:
@@ -151,7 +179,9 @@ def _defaults(ctx: click.Context, path: Path, name: str, values: object) -> dict
     group = ctx.command
     command = group.get_command(ctx, name) if isinstance(group, ScdGroup) else None
     if command is None or not isinstance(values, dict):
-        raise click.BadParameter(f"{path}: [{name}] is not a command of scd.")
+        raise click.BadParameter(
+            f"{path}: [{name}] is not a command of scd.{meant(name, COMMANDS)}"
+        )
     known = {
         option.lstrip("-"): param.name
         for param in command.params
@@ -160,7 +190,9 @@ def _defaults(ctx: click.Context, path: Path, name: str, values: object) -> dict
     }
     strange = sorted(set(values) - set(known))
     if strange:
-        raise click.BadParameter(f"{path}: scd {name} has no option --{strange[0]}.")
+        raise click.BadParameter(
+            f"{path}: scd {name} has no option --{strange[0]}.{meant(strange[0], known)}"
+        )
     many = {param.name for param in command.params if param.multiple}
     return {
         known[key]: [value] if known[key] in many and isinstance(value, str) else value

@@ -12,7 +12,13 @@ import click
 
 from scdcli.cli.onepair import predict_pair, require_usable_output
 from scdcli.cli.options.shared import Command
-from scdcli.cli.terminal import Terminal, resuming_call, show_origin
+from scdcli.cli.terminal import (
+    Terminal,
+    resuming_call,
+    show_origin,
+    shown_hectares,
+    shown_percent,
+)
 from scdcli.errors import InputError, ScdError
 from scdcli.prediction.settings import PredictionJob
 
@@ -166,9 +172,9 @@ def _told(record: dict[str, Any]) -> str:
     extent = (
         f"{changed['pixels']:,} pixels"
         if changed["hectares"] is None
-        else f"{changed['hectares']:,.2f} ha"
+        else f"{shown_hectares(changed['hectares'])} ha"
     )
-    share = "" if changed["percent"] is None else f" ({changed['percent']:.2f} %)"
+    share = "" if changed["percent"] is None else f" ({shown_percent(changed['percent'])} %)"
     return f"{extent}{share} changed, {record['summary']['seconds']:.0f} s"
 
 

@@ -10,7 +10,13 @@ import click
 from click.core import ParameterSource
 
 from scdcli.cli.options.pair import pair_options
-from scdcli.cli.options.shared import json_option, legend_option, quiet_option, verbose_option
+from scdcli.cli.options.shared import (
+    complete_model,
+    json_option,
+    legend_option,
+    quiet_option,
+    verbose_option,
+)
 from scdcli.cli.terminal import Terminal
 from scdcli.rasters.pair.settings import PairSettings
 
@@ -27,6 +33,7 @@ FOR_SETS = {"legend"}
 @click.option(
     "-m",
     "--model",
+    shell_complete=complete_model,
     metavar="NAME|FILE",
     default=None,
     show_default=False,

@@ -13,6 +13,7 @@ from scdcli.cli.options.shared import (
     CommaList,
     Command,
     bands_option,
+    complete_model,
     grouped,
     json_option,
     legend_option,
@@ -81,6 +82,7 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
     "--model",
     # A path: then the environment's list is split as PATH is, not at spaces.
     type=click.Path(),
+    shell_complete=complete_model,
     metavar="NAME|FILE",
     multiple=True,
     show_default=False,
@@ -168,7 +170,7 @@ def evaluate(
     \b
     scd evaluate SECOND --pred maps
     scd evaluate SECOND --model runs/asn/best.safetensors --json
-    scd evaluate SECOND -m runs/fc/best.safetensors -m runs/asn/best.safetensors --tta none,ms
+    scd evaluate SECOND -m fc.safetensors -m asn.safetensors --tta none,ms
     """
     from scdcli.datasets.legendfile import find_legend
     from scdcli.scoring.comparison import bootstrap as resample

@@ -4,11 +4,11 @@ from json import dumps
 
 import click
 
-from scdcli.cli.options.shared import json_option, verbose_option
+from scdcli.cli.options.shared import complete_model, json_option, verbose_option
 
 
 @click.command()
-@click.argument("model", metavar="[NAME|FILE]", required=False)
+@click.argument("model", metavar="[NAME|FILE]", required=False, shell_complete=complete_model)
 @json_option
 @verbose_option
 def models(model: str | None, json: bool) -> None:

@@ -18,7 +18,7 @@ from scdcli.cli.options.shared import (
     quiet_option,
     verbose_option,
 )
-from scdcli.cli.terminal import Terminal, open_console
+from scdcli.cli.terminal import Terminal, open_console, shown_hectares, shown_percent
 from scdcli.prediction.settings import InferenceSettings, OutputSettings, PredictionJob
 from scdcli.rasters.pair.settings import PairSettings
 
@@ -129,14 +129,11 @@ def _show(summary: dict[str, Any]) -> None:
 
     def cells(extent: dict[str, Any]) -> tuple[str, str]:
         amount = extent[unit]
-        return f"{amount:,.2f}" if unit == "hectares" else f"{amount:,}", _percent(extent)
+        shown = shown_hectares(amount) if unit == "hectares" else f"{amount:,}"
+        return shown, "" if extent["percent"] is None else shown_percent(extent["percent"])
 
     for row in sorted(summary["transitions"], key=lambda row: -row["pixels"]):
         table.add_row(row["from_name"], row["to_name"], *cells(row))
     for name in ("changed", "unchanged"):
         table.add_row(name, "", *cells(summary[name]), style="bold")
     open_console(stderr=True).print(table)
-
-
-def _percent(extent: dict[str, Any]) -> str:
-    return "" if extent["percent"] is None else f"{extent['percent']:.2f}"

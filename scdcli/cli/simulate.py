@@ -155,7 +155,7 @@ def simulate(
     scd simulate demo
     scd simulate world --pairs 1000 --workers 2
     scd simulate world --pairs 200 --split test
-    scd simulate town --from-labels labelled --legend urban --source key.toml --pairs 1000
+    scd simulate town --from-labels labelled --source key.toml --pairs 1000
     """
     from scdcli.simulation.composed import shortfall
     from scdcli.simulation.job import LabelSettings, SimulationJob

@@ -7,9 +7,10 @@ import select
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 TERMINATED = 143  # the status in a shell of a program that SIGTERM ended
 UNREAD = 141  # the status in a shell of a program whose reader went away
 _ESCAPED = "scdcli.escaped"
+SQUARE_METER = 0.0001  # hectares
 _VERBOSE = "scdcli.verbose"
 _CALL = "scdcli.call"
 
@@ -100,6 +102,24 @@ def resuming_call() -> str:
     program, *rest = call  # the program may be two words: rio scd
     quoted = subprocess.list2cmdline(rest) if os.name == "nt" else shlex.join(rest)
     return discreet(f"{program} {quoted}")
+
+
+def meant(name: str, known: Iterable[str], likeness: float = 0.7) -> str:
+    """`` Did you mean X?`` where a known name is much like this one, else nothing."""
+    found = get_close_matches(name, list(known), n=1, cutoff=likeness)
+    return f" Did you mean {found[0]}?" if found else ""
+
+
+def shown_hectares(amount: float) -> str:
+    """Hectares to a hundredth; smaller areas to a square meter, so that none looks like nothing."""
+    if 0 < amount < SQUARE_METER / 2:
+        return f"< {SQUARE_METER}"
+    return f"{amount:,.{2 if amount == 0 or amount >= 0.1 else 4}f}"
+
+
+def shown_percent(percent: float) -> str:
+    """Percent to a hundredth, of which no share that is there looks like nothing."""
+    return "< 0.01" if 0 < percent < 0.005 else f"{percent:.2f}"
 
 
 def open_console(*, stderr: bool = False) -> "Console":

@@ -11,6 +11,7 @@ from scdcli.cli.options.shared import (
     CommaList,
     Command,
     bands_option,
+    complete_model,
     device_option,
     fine_first,
     grouped,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 init_option = click.option(
     "--init",
+    shell_complete=complete_model,
     metavar="NAME|FILE",
     default=None,
     help="Start from the weights of a model, which brings its network, blocks, encoder, width and "

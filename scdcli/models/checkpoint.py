@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
-from importlib.resources import files
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from scdcli import __version__
 from scdcli.errors import ModelError, UnknownName, look_up
 from scdcli.files.whole import write_whole
 from scdcli.legend import Legend
+from scdcli.models import bundled_models
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.requirements import Requirements
@@ -224,12 +224,6 @@ def find_model(name: str) -> Path:
     if name in bundled:
         return bundled[name]
     raise UnknownName("model (and no such file)", name, bundled)
-
-
-def bundled_models() -> dict[str, Path]:
-    """The models that come with the package, by name."""
-    folder = Path(str(files("scdcli"))) / "models" / "bundled"
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
 
 
 def _described(header: ModelHeader) -> dict[str, Any]:

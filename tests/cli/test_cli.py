@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 from maps import draw, write_prediction
 
@@ -73,6 +74,84 @@ def test_an_unknown_command_is_a_usage_error(scd):
     result = scd("predcit")
     assert result.exit_code == 2
     assert "No such command 'predcit'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [("predikt", " Did you mean predict?"), ("simulat", " Did you mean simulate?"), ("xyz", "")],
+)
+def test_a_command_that_is_nearly_one_is_named(scd, typed, hint):
+    result = scd(typed, "a.tif", "b.tif")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"Error: No such command '{typed}'.{hint}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (
+            "[predict]\nmin_area = 4\n",
+            "scd predict has no option --min_area. Did you mean min-area?",
+        ),
+        ("[predict]\nttta = 'flip'\n", "scd predict has no option --ttta. Did you mean tta?"),
+        ("[predikt]\n", "[predikt] is not a command of scd. Did you mean predict?"),
+    ],
+)
+def test_a_config_that_is_nearly_right_says_what_was_meant(scd, config, text, hint):
+    result = scd("--config", config(text), "models")
+    assert result.exit_code == 2
+    assert hint in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("SCD_PREDICT_TTAA", " Did you mean SCD_PREDICT_TTA?"),
+        ("SCD_PREDICTT_TTA", " Did you mean SCD_PREDICT_TTA?"),
+        ("SCD_CONFG", " Did you mean SCD_CONFIG?"),
+        ("SCD_PREDICT_QQQQQ", ""),
+        ("SCD_EVAL_TTA", " Did you mean SCD_EVALUATE_TTA?"),
+    ],
+)
+def test_a_misspelt_variable_is_said_and_harms_nothing(scd, monkeypatch, name, hint):
+    monkeypatch.setenv(name, "flip")
+    result = scd("models")
+    assert result.exit_code == 0
+    said = f"Warning: {name} in the environment is not used: no option is called so.{hint}\n"
+    assert result.stderr == said
+
+
+def test_variables_of_options_and_of_others_are_not_spoken_of(scd, monkeypatch):
+    for name in ("SCD_PREDICT_MIN_AREA", "SCD_EVALUATE_TTA", "SCD_DATABASE_URL"):
+        monkeypatch.setenv(name, "1")
+    assert scd("models").stderr == ""
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_fits_a_terminal_of_80_columns(command):
+    arguments = [*command.split(), "--help"]
+    page = CliRunner().invoke(main, arguments, terminal_width=80).stdout
+    assert [line for line in page.splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize(
+    "typed", ["predict -m", "evaluate --model", "check -m", "train --init", "models"]
+)
+def test_models_complete_in_the_shell(tmp_path, monkeypatch, typed):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    for path in ("runs/best.safetensors", "runs/log.csv", "urbane.safetensors"):
+        (tmp_path / path).touch()
+
+    def completed(incomplete):
+        shell = ShellComplete(main, {}, "scd", "_SCD_COMPLETE")
+        return [
+            (each.value, each.type) for each in shell.get_completions(typed.split(), incomplete)
+        ]
+
+    assert completed("u") == [("urban", "plain"), ("urbane.safetensors", "plain")]
+    assert completed("runs/") == [("runs/best.safetensors", "plain")]
+    assert completed("ru") == [("ru", "file")]
 
 
 def test_an_unknown_option_is_a_usage_error(scd):

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from standins import loaded
 
-from scdcli.models import DEFAULT_MODEL
-from scdcli.models.checkpoint import bundled_models, save_model
+from scdcli.models import DEFAULT_MODEL, bundled_models
+from scdcli.models.checkpoint import save_model
 
 TRAINING = {
     "data": "valley",

@@ -10,7 +10,13 @@ import pytest
 from pictures import write_png
 from rich.table import Table
 
-from scdcli.cli.terminal import Terminal, ending_unread, open_console
+from scdcli.cli.terminal import (
+    Terminal,
+    ending_unread,
+    open_console,
+    shown_hectares,
+    shown_percent,
+)
 
 pty = pytest.importorskip("pty")
 ESCAPE = "\x1b"
@@ -117,3 +123,29 @@ def test_without_a_reader_commands_end_silently(tmp_path, arguments, both):
     os.close(writer)
     assert done.returncode == 141
     assert not any(word in (done.stderr or b"") for word in (b"Traceback", b"Error", b"ignored"))
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        (0, "0.00"),
+        (0.00001, "< 0.0001"),
+        (0.0012, "0.0012"),
+        (0.0995, "0.0995"),
+        (0.1, "0.10"),
+        (1234.567, "1,234.57"),
+    ],
+)
+def test_no_area_looks_like_nothing(amount, shown):
+    assert shown_hectares(amount) == shown
+
+
+def test_no_share_looks_like_nothing():
+    shares = (0, 0.0001, 0.005, 0.01, 100)
+    assert [shown_percent(share) for share in shares] == [
+        "0.00",
+        "< 0.01",
+        "0.01",
+        "0.01",
+        "100.00",
+    ]

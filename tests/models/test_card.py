@@ -8,8 +8,9 @@ import pytest
 from standins import loaded, tiny_model
 
 from scdcli.errors import ModelError
+from scdcli.models import bundled_models
 from scdcli.models.card import flat_scores, plain, read_card
-from scdcli.models.checkpoint import bundled_models, save_model
+from scdcli.models.checkpoint import save_model
 
 ROOT = Path(__file__).parents[2]
 # What the card of a bundled model has to tell.

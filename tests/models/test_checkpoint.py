@@ -10,10 +10,10 @@ from safetensors.torch import load_file, save_file
 from scdcli import __version__
 from scdcli.errors import ModelError, OutputError, UnknownName
 from scdcli.legend import SECOND
+from scdcli.models import bundled_models
 from scdcli.models.checkpoint import (
     HEADER_KEY,
     ModelHeader,
-    bundled_models,
     calibrate_model,
     load_model,
     read_tensors,

@@ -1,14 +1,17 @@
 """Options that several commands share, each defined once."""
 
+import os
 from collections.abc import Callable, Sequence
 from functools import wraps
+from glob import escape
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from scdcli.cli.terminal import be_verbose
-from scdcli.models import DEFAULT_MODEL
+from scdcli.models import DEFAULT_MODEL, MODEL_SUFFIX, bundled_models
 from scdcli.prediction.settings import InferenceSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -82,6 +85,17 @@ def grouped(
     return decorate
 
 
+def complete_model(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Bundled models by name and model files; any file where neither begins so."""
+    names = [name for name in bundled_models() if name.startswith(incomplete)]
+    folder, begun = os.path.split(incomplete)
+    beside = sorted(Path(folder or ".").glob(f"{escape(begun)}*{MODEL_SUFFIX}"))
+    found = [*names, *(os.path.join(folder, path.name) for path in beside)]  # noqa: PTH118  as typed
+    return [CompletionItem(each) for each in found] or [CompletionItem(incomplete, type="file")]
+
+
 json_option = click.option("--json", is_flag=True, help="Print the result as JSON on stdout.")
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace the output if it exists."
@@ -112,6 +126,7 @@ model_option = click.option(
     "-m",
     "--model",
     "model",
+    shell_complete=complete_model,
     metavar="NAME|FILE",
     default=DEFAULT_MODEL,
     show_default=False,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from scdcli.cli.terminal import open_console
+from scdcli.cli.terminal import open_console, shown_hectares
 
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
@@ -92,7 +92,9 @@ def _match(report: "PairReport") -> "Table":
     assert match is not None
     assert values is not None
     assert known is not None
-    area = f", {match['hectares']:,.2f} hectares" if match["hectares"] is not None else ""
+    area = (
+        f", {shown_hectares(match['hectares'])} hectares" if match["hectares"] is not None else ""
+    )
     table = _table("together", "")
     table.add_row("grids", _grids(match))
     table.add_row("overlap", f"{_percent(match['overlap'])} of before")

@@ -156,9 +156,11 @@ def _part_notes(pair: PairPlan) -> Iterator[str]:
     whole, part = pair.first.grid, pair.grid
     if pair.aoi is not None:
         said = pair.aoi.record
+        number = said["polygons"]
+        polygons = "polygon" if number == 1 else f"{number} polygons"
         yield (
-            f"Only the {said['polygons']} polygons of {said['name']} are mapped; what lies outside "
-            "is nodata."
+            f"Only the {polygons} of {said['name']} {'is' if number == 1 else 'are'} mapped; what "
+            "lies outside is nodata."
         )
     if pair.settings.bounds_crs and not pair.settings.bounds:
         yield "--bounds-crs is not used: there are no --bounds."

@@ -62,7 +62,7 @@ def test_the_whole_way_with_every_option(scd, here):
         "predict", "before.tif", "after.tif", *MODEL, "--vector", "none", *options, "--json"
     )
     assert result.exit_code == 0, result.output
-    assert "Only the 1 polygons of city.gpkg are mapped" in result.stderr
+    assert "Only the polygon of city.gpkg is mapped" in result.stderr
     assert "--assume-crs is not used" in result.stderr
     assert "Of 4 bands red, green and blue are used: 1, 2, 3 and 4, 3, 2; for" in result.stderr
     summary = json.loads(result.stdout)
