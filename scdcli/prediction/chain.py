@@ -19,9 +19,9 @@ from scdcli.errors import ModelError
 from scdcli.models.checkpoint import LoadedModel
 from scdcli.models.device import BatchSize, autocast, is_out_of_memory
 from scdcli.models.networks import outputs
-from scdcli.prediction.decode import READOUTS, ClassMaps, Reading, decode, read
+from scdcli.prediction.decode import READOUTS, ClassMaps, Reading, read
 from scdcli.prediction.fit import wrong_bands
-from scdcli.prediction.tiling import Blend, Supertile, Tiling, supertiles
+from scdcli.prediction.tiling import Blend, Supertile, Tiling, overlap, supertiles
 from scdcli.prediction.tta import TTA, View, sides
 from scdcli.rasters.pair.open import Pair
 
@@ -30,12 +30,19 @@ CHANNELS_AT_SIX = 16  # that a supertile of 6 by 6 strides holds in about 350 MB
 
 @dataclass(frozen=True)
 class Chip:
-    """What both dates show in one window, filled up to the chip's size."""
+    """Both dates in one window, padded to the size of a chip.
+
+    Attributes:
+        window: Where the chip lies; may reach beyond the scene.
+        before: (C, chip, chip) float32.
+        after: (C, chip, chip) float32.
+        valid: Where both dates have measurements, (h, w) bool of the part inside the scene.
+    """
 
     window: Window
-    before: NDArray[np.float32]  # (C, chip, chip)
+    before: NDArray[np.float32]
     after: NDArray[np.float32]
-    valid: NDArray[np.bool_]  # (h, w) of the part inside the scene
+    valid: NDArray[np.bool_]
 
 
 def read_chips(pair: Pair, tile: Supertile, mean: NDArray[np.float32]) -> Iterator[Chip]:
@@ -44,7 +51,7 @@ def read_chips(pair: Pair, tile: Supertile, mean: NDArray[np.float32]) -> Iterat
     Args:
         pair: The two scenes.
         tile: Whose chips to read.
-        mean: What stands where a date has no measurement, (C,).
+        mean: Values, (C,), that replace both dates where either has no measurement.
 
     Raises:
         InputError: An image cannot be read.
@@ -62,16 +69,6 @@ def read_chips(pair: Pair, tile: Supertile, mean: NDArray[np.float32]) -> Iterat
         yield Chip(window, before, after, valid)
 
 
-def mark(valid: NDArray[np.bool_], core: Window, chip: Chip) -> None:
-    """Enter in ``valid``, (H, W) of ``core``, where both dates of a chip have measurements."""
-    top, left = chip.window.row_off - core.row_off, chip.window.col_off - core.col_off
-    height, width = chip.valid.shape
-    rows = slice(max(top, 0), max(top + height, 0))
-    cols = slice(max(left, 0), max(left + width, 0))
-    part = valid[rows, cols]
-    part[:] = chip.valid[max(-top, 0) :, max(-left, 0) :][: part.shape[0], : part.shape[1]]
-
-
 class Unfinished(Protocol):
     """Keeps what the chips of one supertile have added up to, so that it can go on later."""
 
@@ -84,7 +81,20 @@ class Unfinished(Protocol):
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model and how to run it."""
+    """A model and how to run it.
+
+    Attributes:
+        loaded: The model.
+        device: Where it runs.
+        threshold: Change probability, 0 to 1, from which a pixel counts as changed.
+        precision: Floating-point type of the forward passes.
+        tta: Name of the test-time augmentation, a key of `TTA`.
+        tiling: Chips and supertiles.
+        batch: Chips per forward pass that were asked for.
+        say: Called with a sentence for each thing to know.
+        threshold_from: ``model``, or ``option`` where the user gave the threshold.
+        fitting: Chips per forward pass that fit the memory.
+    """
 
     loaded: LoadedModel
     device: torch.device
@@ -94,7 +104,7 @@ class Predictor:
     tiling: Tiling = field(default_factory=Tiling)
     batch: int = 1
     say: Callable[[str], None] = lambda sentence: None
-    threshold_from: str = "model"  # or "option", if the user gave it
+    threshold_from: str = "model"
     fitting: BatchSize = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,22 +113,22 @@ class Predictor:
 
     @property
     def views(self) -> tuple[View, ...]:
-        """What a prediction is averaged over."""
+        """The views that a prediction is averaged over."""
         return TTA[self.tta]
 
     @property
     def classes(self) -> int:
-        """K."""
+        """Number of classes, K."""
         return len(self.loaded.header.legend)
 
     @property
     def output(self) -> str:
-        """What kind of output the network has."""
+        """Kind of the network's output, a key of `READOUTS`."""
         return self.loaded.model.output
 
     @property
     def temperature(self) -> float:
-        """What calibrates the change probability."""
+        """The temperature T that calibrates the change probability."""
         return self.loaded.header.temperature
 
 
@@ -175,7 +185,24 @@ def predict_windows(
 def predict_supertile(
     pair: Pair, tile: Supertile, predictor: Predictor, unfinished: Unfinished | None = None
 ) -> tuple[ClassMaps, NDArray[np.bool_]]:
-    """Class maps of one supertile core, and where both dates have measurements.
+    """Class maps of a supertile core, and where both dates are measured; see `read_supertile`."""
+    reading, valid = read_supertile(pair, tile, predictor, unfinished)
+    return reading.at(predictor.threshold).with_nodata(valid), valid
+
+
+def read_windows(
+    pair: Pair, predictor: Predictor
+) -> Iterator[tuple[Window, Reading, NDArray[np.bool_]]]:
+    """As `predict_windows`, but change probabilities and classes before any threshold."""
+    require_bands(predictor.loaded, pair)
+    for tile in supertiles(pair.grid.height, pair.grid.width, predictor.tiling):
+        yield tile.core, *read_supertile(pair, tile, predictor)
+
+
+def read_supertile(
+    pair: Pair, tile: Supertile, predictor: Predictor, unfinished: Unfinished | None = None
+) -> tuple[Reading, NDArray[np.bool_]]:
+    """Change probabilities and classes of a supertile core, and where both dates are measured.
 
     The result depends on nothing but the pixels under the supertile's chips.
 
@@ -183,45 +210,12 @@ def predict_supertile(
         pair: The two scenes.
         tile: The supertile.
         predictor: Model and how to run it.
-        unfinished: Where to go on from, and what is offered after every chip.
+        unfinished: What an earlier run left of it; is offered the sums after every chip.
 
     Raises:
         InputError: An image cannot be read.
         ModelError: The network gives values that are not numbers.
     """
-    blended, valid = _blend(pair, tile, predictor, unfinished)
-    decoded = decode(
-        blended,
-        predictor.output,
-        predictor.classes,
-        threshold=predictor.threshold,
-        temperature=predictor.temperature,
-    )
-    return decoded.with_nodata(valid), valid
-
-
-def read_windows(
-    pair: Pair, predictor: Predictor
-) -> Iterator[tuple[Window, Reading, NDArray[np.bool_]]]:
-    """As `predict_windows`, but with all that the model says, whatever the threshold."""
-    require_bands(predictor.loaded, pair)
-    for tile in supertiles(pair.grid.height, pair.grid.width, predictor.tiling):
-        yield tile.core, *_read_supertile(pair, tile, predictor)
-
-
-def _read_supertile(
-    pair: Pair, tile: Supertile, predictor: Predictor
-) -> tuple[Reading, NDArray[np.bool_]]:
-    """The probabilities are gone when it returns: those of the next need the memory."""
-    blended, valid = _blend(pair, tile, predictor)
-    temperature = predictor.temperature
-    return read(blended, predictor.output, predictor.classes, temperature=temperature), valid
-
-
-def _blend(
-    pair: Pair, tile: Supertile, predictor: Predictor, unfinished: Unfinished | None = None
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Probabilities (P, H, W) of one supertile core, and where both dates have measurements."""
     blend = Blend(
         tile.core, READOUTS[predictor.output].channels(predictor.classes), predictor.tiling
     )
@@ -236,11 +230,15 @@ def _blend(
     mean = predictor.loaded.model.mean.cpu().numpy()
     for chip, probabilities in _predict_chips(read_chips(pair, left, mean), predictor):
         blend.add(chip.window, probabilities)
-        mark(valid, tile.core, chip)
+        valid_part, chip_part = overlap(tile.core, chip.window, chip.valid.shape)
+        valid[valid_part] = chip.valid[chip_part]
         if unfinished:
             chips = np.array(places[chip.window])
             unfinished.offer({**blend.state(), "valid": valid, "chips": chips})
-    return blend.mean(), valid
+    # The probabilities end with this call: the memory is needed for those of the next supertile.
+    temperature = predictor.temperature
+    reading = read(blend.mean(), predictor.output, predictor.classes, temperature=temperature)
+    return reading, valid
 
 
 @torch.inference_mode()
@@ -261,9 +259,9 @@ def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor
         images = (_resize(x, side).flip(view.axes) for x in (before, after))
         with autocast(predictor.device, predictor.precision):
             logits = predictor.loaded.model(*images)
-        found = outputs.probabilities(outputs.in_float(logits))
-        seen = _resize(found.flip(view.axes), size)
-        total = seen if total is None else total + seen
+        mirrored = outputs.probabilities(outputs.in_float(logits))
+        upright = _resize(mirrored.flip(view.axes), size)
+        total = upright if total is None else total + upright
     assert total is not None
     return total / len(predictor.views)
 
@@ -284,20 +282,20 @@ def _predict_chips(
 
 
 def _run(batch: list[Chip], predictor: Predictor) -> Iterator[tuple[Chip, NDArray[np.float32]]]:
-    while (found := _attempt(batch, predictor)) is None:
+    while (values := _attempt(batch, predictor)) is None:
         predictor.fitting.halve(predictor.tiling.chip)
-    if not np.isfinite(found).all():
+    if not np.isfinite(values).all():
         raise ModelError(
             f"the model {predictor.loaded.name} gives values that are not numbers at "
             f"{batch[0].window}; use another model, or --precision fp32."
         )
-    yield from zip(batch, found, strict=True)
+    yield from zip(batch, values, strict=True)
 
 
 def _attempt(batch: list[Chip], predictor: Predictor) -> NDArray[np.float32] | None:
     """Probabilities of the chips, (B, P, chip, chip); None where the memory is too small.
 
-    To return is to let go of the failed pass, whose tensors the exception holds.
+    The exception holds the tensors of the failed pass: they are only released by returning.
     """
     size = predictor.fitting.size
     try:

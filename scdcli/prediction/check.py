@@ -1,4 +1,4 @@
-"""Whether two images can be compared: all that is wrong, all that is odd, and what they hold."""
+"""Whether two images can be compared: problems, warnings, and facts about both."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,16 +25,17 @@ MODEL_BANDS = 3  # that the bundled models read
 
 @dataclass(frozen=True)
 class PairReport:
-    """What a look at two images found.
+    """Whether two images can be compared, and what is known of them.
 
     Attributes:
-        scenes: What is known of BEFORE and of AFTER, JSON-ready; None where it cannot be opened.
-        problems: Why the two cannot be compared, as `open_pair` would say it; empty when they can.
+        scenes: Size, CRS and bands of BEFORE and of AFTER, JSON-ready; None for one that cannot be
+            opened.
+        problems: Why the two cannot be compared, as errors of `open_pair`; empty when they can.
         warnings: What may be taken for change, or makes the result doubtful.
         notes: What is done to make the two comparable.
         match: How they are read as a pair, JSON-ready; None with problems.
         values: How bright they are and how much is measured; None with problems.
-        registration: What is known of their shift; None with problems.
+        registration: The shift between them; None with problems.
     """
 
     scenes: tuple[dict[str, Any] | None, dict[str, Any] | None]
@@ -75,18 +76,21 @@ def check_pair(
     coregister: bool = False,
     needs: Requirements | None = None,
 ) -> PairReport:
-    """Look at two images as `scd predict` would read them, from samples.
+    """Check two images as `scd predict` would read them, from samples of their pixels.
 
     Args:
         before: The earlier image.
         after: The later image.
         settings: How they are to be read.
         coregister: Try to move AFTER over BEFORE.
-        needs: What the model they are for expects, if it is known which.
+        needs: What the model that they are for expects; None where no model is named.
     """
     scenes = (_scene(before, settings), _scene(after, settings))
     try:
-        with open_and_register(before, after, settings, coregister=coregister) as (pair, known):
+        with open_and_register(before, after, settings, coregister=coregister) as (
+            pair,
+            registration,
+        ):
             fit = _judge(needs, pair)
             values = sample_values(pair)
             names = (shown(before), shown(after))
@@ -96,17 +100,17 @@ def check_pair(
                 warnings=(
                     *pair.warnings,
                     *fit.warnings,
-                    *(known.notes if known.doubtful else ()),
+                    *(registration.notes if registration.doubtful else ()),
                     *findings(values, names),
                 ),
                 notes=(
                     *(note for note in pair.notes if note not in pair.warnings),
-                    *(() if known.doubtful else known.notes),
+                    *(() if registration.doubtful else registration.notes),
                     *fit.notes,
                 ),
                 match=_match(pair),
                 values=values,
-                registration=known,
+                registration=registration,
             )
     except ScdError as error:
         return PairReport(scenes, tuple(_problems(str(error), before, after, settings)))
@@ -115,20 +119,20 @@ def check_pair(
 def _problems(
     first: str, before: str | Path, after: str | Path, settings: PairSettings
 ) -> Iterator[str]:
-    """What was said first, then what else stands in the way when one asks for less and less."""
+    """The first problem, then those that remain when the pair is opened with ever fewer demands."""
     easier = replace(settings, bands=(1,), after_bands=None, count=None, bounds=None, aoi=None)
     attempts = [(before, before, easier), (after, after, easier), (before, after, easier)]
     easier = replace(easier, strict=False)
     attempts += [(before, after, easier), (before, after, replace(easier, scale=(0.0, 1.0)))]
-    said = {first}
+    reported = {first}
     yield first
     for one, other, asked in attempts:
         try:
             with open_pair(one, other, asked):
                 pass
         except ScdError as error:
-            if str(error) not in said:
-                said.add(str(error))
+            if str(error) not in reported:
+                reported.add(str(error))
                 yield str(error)
 
 
@@ -145,7 +149,7 @@ def _scene(path: str | Path, settings: PairSettings) -> dict[str, Any] | None:
                 "pixel_size": list(grid.pixel_size),
                 "nodata": None if dataset.nodata is None else str(dataset.nodata),
                 "bands": _bands(dataset),
-                "taken": _taken(dataset),
+                "taken": _date_taken(dataset),
             }
     except ScdError:
         return None
@@ -160,17 +164,17 @@ def _bands(dataset: DatasetReader) -> list[dict[str, Any]]:
     ]
 
 
-def _taken(dataset: DatasetReader) -> str | None:
-    """When the picture was taken, as a tag says it."""
-    found = (dataset.tags(ns=namespace).get(name) for namespace, name in DATES)
-    return next(filter(None, found), None)
+def _date_taken(dataset: DatasetReader) -> str | None:
+    """When the image was taken, as its tags have it."""
+    dates = (dataset.tags(ns=namespace).get(name) for namespace, name in DATES)
+    return next(filter(None, dates), None)
 
 
 def _judge(needs: Requirements | None, pair: Pair) -> Remarks:
-    """Whether the model, or where none is named any bundled one, can do with the pair.
+    """How the model fits the pair; where none is named, how the bundled ones do.
 
     Raises:
-        ModelError: The model named cannot read it.
+        ModelError: The named model cannot read the pair.
     """
     if needs is not None:
         problem = wrong_bands(needs, pair)
@@ -188,7 +192,7 @@ def _judge(needs: Requirements | None, pair: Pair) -> Remarks:
 
 
 def _match(pair: Pair) -> dict[str, Any]:
-    """How the two are read as a pair, and how much there is to do."""
+    """How the two are read as a pair, and the size of what is read, JSON-ready."""
     ground = measure_ground(pair.grid)
     area = float(ground.area.mean()) * pair.grid.height * pair.grid.width
     record = {

@@ -16,7 +16,7 @@ from scdcli.legend import NODATA, UNCHANGED
 Floats = NDArray[np.float32]
 Classes = NDArray[np.uint8]
 
-ROWS = 256  # decoded at a time: what is made on the way takes as much memory as the probabilities
+ROWS = 256  # read at a time: intermediate arrays take as much memory as the probabilities
 BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
 
 
@@ -35,12 +35,20 @@ class ClassMaps(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a kind of output says of each pixel; (H, W) each, classes 1..K."""
+    """Change probability and classes of each pixel, before any threshold; (H, W) each.
 
-    change: Floats  # probability
-    from_class: Classes  # if changed
+    Attributes:
+        change: Probability of change, float32.
+        from_class: Class before if the pixel changed, 1..K, uint8.
+        to_class: Class after if it changed.
+        before_cover: Class before, whether it changed or not.
+        after_cover: Class after, whether it changed or not.
+    """
+
+    change: Floats
+    from_class: Classes
     to_class: Classes
-    before_cover: Classes  # whether changed or not
+    before_cover: Classes
     after_cover: Classes
 
     def at(self, threshold: float) -> ClassMaps:
@@ -57,40 +65,31 @@ class Reading(NamedTuple):
 
 
 class Readout(NamedTuple):
-    """How the probabilities of one kind of output are read."""
+    """How the probabilities of one kind of output are read.
 
-    channels: Callable[[int], int]  # of K classes
-    read: Callable[[Floats, int], Reading]  # (channels, H, W) and K
+    Attributes:
+        channels: Number of probabilities, P, for K classes.
+        read: From probabilities (P, H, W) and K to the reading.
+    """
+
+    channels: Callable[[int], int]
+    read: Callable[[Floats, int], Reading]
 
 
-def decode(
-    probabilities: Floats,
-    output: str,
-    classes: int,
-    *,
-    threshold: float,
-    temperature: float = 1.0,
-) -> ClassMaps:
-    """Changed where the change probability reaches the threshold; then the classes (Eq. 1, 12).
+def read(probabilities: Floats, output: str, classes: int, *, temperature: float = 1.0) -> Reading:
+    """Calibrated change probability and classes of each pixel (Eq. 1, 12).
 
     Args:
         probabilities: (P, H, W), as `scdcli.models.networks.outputs.probabilities` stacks them.
         output: Kind of output, a key of `READOUTS`.
         classes: K.
-        threshold: τ in [0, 1], of the calibrated probability.
         temperature: T, above 0.
     """
-    found = [
-        read(rows, output, classes, temperature=temperature).at(threshold)
-        for rows in _in_rows(probabilities)
+    strips = [
+        READOUTS[output].read(probabilities[:, top : top + ROWS], classes)
+        for top in range(0, probabilities.shape[1], ROWS)
     ]
-    return ClassMaps(*(np.concatenate(rows) for rows in zip(*found, strict=True)))
-
-
-def read(probabilities: Floats, output: str, classes: int, *, temperature: float = 1.0) -> Reading:
-    """What the network says of each pixel, whatever the threshold; as for `decode`."""
-    found = [READOUTS[output].read(rows, classes) for rows in _in_rows(probabilities)]
-    change, *maps = (np.concatenate(rows) for rows in zip(*found, strict=True))
+    change, *maps = (np.concatenate(rows) for rows in zip(*strips, strict=True))
     return Reading(apply_temperature(change, temperature), *maps)
 
 
@@ -101,24 +100,20 @@ def apply_temperature(change: Floats, temperature: float) -> Floats:
     """
     if temperature == 1:
         return change
-    found: Floats = expit(logit(change.astype(np.float64)) / temperature).astype(np.float32)
-    # Rounding must not carry what is just below one half over it.
-    return np.where(change < 0.5, np.minimum(found, BELOW_HALF), found)
-
-
-def _in_rows(probabilities: Floats) -> list[Floats]:
-    return [probabilities[:, top : top + ROWS] for top in range(0, probabilities.shape[1], ROWS)]
+    calibrated: Floats = expit(logit(change.astype(np.float64)) / temperature).astype(np.float32)
+    # Rounding must not carry values just below one half over it.
+    return np.where(change < 0.5, np.minimum(calibrated, BELOW_HALF), calibrated)
 
 
 def _read_branches(probabilities: Floats, classes: int) -> Reading:
-    """A change probability of its own; classes independent of it."""
+    """Branches: a change probability, and classes that are independent of it."""
     before = _likeliest(probabilities[:classes])
     after = _likeliest(probabilities[classes : 2 * classes])
     return Reading(probabilities[-1], before, after, before, after)
 
 
 def _read_types(probabilities: Floats, classes: int) -> Reading:
-    """The likeliest change type against unchanged: above one half where it is the likelier."""
+    """From-to types: the likeliest type of change against unchanged, above 0.5 where likelier."""
     unchanged, types = probabilities[0], probabilities[1:]
     code = types.argmax(axis=0)
     change = _against(np.take_along_axis(types, code[None], axis=0)[0], unchanged)
@@ -129,10 +124,10 @@ def _read_types(probabilities: Floats, classes: int) -> Reading:
 
 
 def _read_covers(probabilities: Floats, classes: int) -> Reading:
-    """Two maps compared (Eq. 2): the likeliest unlike classes against the likeliest like ones.
+    """Two maps compared (Eq. 2): the likeliest two classes that differ, against the likeliest same.
 
-    Dates are independent here, so the probability of two classes is a product. One class cannot
-    replace itself: a new building in the place of an old one is not seen.
+    Dates are independent here, so the probability of two classes is a product. A class cannot
+    replace itself: a new building in the place of an old one is no change.
     """
     before, after = probabilities[:classes], probabilities[classes:]
     (first, p_first), (second, p_second) = _best_two(before), _best_two(after)

@@ -1,4 +1,4 @@
-"""How well a model fits a pair: what it was trained for, and what it is given."""
+"""How well a model fits a pair: its bands and pixel size against those of its training."""
 
 import shlex
 from math import sqrt
@@ -10,15 +10,15 @@ from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import Pair
 
 SLACK = 1.25  # by which pixels may be finer or coarser than those trained on
-MOST_ENLARGED = 4.0  # beyond it nothing that the model knows is left in the pixels
-SQUARE = 1.1  # the longer by the shorter side up to which one number says it
+MOST_ENLARGED = 4.0  # beyond it, enlarged pixels show nothing that the model knows
+SQUARE = 1.1  # longer by shorter side, up to which a pixel size is one number
 
 
 class Remarks(NamedTuple):
-    """What to say of a model and a pair, as sentences.
+    """How a model fits a pair, as sentences.
 
     Attributes:
-        notes: What cannot be told.
+        notes: What cannot be known.
         warnings: Why the result is doubtful.
     """
 
@@ -27,7 +27,7 @@ class Remarks(NamedTuple):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """All of it, as it is told while predicting."""
+        """Notes and warnings, as they are shown while predicting."""
         return (*self.notes, *(f"Warning: {sentence}" for sentence in self.warnings))
 
 
@@ -42,7 +42,7 @@ def wrong_bands(needs: Requirements, pair: Pair) -> str | None:
 
 
 def band_advice(wanted: int, used: int) -> str:
-    """How to give a model of ``wanted`` bands as many, where other than so many are in use."""
+    """What to do where a model wants ``wanted`` bands, and another number is in use."""
     if used > wanted:
         numbers = ",".join(str(band) for band in range(1, wanted + 1))
         return f"choose {wanted} of them, for example --bands {numbers}"
@@ -77,7 +77,7 @@ def judge_fit(needs: Requirements, pair: Pair) -> Remarks:
     aim = finest if size < finest else coarsest
     return Remarks(
         warnings=(
-            f"The pixels are {_told(sides)}; the model {needs.name} was trained for "
+            f"The pixels are {_shown(sides)}; the model {needs.name} was trained for "
             f"{size_range(needs.pixel_size)}: expect errors; "
             f"{_advice(pair.grid, sides, aim)}train a model for this resolution "
             f"(scd train --init {shlex.quote(needs.given or needs.name)}).",
@@ -91,7 +91,7 @@ def size_range(pixel_size: tuple[float, float]) -> str:
     return f"{finest} m" if finest == coarsest else f"{finest} to {coarsest} m"
 
 
-def _told(sides: tuple[float, float]) -> str:
+def _shown(sides: tuple[float, float]) -> str:
     shorter, longer = sorted(sides)
     if longer <= SQUARE * shorter:
         return f"{sqrt(shorter * longer):.3g} m"
@@ -99,7 +99,7 @@ def _told(sides: tuple[float, float]) -> str:
 
 
 def _advice(grid: Grid, sides: tuple[float, float], aim: float) -> str:
-    """How to come to pixels of ``aim`` meters, in units of the CRS; empty where that is no use."""
+    """How to resample to pixels of ``aim`` meters, in units of the CRS; empty if it cannot help."""
     size = sqrt(sides[0] * sides[1])
     if size > MOST_ENLARGED * aim:
         return ""

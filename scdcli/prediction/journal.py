@@ -1,4 +1,4 @@
-"""What a prediction has finished so far, supertile by supertile, so that it can go on later.
+"""What a prediction has finished so far, supertile by supertile, so that it can be resumed.
 
 Every supertile is a file that appears whole, so a process may be killed at any moment; a file that
 does not read back is computed again. Of a supertile that takes long, what its chips have added up
@@ -31,10 +31,14 @@ Identity = Mapping[str, Any]
 
 
 class Journal:
-    """Finished supertiles by number."""
+    """The finished supertiles of a prediction, by number.
+
+    Attributes:
+        resumed: How many of them an earlier run had left and this one has loaded.
+    """
 
     def __init__(self, folder: Path, identity: Identity) -> None:
-        """Made by `open_journal`; ``resumed`` counts the supertiles that were found."""
+        """Made by `open_journal`."""
         self._folder = folder
         self._identity = identity
         self.resumed = 0
@@ -115,7 +119,7 @@ def _read(path: Path) -> Layers | None:
             return {name: stored[name] for name in stored.files}
     except FileNotFoundError:
         return None
-    except Exception:  # what a damaged archive raises is nowhere written down
+    except Exception:  # numpy and zipfile do not document what damaged archives raise
         path.unlink()
         return None
 
@@ -150,28 +154,28 @@ def open_journal(work: Path, identity: Identity, *, resume: bool) -> Journal:
     return Journal(folder, identity)
 
 
-def _require_same(said: Path, identity: Identity, work: Path) -> None:
+def _require_same(record: Path, identity: Identity, work: Path) -> None:
     try:
-        earlier = json.loads(said.read_text(encoding="utf-8"))
+        earlier = json.loads(record.read_text(encoding="utf-8"))
     except ValueError as error:
         raise OutputError(
-            f"{said} is damaged ({error}), so nothing tells what was begun there; leave out "
+            f"{record} is damaged ({error}), so nothing tells what was begun there; leave out "
             "--resume to begin anew."
         ) from error
-    found = differences(earlier, identity)
-    if found:
+    unlike = differences(earlier, identity)
+    if unlike:
         raise OutputError(
-            f"{work} was begun with something else: {found}. Repeat the command as it was, or "
+            f"{work} was begun with something else: {unlike}. Repeat the command as it was, or "
             "leave out --resume to begin anew."
         )
 
 
 def differences(earlier: Identity, now: Identity) -> str:
-    """The first differing values of two JSON-ready records, in words; empty when equal."""
+    """The first three differing values of two JSON-ready records, in words; empty when equal."""
     now = json.loads(json.dumps(now))
-    found = list(_differing(earlier, now, ""))
-    more = "" if len(found) <= 3 else f" and {len(found) - 3} more"
-    return "; ".join(found[:3]) + more
+    unlike = list(_differing(earlier, now, ""))
+    more = "" if len(unlike) <= 3 else f" and {len(unlike) - 3} more"
+    return "; ".join(unlike[:3]) + more
 
 
 def _differing(earlier: Any, now: Any, where: str) -> Iterator[str]:  # noqa: ANN401  JSON

@@ -1,4 +1,4 @@
-"""What outputs say of their making: inputs, model and settings."""
+"""How an output was made, for its metadata: inputs, model and settings."""
 
 from dataclasses import asdict
 from typing import Any
@@ -11,11 +11,11 @@ from scdcli.prediction.settings import OutputSettings
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import Pair
 
-GOING_ON = ("overwrite", "resume")  # make no other prediction
+GOING_ON = ("overwrite", "resume")  # settings that do not change what is predicted
 
 
 def tags(pair: Pair, predictor: Predictor) -> dict[str, str]:
-    """What a raster says of its making; nothing that changes from run to run."""
+    """How a raster was made, as its tags; holds nothing that changes from run to run."""
     settings = {name.upper(): str(value) for name, value in describe_run(predictor).items()}
     return settings | {
         "LEGEND": predictor.loaded.header.legend.dumps(),
@@ -65,18 +65,18 @@ def describe_run(predictor: Predictor) -> dict[str, Any]:
 
 def describe_pair(pair: Pair) -> dict[str, Any]:
     """How the pair was to be read, JSON-ready; the folder of a file is left out."""
-    asked = pair.settings
+    settings = pair.settings
     return {
-        "scale": asked.scale,
-        "normalize": asked.normalize,
-        "strict": asked.strict,
+        "scale": settings.scale,
+        "normalize": settings.normalize,
+        "strict": settings.strict,
         "coregister": pair.coregister,
-        "bands": asked.bands,
-        "after_bands": asked.after_bands,
-        "assume_crs": asked.assume_crs,
-        "bounds": asked.bounds,
-        "bounds_crs": asked.bounds_crs,
-        "aoi": None if asked.aoi is None else file_name(asked.aoi),
+        "bands": settings.bands,
+        "after_bands": settings.after_bands,
+        "assume_crs": settings.assume_crs,
+        "bounds": settings.bounds,
+        "bounds_crs": settings.bounds_crs,
+        "aoi": None if settings.aoi is None else file_name(settings.aoi),
     }
 
 

@@ -1,4 +1,4 @@
-"""What is asked of a prediction: which model, how it is run, how the pair is read, what is written.
+"""The settings of a prediction: the model, how it is run, how the pair is read, what is written.
 
 All defaults are here and in `scdcli.rasters.pair.settings`, for the command line and for Python.
 Nothing heavy is imported, so that a help page is not slow.
@@ -23,7 +23,7 @@ class InferenceSettings:
             threshold in the model file.
         chip: Side in pixels of what the network sees at a time; None for 512, or what the model
             was trained on if that is larger.
-        overlap: Of neighboring chips, pixels; None for 128, or a quarter of a smaller chip.
+        overlap: Pixels that neighboring chips share; None for 128, or a quarter of a smaller chip.
         batch: Chips per forward pass; None for 1, on a GPU 8.
     """
 
@@ -41,9 +41,9 @@ class OutputSettings:
     """What is written of a prediction.
 
     Attributes:
-        land_cover: Also the class of every pixel at each date.
-        formats: Of polygons, names in `scdcli.polygons.files.vector.DRIVERS`.
-        min_area: Of a polygon, m² (pixels without a CRS); rasters keep everything.
+        land_cover: Also write the class of every pixel at each date.
+        formats: Formats of the polygons, names in `scdcli.polygons.files.vector.DRIVERS`.
+        min_area: Smallest area of a polygon, m² (pixels without a CRS); rasters keep everything.
         simplify: How far outlines of polygons may move, m (pixels without a CRS).
         overwrite: Replace a prediction that is there.
         resume: Go on with what an interrupted run left; leave a finished one alone.
@@ -59,7 +59,7 @@ class OutputSettings:
 
 @dataclass(frozen=True)
 class PredictionJob:
-    """What is asked of a prediction, whatever the pair.
+    """All settings of a prediction, for any pair.
 
     Attributes:
         model: A bundled model by name, or a model file.

@@ -100,19 +100,17 @@ class Blend:
 
     def add(self, window: Window, values: NDArray[np.float32]) -> None:
         """Add a chip's (channels, chip, chip) float32 at its window."""
-        rows = _overlap(window.row_off, window.height, self._core.row_off, self._core.height)
-        cols = _overlap(window.col_off, window.width, self._core.col_off, self._core.width)
-        inside, chip = (rows[0], cols[0]), (rows[1], cols[1])
+        inside, chip = overlap(self._core, window, self._weights.shape)
         weights = self._weights[chip]
         self._sum[(slice(None), *inside)] += weights * values[(slice(None), *chip)]
         self._weight[inside] += weights
 
     def state(self) -> dict[str, NDArray[np.float32]]:
-        """What was added so far, by name; not copied."""
+        """The sums and weights so far, by name; not copied."""
         return {"sum": self._sum, "weight": self._weight}
 
     def restore(self, state: Mapping[str, NDArray[np.float32]]) -> None:
-        """Go on from what `state` gave of the same core."""
+        """Go on from a `state` of the same core."""
         self._sum[:] = state["sum"]
         self._weight[:] = state["weight"]
 
@@ -122,7 +120,24 @@ class Blend:
         return self._sum
 
 
-def _overlap(start: int, length: int, core: int, core_length: int) -> tuple[slice, slice]:
-    """The same pixels as slices of the core and of the chip."""
-    low, high = max(start, core), min(start + length, core + core_length)
-    return slice(low - core, high - core), slice(low - start, high - start)
+def overlap(
+    core: Window, chip: Window, shape: tuple[int, ...]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """The pixels that a core and a chip share, as rows and columns of the core and of the chip.
+
+    Args:
+        core: Window of the core.
+        chip: Window of the chip.
+        shape: Height and width of the part of the chip that counts, from its first pixel on.
+    """
+    top, left = max(chip.row_off, core.row_off), max(chip.col_off, core.col_off)
+    bottom = min(chip.row_off + shape[0], core.row_off + core.height)
+    right = min(chip.col_off + shape[1], core.col_off + core.width)
+    in_core, in_chip = (
+        (
+            slice(top - each.row_off, bottom - each.row_off),
+            slice(left - each.col_off, right - each.col_off),
+        )
+        for each in (core, chip)
+    )
+    return in_core, in_chip

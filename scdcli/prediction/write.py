@@ -47,7 +47,7 @@ from scdcli.rasters.sidecar import (
 
 COVERS = ("before_cover", "after_cover")
 VECTORS = ("formats", "min_area", "simplify")
-"""Settings that rasters do not depend on."""
+"""Settings of the polygons, which rasters do not depend on."""
 
 
 def write_prediction(
@@ -79,7 +79,7 @@ def write_prediction(
     require_formats(settings.formats)
     require_place(settings.formats, pair.grid)
     ground = measure_ground(pair.grid)
-    timestamp()  # which may refuse what the environment says
+    timestamp()  # refuses a bad SOURCE_DATE_EPOCH before any work
     started = time.perf_counter()
     legend = predictor.loaded.header.legend
     record = describe_prediction(pair, predictor, settings)
@@ -110,28 +110,28 @@ def write_prediction(
 
 
 def _identity(record: dict[str, Any], predictor: Predictor) -> dict[str, Any]:
-    """What of a record the pixels and the numbers of supertiles depend on."""
+    """The part of a record that the pixels and the numbering of supertiles depend on."""
     settings = {key: value for key, value in record["settings"].items() if key not in VECTORS}
     return record | {"settings": settings, "supertile": predictor.tiling.supertile}
 
 
 def _finished(out: Path, record: dict[str, Any], *, overwrite: bool) -> dict[str, Any] | None:
-    """The summary of a prediction that is there already; None if there is none, or it may go.
+    """The summary of the same prediction in the folder already; None without one.
 
     Raises:
-        OutputError: It is another prediction.
+        OutputError: Another prediction is there, and is not to be overwritten.
     """
     try:
         summary: dict[str, Any] = json.loads((out / SUMMARY).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    found = differences({key: summary.get(key) for key in record}, record)
-    if not found:
+    unlike = differences({key: summary.get(key) for key in record}, record)
+    if not unlike:
         return summary
     if overwrite:
         return None
     raise OutputError(
-        f"{out} is finished, but was made from something else: {found}. Replace it with "
+        f"{out} is finished, but was made from something else: {unlike}. Replace it with "
         "--overwrite, or name another folder."
     )
 
@@ -150,9 +150,9 @@ def _write_rasters(
     codes: set[int] = set()
     done = 0
     with ExitStack() as stack:
-        said = tags(pair, predictor)
+        metadata = tags(pair, predictor)
         writers: dict[str, Write] = {
-            name: stack.enter_context(cog_writer(folder / f"{name}.tif", pair.grid, kind, said))
+            name: stack.enter_context(cog_writer(folder / f"{name}.tif", pair.grid, kind, metadata))
             for name, kind in kinds.items()
         }
         for window, layers in _predict(pair, predictor, journal, settings):
@@ -176,8 +176,8 @@ def _predict(
     for number, tile in enumerate(tiles):
         layers = journal.load(number)
         if layers is None:
-            decoded, _ = predict_supertile(pair, tile, predictor, journal.part(number))
-            layers = _layers(decoded, settings)
+            maps, _ = predict_supertile(pair, tile, predictor, journal.part(number))
+            layers = _layers(maps, settings)
             journal.store(number, layers)
         layers["transition"] = transition_code(layers["from"], layers["to"])
         yield tile.core, layers

@@ -10,9 +10,13 @@ from hypothesis.extra.numpy import arrays
 
 from scdcli.legend import NODATA
 from scdcli.prediction import decode as decoding
-from scdcli.prediction.decode import BELOW_HALF, READOUTS, apply_temperature, decode
+from scdcli.prediction.decode import BELOW_HALF, READOUTS, apply_temperature, read
 
 KINDS = sorted(READOUTS)
+
+
+def decode(p, output, classes, *, threshold, temperature=1.0):
+    return read(p, output, classes, temperature=temperature).at(threshold)
 
 
 def softmax(x, axis=0):

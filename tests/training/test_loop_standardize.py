@@ -24,7 +24,7 @@ from scdcli.legend import SECOND
 from scdcli.models.checkpoint import ModelHeader, load_model, save_model
 from scdcli.models.networks.outputs import probabilities
 from scdcli.prediction.chain import Predictor, predict_windows
-from scdcli.prediction.decode import decode
+from scdcli.prediction.decode import read
 from scdcli.rasters.pair.mappings import MeanStd, measure, standardize, standardizing_line
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
@@ -174,9 +174,8 @@ def test_a_prediction_is_what_validation_sees_of_the_same_pair(
         np.testing.assert_array_equal(pair.read(Window(0, 0, 64, 64))[1], chips[0]["after"])
     with torch.inference_mode():
         logits = model.model(chips[0]["before"][None], chips[0]["after"][None])
-    expected = decode(
-        probabilities(logits)[0].numpy(), model.model.output, len(SECOND), threshold=0.5
-    )
+    found = probabilities(logits)[0].numpy()
+    expected = read(found, model.model.output, len(SECOND)).at(0.5)
     probability, from_class, summary, said = predict(scd, tmp_path / "out", *paths, per_date_model)
     np.testing.assert_array_equal(probability, expected.probability)
     np.testing.assert_array_equal(from_class, expected.from_class)
