@@ -108,13 +108,13 @@ def run_batch(
     batch: Batch, predictor: "Predictor", job: PredictionJob, terminal: Terminal, *, as_json: bool
 ) -> list[int]:
     """Predict every pair and tell on stdout what became of it; returns the lines that failed."""
-    from scdcli.files.naming import shown
+    from scdcli.files.naming import name_of
     from scdcli.files.pairlist import listed_lines
 
     failed = []
     for number, pair in enumerate(batch.pairs, start=1):
         place = f"{number} of {len(batch.pairs)}"
-        terminal.note(f"{place}: {shown(pair.before)}, {shown(pair.after)}")
+        terminal.note(f"{place}: {name_of(pair.before)}, {name_of(pair.after)}")
         with _saying_where_it_stops(batch, number, terminal):
             record = _attempt(pair, predictor, job, terminal)
         if record["status"] == "failed":
@@ -180,9 +180,9 @@ def _told(record: dict[str, Any]) -> str:
 
 def _given(path: str) -> str:
     """A path as the table has it; an address without its secrets."""
-    from scdcli.files.naming import is_remote, shown
+    from scdcli.files.naming import is_remote, name_of
 
-    return shown(path) if is_remote(path) else path
+    return name_of(path) if is_remote(path) else path
 
 
 def _sentence(error: str, pair: "ListedPair") -> str:

@@ -1,4 +1,4 @@
-"""How a file and a CRS are named in messages and records: short, and without secrets."""
+"""Names of files and of CRSs for messages and records: short, and without secrets."""
 
 import re
 from pathlib import Path, PurePosixPath
@@ -33,8 +33,8 @@ def is_remote(path: str | Path) -> bool:
     return text.startswith("/vsi") or ADDRESS.match(text) is not None
 
 
-def shown(path: str | Path) -> str:
-    """The path as it may be printed: one line, and an address without its query and account."""
+def name_of(path: str | Path) -> str:
+    """A path for a message: in one line, and an address without its query and account."""
     text = str(path)
     text = without_secrets(ENCODED.sub(_decoded, text)) if is_remote(path) else text
     text = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
@@ -42,7 +42,7 @@ def shown(path: str | Path) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """A text of others in which every address has lost its query and its account.
+    """A text, such as a message of GDAL, without the query and account of any address in it.
 
     Both may hold a signature, a key or a password: ``https://me:secret@host/a.tif?sig=abc``.
     """
@@ -50,11 +50,12 @@ def without_secrets(text: str) -> str:
 
 
 def file_name(path: str | Path) -> str:
-    """The last part of a path as it may be printed, without folders."""
-    return PurePosixPath(shown(path)).name if is_remote(path) else Path(shown(path)).name
+    """The last part of a path, for a message."""
+    name = name_of(path)
+    return PurePosixPath(name).name if is_remote(path) else Path(name).name
 
 
-def _decoded(found: re.Match[str]) -> str:
-    """``/vsicurl/https://host/a.tif`` for the form with options; of these only the address."""
-    address = parse_qs(found[2]).get("url", [])
-    return "/".join([found[1], *address[:1]])
+def _decoded(path: re.Match[str]) -> str:
+    """``/vsicurl/https://host/a.tif`` from the form with options, of which it keeps the address."""
+    address = parse_qs(path[2]).get("url", [])
+    return "/".join([path[1], *address[:1]])

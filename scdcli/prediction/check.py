@@ -8,7 +8,7 @@ from typing import Any
 from rasterio.io import DatasetReader
 
 from scdcli.errors import ModelError, ScdError
-from scdcli.files.naming import crs_name, file_name, shown
+from scdcli.files.naming import crs_name, file_name, name_of
 from scdcli.models.requirements import Requirements
 from scdcli.polygons.area import PIXELS, central_pixel, measure_ground
 from scdcli.prediction.fit import Remarks, band_advice, judge_fit, wrong_bands
@@ -93,7 +93,7 @@ def check_pair(
         ):
             fit = _judge(needs, pair)
             values = sample_values(pair)
-            names = (shown(before), shown(after))
+            names = (name_of(before), name_of(after))
             return PairReport(
                 scenes,
                 problems=(),

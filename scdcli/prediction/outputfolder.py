@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scdcli.errors import OutputError
 from scdcli.files.folder import require_free
-from scdcli.files.naming import shown
+from scdcli.files.naming import name_of
 from scdcli.prediction.settings import OutputSettings
 
 SUMMARY = "summary.json"
@@ -23,7 +23,7 @@ def require_usable(out: Path, inputs: Iterable[str | Path], output: OutputSettin
             require_free(out, mark=SUMMARY, overwrite=output.overwrite)
     except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise OutputError(
-            f"{shown(out)} cannot be written ({error.strerror}); name another folder."
+            f"{name_of(out)} cannot be written ({error.strerror}); name another folder."
         ) from error
     for name in inputs:  # replacing the result must not remove what it is made from
         there = os.path.exists(name)  # noqa: PTH110  takes impossible names, too

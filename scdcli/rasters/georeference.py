@@ -13,7 +13,7 @@ from rasterio.transform import GCPTransformer, from_gcps
 from rasterio.warp import calculate_default_transform
 
 from scdcli.errors import InputError, PairError
-from scdcli.files.naming import shown
+from scdcli.files.naming import name_of
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.limits import FOREIGN_ERRORS
 from scdcli.rasters.scene import ByPoints, Scene, scene_grid
@@ -31,8 +31,8 @@ def read_crs(text: str, option: str) -> CRS:
         return CRS.from_user_input(text)
     except (CRSError, ValueError) as error:
         raise PairError(
-            f"{option} {shown(text)} is no CRS that is known; give one such as EPSG:32650, WKT or "
-            "a PROJ string."
+            f"{option} {name_of(text)} is no CRS that is known; give one such as EPSG:32650, WKT "
+            "or a PROJ string."
         ) from error
 
 
@@ -61,7 +61,7 @@ def _by_points(
 ) -> Scene:
     if crs is None:
         raise InputError(
-            f"{shown(path)} is placed by {len(points)} ground control points without a CRS; name "
+            f"{name_of(path)} is placed by {len(points)} ground control points without a CRS; name "
             "it with --assume-crs, for example --assume-crs EPSG:4326."
         )
     try:
@@ -74,7 +74,7 @@ def _by_points(
         residual = _residual(points)
     except (*FOREIGN_ERRORS, ValueError) as error:
         raise InputError(
-            f"{shown(path)} is placed by {len(points)} ground control points, which give no "
+            f"{name_of(path)} is placed by {len(points)} ground control points, which give no "
             f"position: {error}. Mend them with gdal_edit.py -gcp, or warp the file yourself."
         ) from error
     grid = Grid(height, width, transform, crs)

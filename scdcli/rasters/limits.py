@@ -11,7 +11,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from scdcli.errors import InputError
-from scdcli.files.naming import is_remote, shown, without_secrets
+from scdcli.files.naming import is_remote, name_of, without_secrets
 
 # Silence ends a read, slowness does not: a time limit for whole requests would do both.
 WAITING = {
@@ -77,21 +77,23 @@ def require_image_file(path: str | Path, *, allow_vrt: bool) -> None:
     file = Path(path)
     try:
         if file.is_dir():
-            raise InputError(f"{shown(path)} is a folder; name one image file in it.")
+            raise InputError(f"{name_of(path)} is a folder; name one image file in it.")
         with file.open("rb") as stream:
             head = stream.read(4096)
     except FileNotFoundError as error:
-        raise InputError(f"{shown(path)} does not exist; check the name.") from error
+        raise InputError(f"{name_of(path)} does not exist; check the name.") from error
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{shown(path)} cannot be opened: {reason}.") from error
+        raise InputError(f"{name_of(path)} cannot be opened: {reason}.") from error
     if b"<VRTDataset" in head and not allow_vrt:
         raise InputError(
-            f"{shown(path)} is a VRT, which can read any file it names; if you trust it, use "
+            f"{name_of(path)} is a VRT, which can read any file it names; if you trust it, use "
             "--allow-vrt."
         )
     if head.startswith(b"ENVI") and file.suffix.lower() == ".hdr":
-        raise InputError(f"{shown(path)} is the header of an ENVI file; name the file of its data.")
+        raise InputError(
+            f"{name_of(path)} is the header of an ENVI file; name the file of its data."
+        )
     for start, driver in CONTAINERS.items():
         if head.startswith(start):
             _refuse_container(path, driver)
@@ -107,15 +109,15 @@ def require_no_reference(dataset: DatasetReader, path: str | Path) -> None:
     beside = named.removeprefix(":::BASE:::")  # as GDAL writes it of a file beside this one
     if named and Path(beside).name != beside:
         raise InputError(
-            f"{shown(path)} names {shown(named)} as its overviews; only files beside it are read. "
-            "Write it anew: gdal_translate -of COG."
+            f"{name_of(path)} names {name_of(named)} as its overviews; only files beside it are "
+            "read. Write it anew: gdal_translate -of COG."
         )
     for suffix in MASKS_AND_OVERVIEWS:
         file = Path(f"{path}{suffix}")
         if not is_remote(path) and not _is_tiff_or_missing(file):
             raise InputError(
-                f"{shown(file)} belongs to {shown(path)} and is no TIFF: another format may read "
-                "any file it names. Remove it, or write it anew; a VRT that you trust needs "
+                f"{name_of(file)} belongs to {name_of(path)} and is no TIFF: another format may "
+                "read any file it names. Remove it, or write it anew; a VRT that you trust needs "
                 "--allow-vrt."
             )
 
@@ -146,11 +148,11 @@ def _refuse_container(path: str | Path, driver: str) -> None:
                 names = [name.removeprefix(str(path)) for name in dataset.subdatasets]
     except FOREIGN_ERRORS:
         names = []
-    listed = "; ".join(shown(name) for name in names[:MOST_NAMES]) or "none that can be read"
+    listed = "; ".join(name_of(name) for name in names[:MOST_NAMES]) or "none that can be read"
     if len(names) > MOST_NAMES:
         listed += f"; and {len(names) - MOST_NAMES} more"
     raise InputError(
-        f"{shown(path)} is a {driver} file, which holds data sets and is no image itself. Write "
+        f"{name_of(path)} is a {driver} file, which holds data sets and is no image itself. Write "
         f"the one to compare as an image: gdal_translate DATASET image.tif. Its data sets: {listed}"
     )
 
@@ -163,7 +165,7 @@ def require_modest(dataset: DatasetReader, path: str | Path) -> None:
     """
     if not 1 <= dataset.count <= MOST_BANDS:
         raise InputError(
-            f"{shown(path)} has {dataset.count} bands; from 1 to {MOST_BANDS} can be read. Write "
+            f"{name_of(path)} has {dataset.count} bands; from 1 to {MOST_BANDS} can be read. Write "
             "those you need into a file of their own: gdal_translate -b 1 -b 2 -b 3."
         )
     height, width = max(dataset.block_shapes)
@@ -171,7 +173,7 @@ def require_modest(dataset: DatasetReader, path: str | Path) -> None:
     size = height * width * together * _item_bytes(dataset.dtypes[0])
     if size > LARGEST_BLOCK:
         raise InputError(
-            f"{shown(path)} is stored in blocks of {width} x {height} pixels, {size >> 20} MiB "
+            f"{name_of(path)} is stored in blocks of {width} x {height} pixels, {size >> 20} MiB "
             f"each, but at most {LARGEST_BLOCK >> 20} MiB are read at a time. Write it in tiles: "
             "gdal_translate -co TILED=YES."
         )
@@ -184,9 +186,9 @@ def _item_bytes(dtype: str) -> int:
 
 
 def cause(error: BaseException, path: str | Path) -> str:
-    """The innermost message, ended by a full stop, without what `shown` hides."""
+    """The innermost message, ended by a full stop, without what `name_of` hides."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = str(getattr(error, "errmsg", "") or error).strip() or type(error).__name__
-    text = without_secrets(text.replace(str(path), shown(path)))
+    text = without_secrets(text.replace(str(path), name_of(path)))
     return text.rstrip(".") + "."

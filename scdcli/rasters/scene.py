@@ -16,7 +16,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from scdcli.errors import InputError
-from scdcli.files.naming import is_remote, shown
+from scdcli.files.naming import is_remote, name_of
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.limits import (
     FOREIGN_ERRORS,
@@ -79,7 +79,7 @@ class Scene:
     @property
     def name(self) -> str:
         """The path as it may be printed."""
-        return shown(self.path)
+        return name_of(self.path)
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def reading(path: str | Path, window: Window, grid_name: str = "") -> Iterator[N
         (top, bottom), (left, right) = window.toranges()
         place = f"rows {top}-{bottom - 1}, columns {left}-{right - 1}{grid_name}"
         raise InputError(
-            f"{shown(path)} ({place}) cannot be read: {cause(error, path)} {remedy(path)}"
+            f"{name_of(path)} ({place}) cannot be read: {cause(error, path)} {remedy(path)}"
         ) from error
 
 
@@ -181,8 +181,8 @@ def scene_grid(dataset: DatasetReader, path: str | Path) -> Grid:
         if not points:
             placed, option = "a sensor model (RPC)", "-rpc"
         raise InputError(
-            f"{shown(path)} is placed by {placed}, not by a grid. Put it on one first: "
-            f"gdalwarp {option} {shown(path)} on-a-grid.tif"
+            f"{name_of(path)} is placed by {placed}, not by a grid. Put it on one first: "
+            f"gdalwarp {option} {name_of(path)} on-a-grid.tif"
         )
     transform = dataset.transform
     if not np.isfinite(transform).all() or transform.is_degenerate:
@@ -217,11 +217,11 @@ def _open(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
         except FOREIGN_ERRORS as error:
             if "not recognized" not in str(error):
                 raise InputError(
-                    f"{shown(path)} cannot be opened: {cause(error, path)} {remedy(path)}"
+                    f"{name_of(path)} cannot be opened: {cause(error, path)} {remedy(path)}"
                 ) from error
     remote, vrt = is_remote(path), " If it is a VRT that you trust, use --allow-vrt."
     raise InputError(
-        f"{shown(path)} {'cannot be reached, or ' if remote else ''}is not an image that can be "
+        f"{name_of(path)} {'cannot be reached, or ' if remote else ''}is not an image that can be "
         f"read here ({', '.join(drivers)}); convert it, for example with gdal_translate -of COG."
         f"{vrt if remote and 'VRT' not in drivers else ''}"
     )

@@ -5,7 +5,7 @@ import rasterio
 from scenes import noise, write_scene
 
 from scdcli.errors import ScdError
-from scdcli.files.naming import crs_name, file_name, is_remote, shown, without_secrets
+from scdcli.files.naming import crs_name, file_name, is_remote, name_of, without_secrets
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.report import describe
 from scdcli.rasters.pair.settings import PairSettings
@@ -55,7 +55,7 @@ ADDRESSES = {
 @pytest.mark.parametrize("case", ADDRESSES)
 def test_addresses_are_shown_without_secrets(case):
     path, expected = ADDRESSES[case]
-    assert shown(path) == expected
+    assert name_of(path) == expected
     assert "SECRET" not in file_name(path)
     said = without_secrets(f"HTTP 403 on '{path}', try again")
     assert "SECRET" not in said or case.startswith(("encoded", "header"))
@@ -109,7 +109,7 @@ def test_records_of_addresses_keep_no_secret(tmp_path, form):
 )
 def test_files_keep_their_names(path):
     assert not is_remote(path)
-    assert shown(path) == path
+    assert name_of(path) == path
 
 
 def test_xml_with_an_address_in_it_is_no_address():
@@ -120,13 +120,13 @@ def test_xml_with_an_address_in_it_is_no_address():
     "path", ["https://h/p@th/a.tif", "https://h:8080/p@th/a.tif", "/vsis3/bucket/a@b.tif"]
 )
 def test_an_at_sign_behind_the_host_is_no_account(path):
-    assert shown(path) == path
+    assert name_of(path) == path
 
 
 def test_names_are_one_short_line():
-    assert shown("a\nb\tc.tif") == "a\\nb\\tc.tif"
-    assert len(shown("x" * 5000)) == 400
-    assert shown("Ärger 空.tif") == "Ärger 空.tif"
+    assert name_of("a\nb\tc.tif") == "a\\nb\\tc.tif"
+    assert len(name_of("x" * 5000)) == 400
+    assert name_of("Ärger 空.tif") == "Ärger 空.tif"
 
 
 def test_a_crs_without_authority_is_named():

@@ -235,11 +235,11 @@ def _local(ctx: click.Context, param: click.Parameter, text: str | None) -> Path
     """The path, unless it is an address, of which a local folder s3: would be made."""
     if text is None:
         return None
-    from scdcli.files.naming import is_remote, shown
+    from scdcli.files.naming import is_remote, name_of
 
     if is_remote(text):
         raise click.BadParameter(
-            f"{shown(text)} is an address; write to this machine first, then copy the result."
+            f"{name_of(text)} is an address; write to this machine first, then copy the result."
         )
     return Path(text)
 

@@ -67,13 +67,13 @@ def _render(prose: str, console: "Console") -> None:
 def _table(rows: "Sequence[tuple[str, str]]") -> "Table":
     from rich.table import Table
 
-    from scdcli.files.naming import shown
+    from scdcli.files.naming import name_of
 
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for row in rows:
-        table.add_row(*map(shown, row))  # a file of others may hold anything
+        table.add_row(*map(name_of, row))  # a file of others may hold anything
     return table
 
 
@@ -123,7 +123,7 @@ def _legend(card: "Card", console: "Console") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from scdcli.files.naming import shown
+    from scdcli.files.naming import name_of
 
     table = Table(box=None, show_header=False, pad_edge=False)
     for _ in range(4 if console.is_terminal else 3):
@@ -133,7 +133,7 @@ def _legend(card: "Card", console: "Console") -> "Table":
         red, green, blue = legend[index].color
         code = f"#{red:02X}{green:02X}{blue:02X}"
         swatch = [Text(SWATCH, style=code)] if console.is_terminal else []
-        table.add_row(str(index), *swatch, code, shown(legend[index].name))
+        table.add_row(str(index), *swatch, code, name_of(legend[index].name))
     return table
 
 

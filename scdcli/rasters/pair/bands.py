@@ -6,7 +6,7 @@ from typing import NamedTuple
 from rasterio.enums import ColorInterp
 
 from scdcli.errors import InputError, PairError
-from scdcli.files.naming import shown
+from scdcli.files.naming import name_of
 from scdcli.rasters.scene import Scene, spectral_bands
 
 BandNames = tuple[int | str, ...]
@@ -202,7 +202,7 @@ def listing(scene: Scene) -> str:
         return f"{_comma(bands[:MOST_LISTED])}{', …' * (len(bands) > MOST_LISTED)} (no names)"
     names = {band: tuple(text[:LONGEST_NAME] for text in each) for band, each in names.items()}
     texts = [f"{band} ({' or '.join(names.get(band, ('no name',)))})" for band in bands]
-    return shown(", ".join(texts[:MOST_LISTED])) + ", …" * (len(texts) > MOST_LISTED)
+    return name_of(", ".join(texts[:MOST_LISTED])) + ", …" * (len(texts) > MOST_LISTED)
 
 
 def _plain(name: str) -> str:

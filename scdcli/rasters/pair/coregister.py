@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scdcli.errors import PairError
-from scdcli.files.naming import shown
+from scdcli.files.naming import name_of
 from scdcli.rasters.pair.open import Pair, open_pair
 from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
 from scdcli.rasters.pair.shift import Shift, estimate_shift
@@ -172,7 +172,7 @@ def _sum(first: tuple[float, float], second: tuple[float, float]) -> tuple[float
 
 
 def _names(before: str | Path, after: str | Path) -> Names:
-    return shown(before), shown(after)
+    return name_of(before), name_of(after)
 
 
 def _where(names: Names, found: Shift) -> str:

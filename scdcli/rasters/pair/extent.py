@@ -18,7 +18,7 @@ from rasterio.features import rasterize
 from rasterio.windows import Window
 
 from scdcli.errors import InputError, PairError
-from scdcli.files.naming import crs_name, file_name, is_remote, shown, without_secrets
+from scdcli.files.naming import crs_name, file_name, is_remote, name_of, without_secrets
 from scdcli.rasters.alignment import bounds_text, moved
 from scdcli.rasters.crs import Placed, Points, placed_layer, reproject_outlines, reproject_points
 from scdcli.rasters.grid import Grid
@@ -153,7 +153,7 @@ def read_aoi(path: str, grid: Grid, grid_name: str) -> AreaOfInterest:
     part = crop_to_pixels(grid, corners) if corners.size else None
     if part is None:
         raise PairError(
-            f"--aoi {shown(path)} lies outside {grid_name}: it covers {_extent(polygons)} in "
+            f"--aoi {name_of(path)} lies outside {grid_name}: it covers {_extent(polygons)} in "
             f"{crs or 'pixels'}, the image {bounds_text(grid, grid)} in "
             f"{crs_name(grid.crs) or 'pixels'} (left, bottom, right, top). Check both places."
         )
@@ -180,9 +180,9 @@ def _read_polygons(path: str) -> tuple[NDArray[np.object_], str | None, str]:
             layer = _choose_layer(source, layers, wanted)
             about, _, found, _ = pyogrio.raw.read(source, layer=layer, columns=[])
     except FOREIGN_ERRORS as error:
-        reason = without_secrets(str(error).replace(source, shown(source))).rstrip(".")
+        reason = without_secrets(str(error).replace(source, name_of(source))).rstrip(".")
         raise InputError(
-            f"--aoi {shown(source)} cannot be read: {reason}. Give a GeoPackage, GeoJSON, "
+            f"--aoi {name_of(source)} cannot be read: {reason}. Give a GeoPackage, GeoJSON, "
             "FlatGeobuf or shapefile."
         ) from error
     shapes = shapely.from_wkb(found, on_invalid="fix")
@@ -190,8 +190,8 @@ def _read_polygons(path: str) -> tuple[NDArray[np.object_], str | None, str]:
     polygons = polygons[~shapely.is_empty(polygons)]
     if not len(polygons):
         raise InputError(
-            f"--aoi {shown(path)} holds {len(shapes)} features and no polygon among them; draw the "
-            "area as polygons."
+            f"--aoi {name_of(path)} holds {len(shapes)} features and no polygon among them; draw "
+            "the area as polygons."
         )
     return shapely.force_2d(polygons), about["crs"], layer
 
@@ -199,13 +199,13 @@ def _read_polygons(path: str) -> tuple[NDArray[np.object_], str | None, str]:
 def _require_layers(source: str) -> None:
     """Refuse what is not there, what would be waited for, and a VRT, which can read any file."""
     if ACROSS.search(source):
-        raise InputError(f"--aoi {shown(source)} is an address; download the file first.")
+        raise InputError(f"--aoi {name_of(source)} is an address; download the file first.")
     if is_remote(source):
         return
     if not Path(source).exists():
-        raise InputError(f"--aoi {shown(source)} does not exist; check the name.")
+        raise InputError(f"--aoi {name_of(source)} does not exist; check the name.")
     if is_virtual_layer(source):
-        raise InputError(f"--aoi {shown(source)} is a VRT; give the file it refers to.")
+        raise InputError(f"--aoi {name_of(source)} is a VRT; give the file it refers to.")
 
 
 def _split_layer(path: str) -> tuple[str, str | None]:
@@ -221,8 +221,8 @@ def _choose_layer(source: str, layers: list[str], wanted: str | None) -> str:
         return wanted or layers[0]
     asked = "" if wanted is None else f", not {wanted!r}"
     raise InputError(
-        f"--aoi {shown(source)} has the layers {', '.join(layers) or 'none'}{asked}; name one with "
-        f"--aoi {shown(source)}:LAYER."
+        f"--aoi {name_of(source)} has the layers {', '.join(layers) or 'none'}{asked}; name one "
+        f"with --aoi {name_of(source)}:LAYER."
     )
 
 
@@ -234,13 +234,13 @@ def _polygons_in_crs(
         crs = None  # GeoJSON cannot say that it has no CRS: its coordinates are then pixels
     if (crs is None) != (grid.crs is None):
         raise PairError(
-            f"--aoi {shown(path)} has {crs or 'no CRS'} and {grid_name} has "
+            f"--aoi {name_of(path)} has {crs or 'no CRS'} and {grid_name} has "
             f"{crs_name(grid.crs) or 'no CRS'}; give the other one a CRS, for example with "
             "ogr2ogr -a_srs or --assume-crs."
         )
     if crs is None or grid.crs is None:
         return polygons
-    own = placed_layer(f"--aoi {shown(path)}", crs, shown(_split_layer(path)[0]))
+    own = placed_layer(f"--aoi {name_of(path)}", crs, name_of(_split_layer(path)[0]))
     scene = Placed(grid_name, grid.crs, grid_name)
     return reproject_outlines(polygons, own, scene, SIDES_BEND)
 
