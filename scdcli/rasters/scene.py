@@ -187,7 +187,7 @@ def scene_grid(dataset: DatasetReader, path: str | Path) -> Grid:
     transform = dataset.transform
     if not np.isfinite(transform).all() or transform.is_degenerate:
         raise InputError(
-            f"{shown(path)} has a geotransform in which pixels have no size or no place: "
+            f"{name_of(path)} has a geotransform in which pixels have no size or no place: "
             f"{transform.to_gdal()}; give it the right one with gdal_edit.py -a_ullr."
         )
     return Grid(dataset.height, dataset.width, transform, dataset.crs)
