@@ -201,5 +201,5 @@ def _fill(nodes: Floats) -> Floats:
 
 
 def _quantum(total: float) -> float:
-    """The power of two of which any area up to ``total`` is an exactly countable multiple."""
+    """A power of two whose multiples up to ``total`` are exact in float64."""
     return float(2.0 ** (np.ceil(np.log2(total)) - EXACT_BITS))

@@ -25,7 +25,7 @@ FULL_PERCENT = 100
 
 
 class Strip(NamedTuple):
-    """Some full-width rows of a change map."""
+    """Consecutive full-width rows of a change map."""
 
     row: int  # of the first row in the map
     transition: NDArray[np.uint16]  # (h, W), from * 100 + to; 0 unchanged, 65535 nodata

@@ -21,12 +21,19 @@ SQUARE_METRES_PER_HECTARE = 10_000.0
 
 @dataclass(frozen=True)
 class Extent:
-    """A share of the map; areas are None without a CRS, percent is of the valid area."""
+    """A share of the map.
+
+    Attributes:
+        pixels: Number of pixels.
+        area_m2: Square metres on the ground; None without a CRS.
+        hectares: The same in hectares.
+        percent: Share of the valid area; None for nodata, and where the whole map is nodata.
+    """
 
     pixels: int
     area_m2: float | None
     hectares: float | None
-    percent: float | None  # None for nodata, and where the whole map is nodata
+    percent: float | None
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ COLUMNS = (
 
 @dataclass
 class TransitionTally:
-    """Pixels and ground area of every transition code, counted while the runs pass by.
+    """Pixels and ground area of every transition code.
 
     Attributes:
         ground: Sizes on the ground.
@@ -65,7 +72,7 @@ class TransitionTally:
     area: NDArray[np.float64] = field(default_factory=lambda: np.zeros(CODES))
 
     def counting(self, runs: Iterable[Runs]) -> Iterator[Runs]:
-        """The same runs, counted."""
+        """The same runs, each counted before it is handed on."""
         for strip in runs:
             # float64 is exact here: pixels and multiples of the ground's quantum stay below 2 ** 53
             pixels = np.bincount(strip.code, weights=strip.length, minlength=CODES)
@@ -74,7 +81,7 @@ class TransitionTally:
             yield strip
 
     def transitions(self, legend: Legend) -> list[Transition]:
-        """What was counted, one row per transition that occurs, in code order.
+        """One row per transition that occurs, in code order.
 
         Raises:
             InputError: A transition is not in the legend.
@@ -87,7 +94,7 @@ class TransitionTally:
         ]
 
     def to_dict(self, legend: Legend) -> dict[str, Any]:
-        """A JSON-ready summary: the transitions, and what changed, stayed and is unknown."""
+        """The transitions, and the changed, unchanged, valid and nodata shares; JSON-ready."""
         every = np.arange(CODES)
         valid = every != TRANSITION_NODATA
         return {

@@ -20,13 +20,13 @@ DECIMALS = 7  # of a degree: about a centimetre
 HALF_TURN = 180.0
 FULL_TURN = np.array([360.0, 0.0])
 WGS84 = "OGC:CRS84"
-LOOKS = 9  # per side of a grid, to see whether any of it lies on the Earth
+SAMPLES = 9  # per side of a grid, to know whether any of it lies on the Earth
 
 Outlines = NDArray[np.object_]
 
 
 def require_lonlat(grid: Grid) -> None:
-    """Refuse a grid from which nothing leads to longitude and latitude on the Earth.
+    """Refuse a grid without longitude and latitude on the Earth.
 
     Raises:
         OutputError: Its CRS is of another planet or of a building site, or it lies off the Earth.
@@ -34,7 +34,7 @@ def require_lonlat(grid: Grid) -> None:
     if grid.crs is None:
         return  # pixels are written as they are
     source = CRS.from_wkt(grid.crs.to_wkt())
-    cols, rows = np.meshgrid(*(np.linspace(0, size, LOOKS) for size in (grid.width, grid.height)))
+    cols, rows = np.meshgrid(*(np.linspace(0, size, SAMPLES) for size in (grid.width, grid.height)))
     try:
         transformer = Transformer.from_crs(source, WGS84, always_xy=True)
         points = moved(grid.transform, np.stack([cols.ravel(), rows.ravel()]))
@@ -113,7 +113,7 @@ def _unwrap(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _cut_at_antimeridian(outlines: Outlines) -> Outlines:
-    """Outlines beyond 180° come back on the other side, those across it in two parts."""
+    """Outlines between -180° and 180°: those across the antimeridian are cut in two."""
     west, _, east, _ = shapely.bounds(outlines).T
     first = np.floor((west + HALF_TURN) / 360).astype(int)  # turns around the Earth
     last = np.ceil((east - HALF_TURN) / 360).astype(int)

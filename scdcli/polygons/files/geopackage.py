@@ -31,9 +31,7 @@ EDGE_WIDTH = "0.5"  # mm
 
 
 def finish(path: Path, layer: str, style_qml: str | None) -> None:
-    """Store the layer's default style and date everything alike.
-
-    The date is now, or SOURCE_DATE_EPOCH where that is set.
+    """Store the layer's default style, and set all dates to `files.folder.timestamp`.
 
     Args:
         path: A closed GeoPackage.

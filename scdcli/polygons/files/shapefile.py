@@ -25,9 +25,7 @@ NAMES = {
 }
 """The name of every column; left to itself GDAL cuts names off after ten characters."""
 
-MOST_BYTES = (
-    2_000_000_000  # offsets are signed 32-bit numbers in much of the software that reads it
-)
+MOST_BYTES = 2_000_000_000  # much software reads offsets as signed 32-bit numbers
 
 RECORD = 8 + 44  # bytes of a polygon besides its rings
 PART = 4

@@ -50,7 +50,7 @@ class Layer(NamedTuple):
 
 
 def require_formats(names: Iterable[str]) -> None:
-    """Refuse formats that there are not, before any work is done.
+    """Refuse unknown formats, before any work is done.
 
     Raises:
         UnknownName: No such format.
@@ -61,10 +61,10 @@ def require_formats(names: Iterable[str]) -> None:
 
 
 def require_place(names: Iterable[str], grid: Grid) -> None:
-    """Refuse formats that cannot say where the polygons of a grid lie, before any work is done.
+    """Refuse formats that cannot hold the coordinates of a grid, before any work is done.
 
     Raises:
-        OutputError: One of them cannot.
+        OutputError: GeoJSON is among them, and the grid has no longitude and latitude on the Earth.
     """
     if "geojson" in names:
         require_lonlat(grid)
@@ -126,7 +126,7 @@ def write_polygons(
 
 
 def _gather(spool: Path, batches: Iterable[pa.RecordBatch], ground: Ground) -> int:
-    """Keep the batches on disk, and say how many features they hold."""
+    """Keep the batches on disk; returns the number of features in them."""
     count = 0
     packed = pa.ipc.IpcWriteOptions(compression="zstd")  # a tenth of what a GeoPackage takes
     with (
@@ -140,9 +140,9 @@ def _gather(spool: Path, batches: Iterable[pa.RecordBatch], ground: Ground) -> i
 
 
 def _verify(path: Path, count: int) -> None:
-    """Refuse a file that lost features when it was closed: GDAL keeps a full disk to itself then.
+    """Refuse a file that lost features when it was closed: GDAL does not report a full disk then.
 
-    The last feature is read, attributes included. What GDAL does not write needs no check.
+    The last feature is read, attributes included. Files that GDAL does not write need no check.
     """
     if count == 0 or path.suffix in (".geojson", ".parquet"):
         return

@@ -1,7 +1,7 @@
-"""Rings cut into arcs where borders meet, so that two neighbors see the same arc alike.
+"""Rings cut into arcs where borders meet, so that two neighbors share each arc.
 
 An arc is a border between the same two regions, from junction to junction, or a whole ring where
-there is none. Its direction depends on its shape alone, so both neighbors take it the same way.
+there is none. Its direction depends on its shape alone, so it is the same for both neighbors.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from scdcli.polygons.simplify.borders import Borders
 from scdcli.polygons.simplify.ragged import Counts, batches, ranges, starts
 from scdcli.polygons.trace.outlines import Bools, Ints, Rings
 
-MOST = 2_000_000  # lattice points looked at together
+MOST = 2_000_000  # lattice points in memory together
 
 
 class Points(NamedTuple):
@@ -37,23 +37,23 @@ def ring_points(rings: Rings, borders: Borders) -> Points:
     down = rings.row[edge + 1] - rings.row[edge]
     right = rings.col[edge + 1] - rings.col[edge]
     steps = np.abs(down + right).astype(np.int64)
-    found = []
+    vertices = []
     for some in batches(steps, MOST):
         of = np.repeat(np.arange(some.start, some.stop), steps[some])
         step = ranges(np.zeros_like(steps[some]), steps[some]).astype(np.int32)
         row = rings.row[edge[of]] + np.sign(down[of]) * step
         col = rings.col[edge[of]] + np.sign(right[of]) * step
         kept = borders.is_vertex(row, col)
-        found.append((row[kept], col[kept], ring[edge[of[kept]]]))
-    row, col, of_ring = map(np.concatenate, zip(*found, strict=True))
+        vertices.append((row[kept], col[kept], ring[edge[of[kept]]]))
+    row, col, of_ring = map(np.concatenate, zip(*vertices, strict=True))
     points = Points(row, col, starts(np.bincount(of_ring)))
-    # one number per point: no ring passes a point twice, so the smallest is that of one junction
+    # no ring passes a point twice, so each ring has one smallest number of a junction
     number = np.where(borders.is_junction(row, col), np.arange(len(row)), len(row))
-    return turned(points, number)
+    return _rotate(points, number)
 
 
-def turned(points: Points, rank: Counts) -> Points:
-    """The same rings, each beginning at its (first) point of smallest rank."""
+def _rotate(points: Points, rank: Counts) -> Points:
+    """The same rings, each beginning at its first point of smallest rank."""
     begin, length = points.ring_start[:-1], np.diff(points.ring_start)
     smallest = np.repeat(np.minimum.reduceat(rank, begin), length)
     first = np.minimum.reduceat(np.where(rank == smallest, np.arange(len(rank)), len(rank)), begin)
@@ -63,7 +63,7 @@ def turned(points: Points, rank: Counts) -> Points:
 
 
 def cut_arcs(points: Points, borders: Borders) -> Arcs:
-    """The arcs of the rings."""
+    """The arcs of rings that begin at a junction where they have one."""
     breaks = borders.is_junction(points.row, points.col)
     breaks[points.ring_start[:-1]] = True
     first = np.flatnonzero(breaks)
@@ -72,24 +72,19 @@ def cut_arcs(points: Points, borders: Borders) -> Arcs:
     start = starts(length)
     ring_end = np.searchsorted(first, points.ring_start[1:]) - 1
     point[start[ring_end + 1] - 1] = points.ring_start[:-1]
-    return Arcs(_directed(point, start, points), start)
-
-
-def _directed(point: Counts, start: Counts, points: Points) -> Counts:
-    """Arcs turned so that they begin at the upper, then left end (or second vertex)."""
+    # each arc begins at its upper, then left end, or goes first to such a second vertex
     width = np.int64(points.col.max()) + 1
     place = points.row * width + points.col
     head, tail = place[point[start[:-1]]], place[point[start[1:] - 1]]
     second, second_last = place[point[start[:-1] + 1]], place[point[start[1:] - 2]]
     backward = (head > tail) | ((head == tail) & (second > second_last))
-    length = np.diff(start)
     number = np.arange(len(point))
     mirrored = np.repeat(start[:-1] + start[1:] - 1, length) - number
-    return point[np.where(np.repeat(backward, length), mirrored, number)]
+    return Arcs(point[np.where(np.repeat(backward, length), mirrored, number)], start)
 
 
-def joined(points: Points, kept: Bools) -> tuple[Ints, Ints, Counts]:
-    """Rings of the points kept, beginning at their topmost, then leftmost and closed again.
+def join(points: Points, kept: Bools) -> tuple[Ints, Ints, Counts]:
+    """Closed rings of the points that are kept, each beginning at its topmost, then leftmost.
 
     Returns:
         Rows, columns, and where each ring starts, as in `Rings`.
@@ -97,7 +92,7 @@ def joined(points: Points, kept: Bools) -> tuple[Ints, Ints, Counts]:
     ring = np.repeat(np.arange(len(points.ring_start) - 1), np.diff(points.ring_start))
     fewer = Points(points.row[kept], points.col[kept], starts(np.bincount(ring[kept])))
     place = fewer.row * (np.int64(fewer.col.max()) + 1) + fewer.col
-    fewer = turned(fewer, place)
+    fewer = _rotate(fewer, place)
     length = np.diff(fewer.ring_start)
     order = ranges(fewer.ring_start[:-1], length + 1)
     ring_start = starts(length + 1)

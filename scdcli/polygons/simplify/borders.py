@@ -1,6 +1,6 @@
-"""Where the borders of a change map turn and meet: one bit per lattice point, kept while needed.
+"""Where the borders of a change map turn and meet: one bit per lattice point.
 
-A border runs between two pixels of different transition; unchanged is one too, and nodata. At a
+A border runs between two pixels of different transition, which unchanged and nodata are, too. At a
 vertex a border turns or meets others; a junction is a vertex where three or four borders meet. The
 corners of the map are junctions, so that its edge stays where it is.
 """
@@ -51,7 +51,7 @@ def find_borders(row: int, transition: NDArray[np.uint16]) -> Borders:
 
 
 def between(borders: list[Borders], first: int, last: int) -> Borders:
-    """The borders of lattice rows ``first`` to ``last``, all of which are known."""
+    """The borders of lattice rows ``first`` to ``last``; all of these must be among them."""
     needed = [part for part in borders if part.row <= last and part.row + len(part.vertex) > first]
     return Borders(
         needed[0].row,
@@ -66,5 +66,5 @@ def since(borders: list[Borders], first: int) -> list[Borders]:
 
 
 def _bit(bits: Bits, row: Ints, col: Ints) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (bits[row, col // BITS] >> (BITS - 1 - col % BITS) & 1).astype(bool)
-    return found
+    bit: NDArray[np.bool_] = (bits[row, col // BITS] >> (BITS - 1 - col % BITS) & 1).astype(bool)
+    return bit

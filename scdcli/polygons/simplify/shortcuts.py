@@ -14,8 +14,8 @@ from scdcli.polygons.simplify.borders import Borders
 from scdcli.polygons.simplify.ragged import Counts, batches, ranges
 from scdcli.polygons.trace.outlines import Bools
 
-MOST = 2_000_000  # lattice points or pairs looked at together
-HOPELESS = 100_000  # of them for one section: among so many is one in the way
+MOST = 2_000_000  # lattice points or pairs in memory together
+HOPELESS = 100_000  # of them for one section: among so many, one will be in the way
 LONGEST = 1 << 14  # pixels; the products of longer sections do not fit into 64 bits
 
 
@@ -28,7 +28,10 @@ class Sections(NamedTuple):
 
 
 class _Frames(NamedTuple):
-    """Each section in a frame along its shortcut, in lattice units times the shortcut's length."""
+    """A coordinate system along the shortcut of each section.
+
+    Its unit is a lattice step times the shortcut's length, so that all coordinates are integers.
+    """
 
     row: Counts  # of the first vertex, (sections,)
     col: Counts
@@ -41,16 +44,16 @@ class _Frames(NamedTuple):
         return self.down[which] * rows + self.right[which] * cols
 
     def aside(self, which: Counts, row: Counts, col: Counts) -> Counts:
-        """How far points lie aside of the shortcuts."""
+        """How far points lie beside the shortcuts, negative on the other side."""
         rows, cols = row - self.row[which], col - self.col[which]
         return self.right[which] * rows - self.down[which] * cols
 
 
 def are_free(sections: Sections, borders: Borders) -> Bools:
-    """Whether the straight line between the ends of each section may stand for it, (sections,).
+    """Whether the straight line between the ends of each section may replace it, (sections,) bool.
 
-    Swept over is what lies on the line, or between it and the section as seen along the
-    perpendicular: that holds all that the two enclose, however the section winds.
+    A shortcut sweeps over the points on the line, and over those between it and the section along
+    its perpendicular. That holds all points that the two enclose, however the section winds.
     """
     begin, length = sections.start[:-1], np.diff(sections.start)
     if not len(length):
@@ -66,17 +69,18 @@ def are_free(sections: Sections, borders: Borders) -> Bools:
     spans = _spans(sections, frames, free)
     free &= np.bincount(spans.section, spans.size, minlength=len(length)) <= HOPELESS
     which, row, col = _vertices_in(spans, borders, free)
-    # a section's own vertices are all among them
+    # all vertices of the section itself are among them
     others = np.bincount(which, minlength=len(length)) - length
     free &= others * length <= HOPELESS
-    asked = free[which] & (others[which] > 0)
-    which, row, col = _foreign(sections, which[asked], row[asked], col[asked], free & (others > 0))
+    undecided = free & (others > 0)
+    asked = undecided[which]
+    which, row, col = _foreign(sections, which[asked], row[asked], col[asked], undecided)
     free[_swept(sections, frames, which, row, col)] = False
     return free
 
 
 class _Spans(NamedTuple):
-    """Lattice points beside sections, as runs in rows, (n,) each."""
+    """The lattice points beside sections, as runs in rows, (n,) each."""
 
     section: Counts
     row: Counts
@@ -107,23 +111,23 @@ def _spans(sections: Sections, frames: _Frames, asked: Bools) -> _Spans:
 
 
 def _vertices_in(spans: _Spans, borders: Borders, asked: Bools) -> tuple[Counts, Counts, Counts]:
-    """Vertices of the map in the spans of some sections: the section's number, row, column."""
+    """Vertices of the map in the spans of the sections asked about: section, row, column."""
     count = np.where(asked[spans.section], spans.size, 0)
     none = spans.section[:0]
-    found = [(none, none, none)]
+    vertices = [(none, none, none)]
     for some in batches(count, MOST):
         span = np.repeat(np.arange(some.start, some.stop), count[some])
         col = ranges(spans.first[some], count[some])
         hit = borders.is_vertex(spans.row[span].astype(np.int32), col.astype(np.int32))
-        found.append((spans.section[span[hit]], spans.row[span[hit]], col[hit]))
-    section, row, col = map(np.concatenate, zip(*found, strict=True))
+        vertices.append((spans.section[span[hit]], spans.row[span[hit]], col[hit]))
+    section, row, col = map(np.concatenate, zip(*vertices, strict=True))
     return section, row, col
 
 
 def _foreign(
     sections: Sections, which: Counts, row: Counts, col: Counts, asked: Bools
 ) -> tuple[Counts, Counts, Counts]:
-    """The vertices that are not the section's own."""
+    """The vertices that do not belong to the section beside which they lie."""
     length = np.diff(sections.start)
     number = np.cumsum(asked) - 1  # among the sections asked about
     own = np.flatnonzero(np.repeat(asked, length))
@@ -137,27 +141,24 @@ def _foreign(
 
 def _swept(sections: Sections, frames: _Frames, which: Counts, row: Counts, col: Counts) -> Counts:
     """Sections whose shortcut sweeps over one of these points."""
-    edges = np.diff(sections.start)[which] - 1
+    length = np.diff(sections.start)
+    edges = length[which] - 1
     along, aside = frames.along(which, row, col), frames.aside(which, row, col)
+    own = np.repeat(np.arange(len(length)), length)
+    own_along = frames.along(own, sections.row, sections.col)
+    own_aside = frames.aside(own, sections.row, sections.col)
     swept = [which[aside == 0]]  # on the line
     for some in batches(edges, MOST):
         point = np.repeat(np.arange(some.start, some.stop), edges[some])
         vertex = ranges(sections.start[which[some]], edges[some])
-        section, side = which[point], np.sign(aside[point])
-
-        def seen(
-            vertex: Counts, section: Counts = section, side: Counts = side, point: Counts = point
-        ) -> tuple[Counts, Counts]:
-            """How far ahead of the point the vertex lies, and how much farther aside."""
-            place = section, sections.row[vertex], sections.col[vertex]
-            return (
-                frames.along(*place) - along[point],
-                (frames.aside(*place) - aside[point]) * side,
-            )
-
-        (ahead, beyond), (ahead_next, beyond_next) = seen(vertex), seen(vertex + 1)
-        step = ahead_next - ahead  # 0: the neighboring edges are looked at over its ends
+        # how far ahead of the point each edge begins and ends, and how far beyond it
+        ahead, ahead_next = (own_along[end] - along[point] for end in (vertex, vertex + 1))
+        side = np.sign(aside[point])
+        beyond, beyond_next = (
+            (own_aside[end] - aside[point]) * side for end in (vertex, vertex + 1)
+        )
+        step = ahead_next - ahead  # where it is 0, the neighboring edges cover its ends
         passes = (step != 0) & (ahead * np.sign(step) <= 0) & (ahead_next * np.sign(step) >= 0)
         over = (beyond * step - (beyond_next - beyond) * ahead) * np.sign(step)
-        swept.append(section[passes & (over >= 0)])
+        swept.append(which[point][passes & (over >= 0)])
     return np.unique(np.concatenate(swept))

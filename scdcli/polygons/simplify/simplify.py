@@ -1,9 +1,9 @@
 """Rings with fewer vertices, simplified alike on both sides of every border.
 
-Douglas-Peucker on arcs (`changes.arcs`) whose shortcuts sweep over no vertex of the map
-(`changes.shortcuts`). What becomes of an arc depends on nothing but its own shape and the vertices
-of the unsimplified map around it, so neighbors agree without asking each other, and polygons can
-be given out one by one as before.
+Douglas-Peucker on arcs (`arcs`) whose shortcuts sweep over no vertex of the map (`shortcuts`). The
+result of an arc depends on nothing but its own shape and the vertices of the unsimplified map
+around it, so neighbors agree without knowing of each other, and polygons can still be finished one
+by one.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scdcli.polygons.area import Floats, Ground
-from scdcli.polygons.simplify.arcs import Points, cut_arcs, joined, ring_points
+from scdcli.polygons.simplify.arcs import Points, cut_arcs, join, ring_points
 from scdcli.polygons.simplify.borders import Borders
 from scdcli.polygons.simplify.ragged import Counts, batches, ranges, starts
 from scdcli.polygons.simplify.shortcuts import Sections, are_free
@@ -21,7 +21,7 @@ MOST = 1_000_000  # vertices simplified together
 
 
 class _Lines(NamedTuple):
-    """Vertices of arcs, and how large a pixel is around each arc."""
+    """Vertices of arcs, on the lattice and on the ground."""
 
     row: Counts  # (n,)
     col: Counts
@@ -30,11 +30,11 @@ class _Lines(NamedTuple):
 
 
 class _Open(NamedTuple):
-    """Sections still to decide, by the numbers of their ends among the vertices."""
+    """Sections that are still to be decided, by the numbers of their ends among the vertices."""
 
     first: Counts
     last: Counts
-    whole: Bools  # all of an arc: it keeps a vertex, lest two arcs with the same ends become one
+    whole: Bools  # a whole arc keeps a vertex, so that two arcs with the same ends stay apart
 
 
 def simplify(rings: Rings, borders: Borders, ground: Ground, tolerance: float) -> Rings:
@@ -59,7 +59,7 @@ def simplify(rings: Rings, borders: Borders, ground: Ground, tolerance: float) -
         start = start - start[0]
         chosen = _chosen(_lines(points, point, start, ground), start, borders, tolerance)
         kept[point[chosen]] = True
-    row, col, ring_start = joined(points, kept)
+    row, col, ring_start = join(points, kept)
     return Rings(row, col, ring_start, rings.component_start)
 
 
@@ -77,7 +77,7 @@ def _lines(points: Points, point: Counts, start: Counts, ground: Ground) -> _Lin
 
 
 def _chosen(lines: _Lines, start: Counts, borders: Borders, tolerance: float) -> Bools:
-    """Which vertices of the arcs stay, (n,)."""
+    """Which vertices of the arcs stay, (n,) bool."""
     kept = np.zeros(len(lines.row), dtype=bool)
     kept[start[:-1]] = kept[start[1:] - 1] = True
     todo = _longer(_Open(start[:-1], start[1:] - 1, np.ones(len(start) - 1, dtype=bool)))
@@ -101,7 +101,7 @@ def _chosen(lines: _Lines, start: Counts, borders: Borders, tolerance: float) ->
 
 
 def _longer(sections: _Open) -> _Open:
-    """Those with a vertex between their ends."""
+    """The sections with a vertex between their ends."""
     return _Open._make(field[sections.last - sections.first > 1] for field in sections)
 
 

@@ -1,4 +1,4 @@
-"""Connected components of a change map, found strip by strip.
+"""Connected components of a change map, strip by strip.
 
 A part of a component is a row of `Components`; a run of pixels is the smallest part. Parts that
 touch are merged into one, so a component is complete as soon as no later row can reach it.
@@ -15,7 +15,7 @@ from scdcli.polygons.strips import Runs, is_change
 
 
 class Components(NamedTuple):
-    """Components, or the parts of them seen so far; every field is an array (N,)."""
+    """Components, or their parts in the strips so far; every field is an array (N,)."""
 
     code: NDArray[np.uint16]  # transition
     first: NDArray[np.int64]  # first pixel, row-major index in the map
@@ -30,7 +30,7 @@ class Components(NamedTuple):
 
 
 def no_components() -> Components:
-    """None yet."""
+    """No components."""
     counts = np.empty(0, dtype=np.int64)
     return Components(np.empty(0, np.uint16), counts, counts, counts, counts, np.empty(0))
 
@@ -62,7 +62,7 @@ def with_runs(pending: Components, runs: Runs) -> tuple[Components, NDArray[np.i
 def merge(
     parts: Components, one: NDArray[np.int32], other: NDArray[np.int32]
 ) -> tuple[Components, NDArray[np.int32]]:
-    """Parts that touch become one.
+    """The components that parts form where they touch.
 
     Args:
         parts: N parts.

@@ -21,7 +21,7 @@ Positions = NDArray[np.int64]
 
 
 class Corners(NamedTuple):
-    """Corners not yet given out, (N,) each, and what is still to be decided about them."""
+    """Corners of unfinished outlines, (N,) each, and what is still to be decided about them."""
 
     row: Ints  # lattice row, 0..H
     col: Ints  # lattice column, 0..W
@@ -42,13 +42,13 @@ class _Edges(NamedTuple):
 
 
 def no_corners() -> Corners:
-    """None yet."""
+    """No corners."""
     none = np.empty(0, dtype=np.int32)
     return Corners(none, none, none, none, none, np.empty(0, bool), np.empty((0, 2), np.int32))
 
 
 def add_corners(known: Corners, row: int, transition: NDArray[np.uint16], part: Ints) -> Corners:
-    """The known corners and those between the rows of a strip, linked as far as can be.
+    """The known corners and those between the rows of a strip, linked as far as possible.
 
     Args:
         known: What earlier strips left.
@@ -80,7 +80,7 @@ def add_corners(known: Corners, row: int, transition: NDArray[np.uint16], part: 
 
 
 def release(corners: Corners, number: Ints, unfinished: Bools) -> tuple[Corners, Corners]:
-    """Part the corners of finished components from the others.
+    """Separate the corners of finished components from the others.
 
     Args:
         corners: All corners.

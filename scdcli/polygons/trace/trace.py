@@ -1,6 +1,6 @@
 """One polygon per connected region that made the same transition, from strips of any height.
 
-The polygons are those of the whole map traced at once, and memory stays flat: a region is given out
+The polygons are those of the whole map traced at once, and memory stays flat: a region is finished
 as soon as no later row can reach it.
 """
 
@@ -42,7 +42,7 @@ class Polygons(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """What has been read and not yet given out."""
+    """What was read of unfinished regions."""
 
     transition: NDArray[np.uint16]  # last row, (1, W)
     part: NDArray[np.int32]  # its component numbers, (1, W); -1 where nothing changed
@@ -69,7 +69,7 @@ def trace(
         runs: Strips of the whole map, top to bottom.
         grid: Place of the map.
         ground: Sizes on the ground.
-        min_area: Smallest area given out, square metres (square pixels without a CRS).
+        min_area: Smallest area of a polygon, square metres (square pixels without a CRS).
         tolerance: How far outlines may be moved to save vertices, metres (pixels without a CRS); 0
             keeps them as they are. Areas and perimeters are always those of the pixels.
 
@@ -88,9 +88,12 @@ def trace(
         if not len(components.code):
             continue
         rings = link_rings(corners, len(components.code))
-        shown = _simplified(rings, known.borders, ground, tolerance)
-        polygons = _assemble(components, rings, shown, grid, ground)
-        del components, corners, rings, shown  # the reader of the polygons may need the memory
+        fewer = rings
+        if known.borders is not None:
+            around = between(known.borders, int(rings.row.min()), int(rings.row.max()))
+            fewer = simplify(rings, around, ground, tolerance)
+        polygons = _assemble(components, rings, fewer, grid, ground)
+        del components, corners, rings, fewer  # the reader of the polygons may need the memory
         large = polygons.area >= min_area
         if large.all():
             yield polygons
@@ -113,7 +116,7 @@ def _closing_row(grid: Grid) -> Runs:
 
 
 def _advance(known: _Known, strip: Runs) -> tuple[_Known, Components, Corners]:
-    """Add a strip; what is complete comes back as components and their corners, in order."""
+    """Add a strip; also gives the components it finished, and their corners, in order."""
     parts, numbers = with_runs(known.components, strip)
     transition = np.concatenate([known.transition, strip.transition])
     part = np.concatenate([known.part, numbers])
@@ -123,29 +126,16 @@ def _advance(known: _Known, strip: Runs) -> tuple[_Known, Components, Corners]:
     row = np.append(label, np.int32(-1))[part[-1:]]  # part -1, no change, stays -1
     unfinished = np.zeros(len(components.code), dtype=bool)
     unfinished[row[row >= 0]] = True
-    borders = _with_borders(known, strip.row, transition)
+    borders = None
+    if known.borders is not None:  # those around unfinished regions, and those of this strip
+        width = transition.shape[1]
+        oldest = known.components.first.min(initial=strip.row * width) // width
+        borders = [*since(known.borders, oldest), find_borders(strip.row, transition)]
     now = _Known(strip.transition[-1:], row, components, corners, borders)
     if 2 * np.count_nonzero(unfinished[corners.part]) > len(corners.part):
         # taking corners out costs a copy of the others, so it waits until it halves them
         return now, no_components(), corners
     return _release(now, unfinished)
-
-
-def _with_borders(known: _Known, row: int, transition: NDArray[np.uint16]) -> list[Borders] | None:
-    """The borders around all regions not yet given out, those of a new strip among them."""
-    if known.borders is None:
-        return None
-    oldest = known.components.first.min(initial=row * transition.shape[1]) // transition.shape[1]
-    return [*since(known.borders, oldest), find_borders(row, transition)]
-
-
-def _simplified(
-    rings: Rings, borders: list[Borders] | None, ground: Ground, tolerance: float
-) -> Rings:
-    if borders is None:
-        return rings
-    around = between(borders, int(rings.row.min()), int(rings.row.max()))
-    return simplify(rings, around, ground, tolerance)
 
 
 def _release(known: _Known, unfinished: NDArray[np.bool_]) -> tuple[_Known, Components, Corners]:
@@ -166,7 +156,7 @@ def _release(known: _Known, unfinished: NDArray[np.bool_]) -> tuple[_Known, Comp
 def _touching(
     transition: NDArray[np.uint16], part: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Parts in consecutive rows that touch: each pair of runs once, at their first common pixel."""
+    """Pairs of parts that touch across two rows: each pair of runs once, at its first column."""
     alike = (transition[1:] == transition[:-1]) & (part[1:] >= 0)
     goes_on = alike[:, 1:] & alike[:, :-1] & (transition[1:, 1:] == transition[1:, :-1])
     alike[:, 1:] &= ~goes_on
@@ -175,17 +165,17 @@ def _touching(
 
 
 def _assemble(
-    components: Components, rings: Rings, shown: Rings, grid: Grid, ground: Ground
+    components: Components, rings: Rings, fewer: Rings, grid: Grid, ground: Ground
 ) -> Polygons:
-    """Polygons of finished components from their rings and those to show instead."""
+    """Polygons of finished components from their rings, drawn with those of fewer vertices."""
     edge = ground.edge_length(rings.row, rings.col)
     edge[rings.ring_start[1:-1] - 1] = 0.0  # from the end of one ring to the start of the next
     vertex_start = rings.ring_start[rings.component_start]
     perimeter = np.add.reduceat(edge, vertex_start[:-1])
     outline = shapely.from_ragged_array(
         shapely.GeometryType.POLYGON,
-        _map_coordinates(shown, grid.transform),
-        (shown.ring_start, shown.component_start),
+        _map_coordinates(fewer, grid.transform),
+        (fewer.ring_start, fewer.component_start),
     )
     return Polygons(
         outline,
