@@ -38,6 +38,8 @@ class Coding:
         unchanged_color: Color of unchanged.
         nodata_color: Color of nodata; None where colors cannot say it.
         transparent: Index of transparent pixels, of colors and of values: nodata or unchanged.
+        mask: Whether labels are masks of change instead: 0 or black is unchanged; 1, 255 or white
+            is changed, and nothing of the above but ``transparent`` holds.
     """
 
     values: tuple[int, ...] | None = None
@@ -46,6 +48,7 @@ class Coding:
     unchanged_color: Color = UNCHANGED_COLOR
     nodata_color: Color | None = None
     transparent: int = NODATA
+    mask: bool = False
 
     def indices(self) -> dict[int, int]:
         """Index by value, for labels with values of their own."""
@@ -145,7 +148,9 @@ class Legend:
         return ((a, b) for a in self.indices() for b in self.indices())
 
     def transition_name(self, from_class: int, to_class: int) -> str:
-        """For example ``low vegetation → building``."""
+        """For example ``low vegetation → building``; of masks of change ``changed``."""
+        if self.classes == CHANGE.classes:
+            return CHANGE[1].name
         return f"{self[from_class].name} → {self[to_class].name}"
 
     def decode(self, colors: NDArray[np.uint8], source: str) -> NDArray[np.uint8]:
@@ -267,6 +272,13 @@ URBAN = Legend(
         LandCover("building", (192, 57, 43)),
         LandCover("vegetation", (51, 160, 44)),
     ),
+)
+
+# Of masks of change, which say where but not what; no labels of classes are read with it.
+CHANGE = Legend(
+    "change",
+    (LandCover("changed", (228, 26, 28)),),
+    Coding(nodata=(), unchanged_color=(0,) * 3, mask=True),
 )
 
 LEGENDS = {legend.name: legend for legend in (SECOND, URBAN)}

@@ -11,10 +11,12 @@ from click.core import ParameterSource
 
 from scdcli.cli.options.pair import pair_options
 from scdcli.cli.options.shared import (
+    binary_option,
     complete_model,
     json_option,
     legend_option,
     quiet_option,
+    refuse_legend_of_masks,
     verbose_option,
 )
 from scdcli.cli.terminal import Terminal
@@ -24,12 +26,13 @@ if TYPE_CHECKING:
     from scdcli.models.checkpoint import LoadedModel
 
 FOR_BOTH = {"paths", "bands", "json", "quiet", "verbose"}
-FOR_SETS = {"legend"}
+FOR_SETS = {"legend", "binary"}
 
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="BEFORE AFTER | SET")
 @legend_option
+@binary_option
 @click.option(
     "-m",
     "--model",
@@ -46,6 +49,7 @@ FOR_SETS = {"legend"}
 def check(
     paths: tuple[str, ...],
     legend: str | None,
+    binary: bool,
     model: str | None,
     pair: PairSettings,
     coregister: bool,
@@ -75,8 +79,9 @@ def check(
     if len(paths) == 2:
         problems = _check_pair(*paths, model, pair, coregister=coregister, as_json=json)
     else:
-        bands = pair.bands
-        problems = _check_set(Path(paths[0]), legend, bands, Terminal(quiet), as_json=json)
+        refuse_legend_of_masks(legend, binary=binary)
+        bands, terminal = pair.bands, Terminal(quiet)
+        problems = _check_set(Path(paths[0]), legend, bands, terminal, binary=binary, as_json=json)
     ctx.exit(1 if problems else 0)
 
 
@@ -132,13 +137,14 @@ def _check_set(
     bands: tuple[int | str, ...] | None,
     terminal: Terminal,
     *,
+    binary: bool,
     as_json: bool,
 ) -> Sequence[str]:
     from scdcli.cli.tables.dataset import show_set
     from scdcli.datasets.whole import check_set
 
     with terminal.progress("looking through the labels", None) as bar:
-        report = check_set(dataset, legend, bands, bar.update)
+        report = check_set(dataset, legend, bands, bar.update, binary=binary)
     if as_json:
         click.echo(dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:

@@ -11,6 +11,7 @@ from scdcli.cli.options.shared import (
     CommaList,
     Command,
     bands_option,
+    binary_option,
     complete_model,
     device_option,
     fine_first,
@@ -19,6 +20,7 @@ from scdcli.cli.options.shared import (
     output_option,
     precision_option,
     quiet_option,
+    refuse_legend_of_masks,
     seed_option,
     verbose_option,
     workers_option,
@@ -64,7 +66,8 @@ freeze_option = click.option(
     metavar="none|encoder",
     default=TrainingSettings.freeze,
     help="With --init or --pretrained: what stays as it is. With the encoder frozen fewer numbers "
-    "are learnt from the labels, and a step takes less time.",
+    "are learnt from the labels, and a step takes less time; semantic is all that names classes, "
+    "and always stays where labels are masks of change.",
 )
 
 
@@ -75,6 +78,7 @@ def _all_positive(counts: tuple[int, ...]) -> bool:
 DATA = (
     bands_option,
     legend_option,
+    binary_option,
     click.option(
         "--val-share",
         type=click.FloatRange(0, 1, max_open=True),
@@ -215,6 +219,7 @@ def train(
 
 def _require_usable(job: TrainingJob) -> None:
     """Refuse options that do not go together."""
+    refuse_legend_of_masks(job.data.legend, binary=job.data.binary)
     freeze, repeat, sets = job.settings.freeze, job.data.repeat, len(job.datasets)
     pretrained = job.pretrained or job.encoder_weights is not None
     if freeze != "none" and not (job.init or pretrained):

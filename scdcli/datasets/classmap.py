@@ -20,6 +20,8 @@ from scdcli.legend import MAX_CLASSES, NODATA, SECOND, UNCHANGED, Coding, Color,
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.scene import open_scene, read_window, scene_grid, spectral_bands, valid_window
 
+MASK_CHANGED = (1, 255)
+JPEG_CHANGED = 128
 UNSET: Color = (0, 0, 0)  # a palette's entry that nobody has set
 
 # Enough rows to make reading cheap, few enough that four maps and their codes stay small.
@@ -182,7 +184,12 @@ class LabelMap:
         hidden = self._hidden(window, pixels)
         if hidden is not None:
             pixels[:, hidden] = unchanged_value(self.colored, self.coding)
-        index = self._decode_colors(pixels, window) if self.colored else self._decode(pixels[0])
+        if self.coding.mask:
+            index = self._decode_mask(pixels)
+        elif self.colored:
+            index = self._decode_colors(pixels, window)
+        else:
+            index = self._decode(pixels[0])
         if hidden is not None:
             index[hidden] = self.coding.transparent if self.transparent else NODATA
         return index
@@ -214,6 +221,28 @@ class LabelMap:
             source = f"{self.path}, counted from row {top}, column {left}," if top + left else ""
             rows = slice(row, row + step)
             index[rows] = legend.decode(pixels[:, rows], source or str(self.path))
+        return index
+
+    def _decode_mask(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
+        """0 unchanged, 1 changed, whatever of the two usual ways says so."""
+        if self.dataset.driver == "JPEG":  # nearly black and nearly white
+            pixels = np.where(pixels >= JPEG_CHANGED, MASK_CHANGED[1], UNCHANGED)
+        found, values = "colors", pixels[0]
+        strange = (pixels != values).any(axis=0)
+        if not strange.any():
+            ways = [value for value in MASK_CHANGED if (values == value).any()]
+            # With both, one of them is likely to mean something else.
+            known = ways if len(ways) < 2 else MASK_CHANGED[:1]
+            strange = ~np.isin(values, (UNCHANGED, *known))
+            if strange.any():
+                found = f"the value {values[strange][0]}{' beside 1' if len(ways) > 1 else ''}"
+        if strange.any():
+            raise DatasetError(
+                f"{self.path} holds {found} in {_pixels(int(strange.sum()))}; a mask of change "
+                "holds 0 where nothing changed, and either 255 or 1 where something did. If these "
+                "are classes, leave --binary out; if a value is nodata, declare it in the file."
+            )
+        index: NDArray[np.uint8] = (values > UNCHANGED).astype(np.uint8)
         return index
 
     def _decode(self, values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -260,7 +289,7 @@ def open_label(path: Path, legend: Legend | None = None) -> Iterator[LabelMap]:
         if legend and carried:
             require_same_classes(path, legend, carried)
         known = legend or carried or (SECOND if colored else None)
-        if legend and not colored and coding.values is None:
+        if legend and not colored and coding.values is None and not coding.mask:
             require_plain_palette(dataset, path, legend)
         grid = scene_grid(dataset, path)
         transparent = is_transparent(dataset, colored, coding)

@@ -4,6 +4,9 @@ Layout of SECOND: ``ROOT/SPLIT/{im1,im2,label1,label2}/NAME.png``, for some or a
 ``cover1, cover2`` with the land cover of every pixel. A set without split folders is one
 split.
 
+Layout of sets of binary change (LEVIR-CD, WHU-CD, CDD, S2Looking, SYSU-CD):
+``ROOT/SPLIT/{A,B,label}/NAME.png``, one mask of change for a pair, under several names of folders.
+
 Layouts of large georeferenced pairs: ``ROOT/SCENE/{before,after}.tif`` with ``from.tif, to.tif``
 (there or in ``truth``) or one layer of polygons, ``changes.gpkg``; or ``ROOT/pairs.csv`` with the
 columns ``before, after`` and either ``from, to`` or ``changes``.
@@ -34,6 +37,10 @@ READ = {
     part: IMAGE_SUFFIXES if part.startswith("im") else LABEL_SUFFIXES for part in (*PARTS, *COVERS)
 }
 
+# Of sets of binary change, in small letters: folders before and after that go together, and masks.
+DATES = (("a", "b"), ("image1", "image2"), ("time1", "time2"), ("t1", "t2"), ("im1", "im2"))
+MASKS = ("label", "labels", "out", "mask", "masks", "gt")
+
 # Of large scenes.
 VECTORS = (".gpkg", ".geojson", ".fgb", ".shp")
 TRUTH = "truth"
@@ -62,11 +69,7 @@ def second_layout(folder: Path) -> Listing | None:
     names = sorted(set().union(*by_part.values()))
     others = {part: unread_files(folder / part, suffixes) for part, suffixes in READ.items()}
     if not names:
-        strange = ", ".join(sorted({file.suffix for file in others["im1"].values()}))
-        raise DatasetError(
-            f"{folder / 'im1'} holds no {', '.join(IMAGE_SUFFIXES)} images"
-            f"{f', only {strange} files' if strange else ''}."
-        )
+        raise _no_images(folder / "im1")
     gaps = {name: _missing(name, by_part) for name in names}
     whole = [name for name in names if not gaps[name]]
     problems = [
@@ -92,6 +95,43 @@ def _second_sample(name: str, by_part: dict[str, dict[str, Path]]) -> Sample:
         return sample
     from_cover, to_cover = (by_part[cover][name] for cover in COVERS)
     return replace(sample, from_cover=from_cover, to_cover=to_cover)
+
+
+def masks_layout(folder: Path) -> Listing | None:
+    """The samples of a folder with two folders of images and one of masks; None without these.
+
+    Raises:
+        DatasetError: The folders hold nothing that is read, or two files of one name.
+    """
+    inside = {each.name.lower(): each for each in sorted(folder.iterdir()) if each.is_dir()}
+    dates = next((pair for pair in DATES if inside.keys() >= set(pair)), None)
+    mask = next((name for name in MASKS if name in inside), None)
+    # Labels of both dates beside im1 and im2 say more.
+    if dates is None or mask is None or inside.keys() >= set(PARTS):
+        return None
+    folders = [inside[name] for name in (*dates, mask)]
+    by_folder = [by_stem(each, IMAGE_SUFFIXES) for each in folders]
+    others = [unread_files(each, IMAGE_SUFFIXES) for each in folders]
+    names = sorted(set().union(*by_folder))
+    if not names:
+        raise _no_images(folders[0])
+    problems = [
+        unread(each / name, IMAGE_SUFFIXES, strange) or f"{each / name} is missing"
+        for name in names
+        for each, files, strange in zip(folders, by_folder, others, strict=True)
+        if name not in files
+    ]
+    before, after, masks = by_folder
+    whole = sorted(before.keys() & after.keys() & masks.keys())
+    return Listing(
+        [Sample(n, before[n], after[n], masks[n], masks[n], mask=True) for n in whole], problems
+    )
+
+
+def _no_images(folder: Path) -> DatasetError:
+    strange = sorted({file.suffix for file in unread_files(folder, IMAGE_SUFFIXES).values()})
+    only = f", only {', '.join(strange)} files" if strange else ""
+    return DatasetError(f"{folder} holds no {', '.join(IMAGE_SUFFIXES)} images{only}.")
 
 
 def scenes_layout(folder: Path) -> Listing | None:
@@ -237,8 +277,8 @@ def no_set(folder: Path) -> DatasetError:
     """The error for a folder without a labelled set."""
     return DatasetError(
         f"{folder} is not a labelled set: it has neither a train folder, nor {', '.join(PARTS)}, "
-        f"nor {TABLE}, nor folders with before.tif, after.tif and from.tif, to.tif or "
-        f"{CHANGES}.gpkg; lay it out in one of these ways."
+        f"nor A, B and label with masks of change, nor {TABLE}, nor folders with before.tif, "
+        f"after.tif and from.tif, to.tif or {CHANGES}.gpkg; lay it out in one of these ways."
     )
 
 
@@ -253,6 +293,7 @@ def find_split(root: Path, split: str) -> Path | None:
 
 # A layout takes a split's folder and returns its samples, or None for a folder of another kind.
 LAYOUTS: dict[str, Callable[[Path], Listing | None]] = {
+    "masks": masks_layout,
     "second": second_layout,
     "pairs": table_layout,
     "scenes": scenes_layout,

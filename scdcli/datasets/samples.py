@@ -44,6 +44,7 @@ class Sample:
         windowed: Whether this is a scene to cut windows from; other pairs are read whole.
         aoi: Polygons of a scene outside of which nothing is labelled.
         part: What to use of a scene; None for all. Training draws windows in it.
+        mask: Whether the label is one mask of change, which says where but not what.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Sample:
     windowed: bool = False
     aoi: Path | None = None
     part: Part | None = None
+    mask: bool = False
 
 
 class Listing(NamedTuple):

@@ -39,6 +39,7 @@ Watch = Callable[[str, int], AbstractContextManager[Progress]]
 """Opens a progress by its title and how many there are."""
 
 MOST_THREADS = 8
+MOSTLY = 0.9  # of the pixels
 SCENE_WINDOW = 2048  # pixels
 
 
@@ -289,21 +290,61 @@ def _scan_scene(sample: Sample, legend: Legend) -> DatasetScan:
     return result + DatasetScan(0, counts, transparent=transparent)
 
 
-def notes(result: DatasetScan, legend: Legend) -> list[str]:
-    """Sentences about what is worth knowing of a set and no problem."""
-    if not result.transparent:
+def notes(found: DatasetScan, legend: Legend) -> list[str]:
+    """What to know of a set that is no problem, as sentences."""
+    said, total = [], found.counts.total
+    if found.transparent:
+        share = f" ({100 * found.transparent / total:.1f} %)" if total else ""
+        counted = f"{found.transparent:,} pixels{share} of the labels are transparent, which counts"
+        said.append(
+            f"{counted} as unchanged, as the legend says."
+            if legend.coding.transparent == UNCHANGED
+            else f'{counted} as nodata. If it means unchanged, write transparent = "unchanged" in '
+            "a legend file and give that with --legend."
+        )
+    if found.counts.nodata > MOSTLY * total:
+        said.append(
+            f"{100 * found.counts.nodata / total:.1f} % of the pixels of the labels are nodata; "
+            "nothing is learnt from these."
+        )
+    return said
+
+
+def learns_nothing(found: DatasetScan, legend: Legend, name: str) -> list[str]:
+    """Why nothing can be learnt from labels that are sound one by one; nothing if it can.
+
+    Args:
+        found: Of labels without a problem.
+        legend: The classes of the labels.
+        name: What the set is called.
+    """
+    counts = found.counts
+    if not counts.total:
         return []
-    total = result.counts.total
-    share = f" ({100 * result.transparent / total:.1f} %)" if total else ""
-    counted = (
-        f"{result.transparent:,} pixels{share} of the labels are transparent, which counts as "
-    )
-    if legend.coding.transparent == UNCHANGED:
-        return [f"{counted}unchanged, as the legend says."]
-    return [
-        f'{counted}nodata. If it means unchanged, write transparent = "unchanged" in a legend file '
-        "and give that with --legend."
-    ]
+    masks = "Are these masks of change (0 and 255, or 0 and 1)? Give --binary to learn from them."
+    nodata = f"{100 * counts.nodata / counts.total:.2f} % of the pixels are nodata"
+    if not counts.changed:
+        hint = f", and {nodata}, as which {NODATA} counts. {masks}" if counts.nodata else "."
+        if legend.coding.mask:
+            hint = ": the masks are black everywhere."
+        return [f"{name}: no pixel is labelled as changed{hint}"]
+    if not counts.unchanged:
+        hint = "" if not counts.nodata else f", and {nodata}"
+        remedy = (
+            'If transparent means unchanged, write transparent = "unchanged" in a legend file.'
+            if found.transparent
+            else "Labels hold 0 where nothing changed; the class of every pixel belongs in cover1 "
+            "and cover2."
+        )
+        return [f"{name}: no pixel is labelled as unchanged{hint}. {remedy}"]
+    kinds = np.argwhere(counts.transitions)
+    if len(legend) > 1 and len(kinds) == 1 and kinds[0][0] == kinds[0][1]:
+        index = int(kinds[0][0]) + 1
+        return [
+            f"{name}: all that changed is of one class before and after, {index} "
+            f"{legend[index].name}. {masks}"
+        ]
+    return []
 
 
 def _half_changed(sample: Sample, pixels: int) -> str:

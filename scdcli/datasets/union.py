@@ -66,16 +66,17 @@ def set_names(roots: Sequence[Path]) -> list[str]:
     return [_short(root, [other for other in whole if other != root]) for root in whole]
 
 
-def union_legend(members: Sequence[Member], asked: str | None) -> Legend:
+def union_legend(members: Sequence[Member], asked: str | None, *, binary: bool = False) -> Legend:
     """The legend asked for, or the one that the labels of all sets have.
 
-    Colors may differ: labels in colors, too, are read by what they say of themselves.
+    Colors may differ: labels in colors, too, are read by what they say of themselves. With
+    ``binary`` all labels are masks of change.
 
     Raises:
         UnknownName: No such legend.
         DatasetError: Labels do not say what their numbers mean, or the sets have other classes.
     """
-    legends = [set_legend(member.train[0], asked) for member in members]
+    legends = [set_legend(member.train[0], asked, binary=binary) for member in members]
     first = [each.name for each in legends[0].classes]
     for member, legend in zip(members, legends, strict=True):
         names = [each.name for each in legend.classes]

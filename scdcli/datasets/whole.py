@@ -13,9 +13,9 @@ from scdcli.datasets.division import split_validation
 from scdcli.datasets.layouts import is_drawn, layout_of, list_samples, no_set
 from scdcli.datasets.legendfile import find_legend
 from scdcli.datasets.samples import SPLITS, Sample
-from scdcli.datasets.scan import CoverCounts, DatasetScan, Progress, notes, scan
+from scdcli.datasets.scan import CoverCounts, DatasetScan, Progress, learns_nothing, notes, scan
 from scdcli.errors import DatasetError, ScdError
-from scdcli.legend import MAX_CLASSES, TRANSITION_BASE, LandCover, Legend
+from scdcli.legend import CHANGE, MAX_CLASSES, TRANSITION_BASE, LandCover, Legend
 from scdcli.rasters.pair.bands import BandNames, are_names, same_bands
 from scdcli.rasters.scene import Scene, open_scene, scene_grid
 
@@ -74,6 +74,8 @@ def check_set(
     legend_name: str | None = None,
     bands: BandNames | None = None,
     progress: Progress | None = None,
+    *,
+    binary: bool = False,
 ) -> SetReport:
     """Look through every split of a set.
 
@@ -82,6 +84,7 @@ def check_set(
         legend_name: A built-in legend or a file; by default what the labels say.
         bands: Numbers or names of bands to read; all but alpha by default.
         progress: Called with (pairs done, pairs) over all splits.
+        binary: Whether labels are masks of change, whatever the layout.
 
     Raises:
         DatasetError: The folder is no labelled set, or is empty.
@@ -98,7 +101,9 @@ def check_set(
     first = next((samples[0] for samples in splits.values() if samples), None)
     if first is None:
         raise DatasetError(f"{root} has no complete pair: {problems[0]}")
-    legend = _or_problem(lambda: set_legend(first, legend_name), problems, keep=not legend_name)
+    legend = _or_problem(
+        lambda: set_legend(first, legend_name, binary=binary), problems, keep=not legend_name
+    )
     chosen = _or_problem(lambda: shared_bands(first, bands), problems, keep=True)
     problems += _untrainable(root, splits)
     total = sum(map(len, splits.values()))
@@ -110,19 +115,33 @@ def check_set(
             progress=_counting_on(progress, sum(each.pairs for each in scans.values()), total),
         )
         problems += scans[split].problems
+    learnt = scans.get(WHOLE) or next(iter(scans.values()))
+    if not learnt.problems:
+        problems += learns_nothing(learnt, legend or NUMBERS, str(root))
     layout = layout_of(next(iter(folders.values())))
     assert layout is not None
     report = SetReport(root, layout, legend, chosen, scans, problems, [])
     return replace(report, notes=notes(report.total, legend or NUMBERS))
 
 
-def set_legend(sample: Sample, name: str | None) -> Legend:
+def set_legend(sample: Sample, name: str | None, *, binary: bool = False) -> Legend:
     """The legend asked for, or the one that the labels carry or have the colors of.
+
+    Args:
+        sample: The first pair.
+        name: A built-in legend or a file.
+        binary: Whether labels are masks of change; those of some layouts are anyway.
 
     Raises:
         UnknownName: No such legend.
-        DatasetError: The labels do not say what their numbers mean.
+        DatasetError: The labels do not say what their numbers mean, or hold no classes.
     """
+    if name and sample.mask:
+        raise DatasetError(
+            f"{sample.from_label} is a mask of change, which has no classes; leave --legend out."
+        )
+    if binary or sample.mask:
+        return CHANGE
     if name:
         return find_legend(name)
     label = sample.from_label

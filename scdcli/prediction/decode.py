@@ -51,6 +51,11 @@ class Reading(NamedTuple):
     before_cover: Classes
     after_cover: Classes
 
+    def as_change(self) -> "Reading":
+        """The same with one class, changed, in the place of all classes."""
+        one = np.ones_like(self.from_class)
+        return Reading(self.change, one, one, one, one)
+
     def at(self, threshold: float) -> ClassMaps:
         """The class maps at a threshold τ in [0, 1]."""
         changed = self.change >= threshold

@@ -8,7 +8,7 @@ from scdcli.datasets import union
 from scdcli.datasets.division import lattice, share_out
 from scdcli.datasets.pixelsizes import pixel_sizes
 from scdcli.datasets.samples import Sample, require_none
-from scdcli.datasets.scan import Watch, notes, scan
+from scdcli.datasets.scan import Watch, learns_nothing, notes, scan
 from scdcli.datasets.union import Member, divide_by_file
 from scdcli.errors import DatasetError
 from scdcli.legend import Legend
@@ -75,7 +75,7 @@ def training_set(
     where = " and ".join(str(each) for each in datasets)
     if not look or not all(member.train for member in members):
         require_none(problems, f"{where} {'is' if len(members) == 1 else 'are'} incomplete")
-    legend = union.union_legend(members, settings.legend)
+    legend = union.union_legend(members, settings.legend, binary=settings.binary)
     members = union.with_shared_bands(members, settings.bands, count)
     bands = members[0].train[0].bands or ()
     if by_file:
@@ -120,6 +120,8 @@ def _times(repeat: int) -> str:
 
 
 def _learnt_on(data: TrainingSet) -> str:
+    if data.legend.coding.mask:
+        return "no pixel, change on every one"
     covered = sum(data.cover and each.from_cover is not None for each in data.samples)
     if not covered:
         return "changed pixels"
@@ -164,4 +166,5 @@ def _look_through(
         found = scan(samples, legend, progress=progress)
     for sentence in notes(found, legend):
         note(sentence)
-    return found.problems
+    where = " and ".join(str(member.root) for member in members)
+    return found.problems or learns_nothing(found, legend, where)

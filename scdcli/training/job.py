@@ -6,10 +6,11 @@ from dataclasses import replace
 import torch
 
 from scdcli.datasets.scan import Watch
+from scdcli.errors import ModelError
 from scdcli.legend import Legend
 from scdcli.models.checkpoint import LoadedModel, load_model
 from scdcli.models.device import pick_precision
-from scdcli.models.networks import NetworkSettings
+from scdcli.models.networks import NETWORKS, NetworkSettings, output_kind
 from scdcli.models.pretrained import read_encoder_weights
 from scdcli.training.data import describe, training_set
 from scdcli.training.distributed import Ranks
@@ -18,8 +19,13 @@ from scdcli.training.loop import Training
 from scdcli.training.runfolder import refuse_run
 from scdcli.training.settings import TrainingJob, TrainingSettings
 from scdcli.training.stages import require_names
-from scdcli.training.startweights import require_same_network
+from scdcli.training.startweights import REVISES, require_same_network
 from scdcli.training.trainer import Hardware
+
+KEPT = {
+    "encoder": "the encoder stays as it is",
+    "semantic": "all that names classes stays as it is",
+}
 
 
 def prepare(
@@ -69,9 +75,16 @@ def prepare(
     where = f"on {device}{'' if ranks.alone else f' in {ranks.count} processes'}"
     for line in describe(data, where):
         note(line)
-    network = replace(network, bands=len(data.bands), classes=len(data.legend))
+    legend = data.legend
+    if legend.coding.mask:
+        require_change_branch(network.name, start)
+        if start and start.header.network.classes > 1:
+            # Labels say nothing of classes: what names them must not move.
+            legend = start.header.legend
+            protocols = [replace(each, freeze="semantic") for each in protocols]
+    network = replace(network, bands=len(data.bands), classes=len(legend))
     if start:
-        for line in _describe_start(start, network, data.legend, protocols[0]):
+        for line in _describe_start(start, network, legend, protocols[0]):
             note(line)
     settings, second = (replace(each, cover=data.cover) for each in protocols)
     hardware = Hardware(device, precision, job.hardware.workers, ranks)
@@ -105,6 +118,33 @@ def _network(job: TrainingJob, start: LoadedModel | None) -> NetworkSettings:
     return network
 
 
+def require_change_branch(name: str, start: LoadedModel | None) -> None:
+    """Refuse a network that cannot learn from masks of change.
+
+    Args:
+        name: Of the network.
+        start: The model it starts from; one of several classes has to have a branch for change.
+
+    Raises:
+        ModelError: It has none.
+    """
+    keeps = start is not None and start.header.network.classes > 1
+
+    def able(each: str) -> bool:
+        kind = output_kind(each)
+        if keeps:
+            return kind == "branches" and each not in REVISES
+        return kind != "covers"
+
+    if not able(name):
+        what = "revises classes" if name in REVISES else "finds change by comparing classes"
+        raise ModelError(
+            f"{name} {what}, and masks of change have none; these can learn from masks"
+            f"{' and keep the classes of a model' if keeps else ''}: "
+            f"{', '.join(filter(able, NETWORKS))}."
+        )
+
+
 def _describe_start(
     start: LoadedModel, network: NetworkSettings, legend: Legend, settings: TrainingSettings
 ) -> list[str]:
@@ -123,7 +163,7 @@ def _describe_start(
     if settings.freeze != "none":
         trained, every = trained_parameters(network, settings.freeze)
         lines.append(
-            f"{trained / 1e6:.2f} M of {every / 1e6:.2f} M parameters are trained; the "
-            f"{settings.freeze} stays as it is."
+            f"{trained / 1e6:.2f} M of {every / 1e6:.2f} M parameters are trained; "
+            f"{KEPT[settings.freeze]}."
         )
     return [line for line in lines if line]

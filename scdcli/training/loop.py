@@ -21,7 +21,8 @@ from scdcli.datasets.pixelsizes import widen
 from scdcli.errors import TrainingError, look_up
 from scdcli.models.checkpoint import LoadedModel, ModelHeader, date_mean_std, save_model
 from scdcli.models.device import is_out_of_memory
-from scdcli.models.networks import NetworkSettings
+from scdcli.models.networks import NetworkSettings, learn
+from scdcli.models.networks.losses import ClassWeights
 from scdcli.models.pretrained import EncoderWeights
 from scdcli.training.classweights import SCHEMES, class_weights
 from scdcli.training.confidence import ModelFitted, fit_models
@@ -64,7 +65,8 @@ class Training:
         settings: The protocol.
         hardware: Where to compute.
         second: The protocol of a network that revises another, once that is trained.
-        start: A model of the network, or of the one it revises, whose weights to start from.
+        start: A model of the network, or of the one it revises, whose weights to start from; where
+            the labels are masks of change its classes stay.
         encoder_weights: What the encoder of a fresh network begins with.
         resume: Whether to continue the run in ``out``.
         half: Whether to store the model files in 16 bits.
@@ -106,23 +108,25 @@ def train(training: Training) -> Iterator[StepDone | EpochLog | ModelFitted]:
     described = asdict(settings) | {"network": asdict(network), "legend": legend.to_dict()}
     described |= {"pairs": len(samples), "validation_pairs": len(validation)}
     described |= {"bands": samples[0].bands} | ({"sets": data.sets} if data.sets else {})
+    masks = legend.coding.mask
+    kept = start.header if start and masks and network.classes > 1 else None
+    names = kept.legend if kept else legend
     if start is not None:
-        require_same_legend(start, network, legend)
+        require_same_legend(start, network, names)
         require_same_standardization(start, network, settings.standardize, settings.freeze)
     described |= _origin(start, training.encoder_weights)
     defaults = asdict(TrainingSettings())
     resuming = ranks.by_first(lambda: require_run(out, described, defaults, resume=training.resume))
     torch.manual_seed(settings.seed)
     with ranks.together():
-        start = start and with_classes(start, network, legend)
+        start = start and with_classes(start, network, names)
         trainer = make_trainer(
             samples, network, settings, hardware, start, training.encoder_weights
         )
     exchange_gradients(trainer, hardware)
-    weights = ranks.by_first(
-        lambda: class_weights(samples, legend, settings.class_weights, cover=settings.cover)
-    )
+    weights = ranks.by_first(lambda: _weights(data, settings, network.classes))
     trainer.weights = weights.to(hardware.device) if weights else None
+    trainer.masks = masks
     with ranks.together():
         if resuming:
             restore(trainer, out)
@@ -141,12 +145,12 @@ def train(training: Training) -> Iterator[StepDone | EpochLog | ModelFitted]:
             start_run(out, described)
     header = ModelHeader(
         network=network,
-        legend=legend,
+        legend=names,
         normalization=settings.standardize,
         pixel_size=widen(data.pixel_size, settings.augmentation.scale),
         chip=settings.augmentation.chip,
         # Where nothing changed, a network over from-to types learns no class.
-        land_cover=settings.cover and trainer.model.output != "types",
+        land_cover=kept.land_cover if kept else settings.cover and trainer.model.output != "types",
         training=described | {"data": ", ".join(data.names)},
     )
     for epoch in range(len(trainer.logs) + 1, settings.epochs + 1):
@@ -160,7 +164,9 @@ def train(training: Training) -> Iterator[StepDone | EpochLog | ModelFitted]:
         _settle(trainer, epoch, hardware)
         arguments = (validation, legend, hardware, trainer.weights, mean_std)
         with _memory(_SMALLER_VALIDATION):
-            scores = validate(trainer.result, *arguments, land_cover=header.land_cover)
+            scores = validate(
+                trainer.result, *arguments, land_cover=header.land_cover and not masks
+            )
         log = EpochLog(
             epoch=epoch,
             lr=trainer.optimizer.param_groups[0]["lr"],
@@ -178,6 +184,15 @@ def train(training: Training) -> Iterator[StepDone | EpochLog | ModelFitted]:
         yield from fit_models(out, validation, legend, hardware)
 
 
+def _weights(data: TrainingSet, settings: TrainingSettings, classes: int) -> ClassWeights | None:
+    """What a pixel counts in the loss of a network of K classes."""
+    scheme = settings.class_weights
+    found = class_weights(data.samples, data.legend, scheme, cover=settings.cover)
+    if found is None or len(data.legend) == classes:
+        return found
+    return replace(found, classes=torch.ones(classes))  # masks of change know of none
+
+
 def _origin(start: LoadedModel | None, weights: EncoderWeights | None) -> dict[str, Any]:
     """Which weights a run begins with, for its record."""
     if start is not None:
@@ -190,7 +205,7 @@ def _origin(start: LoadedModel | None, weights: EncoderWeights | None) -> dict[s
 def _steps(
     trainer: Trainer, chips: Chips, epoch: int, settings: TrainingSettings, hardware: Hardware
 ) -> Iterator[StepDone]:
-    trainer.model.train()
+    learn(trainer.model)
     ranks = hardware.ranks
     plan = plan_epoch(len(chips), epoch, settings, ranks)
     loading = batches(
@@ -273,16 +288,18 @@ def _remember(trainer: Trainer, log: EpochLog) -> bool:
     """Take up the epoch; whether it is the best so far."""
     trainer.logs.append(log)
     # Without validation the last epoch is the result, as in the paper.
-    rank = _rank(log)
+    rank = _rank(log, masks=trainer.masks)
     best = rank is None or trainer.best is None or rank > trainer.best
     if best:
         trainer.best = rank
     return best
 
 
-def _rank(log: EpochLog) -> float | None:
+def _rank(log: EpochLog, *, masks: bool) -> float | None:
     if log.val_loss is None:
         return None
+    if masks and log.miou is not None:
+        return log.miou
     # SeK is what counts; while it is undefined the loss decides, far below any SeK.
     return log.sek_from_to if log.sek_from_to is not None else -1e6 - log.val_loss
 

@@ -57,7 +57,15 @@ def _loss(trainer: Trainer, part: Batch, hardware: Hardware, totals: Tensor) -> 
             part[name].contiguous(memory_format=torch.channels_last) for name in ("before", "after")
         )
         logits = trainer.forward(*images)
-    return change_loss(in_float(logits), *_labels(part), weights=trainer.weights, totals=totals)
+    semantic = 0.0 if trainer.masks else 1.0
+    return change_loss(
+        in_float(logits),
+        *_labels(part),
+        alpha=semantic,
+        beta=semantic,
+        weights=trainer.weights,
+        totals=totals,
+    )
 
 
 def _labels(part: Batch) -> tuple[Tensor, Tensor, Tensor]:

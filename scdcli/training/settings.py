@@ -50,6 +50,7 @@ class DataSettings:
         chips_per_epoch: Windows drawn from large scenes in an epoch; None for area / chip².
         pixel_size: Finest and coarsest pixels in meters, of images without a georeference.
         cover: Whether classes are learnt on every pixel; None for where the land cover is known.
+        binary: Whether labels are masks of change, whatever the layout.
     """
 
     bands: tuple[int | str, ...] | None = None
@@ -60,6 +61,7 @@ class DataSettings:
     chips_per_epoch: int | None = None
     pixel_size: tuple[float, float] | None = None
     cover: bool | None = None
+    binary: bool = False
 
 
 @dataclass(frozen=True)

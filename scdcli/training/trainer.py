@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from scdcli.datasets.samples import Sample
 from scdcli.errors import look_up
 from scdcli.models.checkpoint import LoadedModel
-from scdcli.models.networks import FREEZABLE, NetworkSettings, freeze
+from scdcli.models.networks import NetworkSettings, encoders, freeze
 from scdcli.models.networks.losses import ClassWeights
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.pretrained import EncoderWeights
@@ -75,8 +75,7 @@ def _trained(model: ChangeModel, settings: TrainingSettings) -> list[dict[str, A
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if settings.encoder_lr == 1:
         return [{"params": learning, "scale": 1.0}]
-    encoders = (x for x in model.modules() if isinstance(x, FREEZABLE["encoder"]))
-    inside = {id(parameter) for encoder in encoders for parameter in encoder.parameters()}
+    inside = {id(each) for encoder in encoders(model) for each in encoder.parameters()}
     return [
         {"params": [p for p in learning if (id(p) in inside) is encoder], "scale": scale}
         for encoder, scale in ((False, 1.0), (True, settings.encoder_lr))
@@ -98,6 +97,7 @@ class Trainer:
     average: WeightAverage | None
     scaler: torch.amp.GradScaler
     weights: ClassWeights | None = None  # of the loss, on the device
+    masks: bool = False  # labels say where something changed, but not what
     logs: list[EpochLog] = field(default_factory=list)
     best: float | None = None
 

@@ -13,7 +13,7 @@ from scdcli.datasets.classmap import read_label
 from scdcli.datasets.samples import Sample
 from scdcli.legend import Legend
 from scdcli.models.device import autocast
-from scdcli.models.networks.losses import ClassWeights, change_loss
+from scdcli.models.networks.losses import ClassWeights, change_loss, class_count
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.networks.outputs import Output, in_float, probabilities
 from scdcli.prediction.decode import read
@@ -92,7 +92,10 @@ def _validate_part(
     covers = CoverTally(len(chips.legend))
     losses = []
     for logits, labels, window in score_part(model, chips, hardware, land_cover=land_cover):
-        losses.append(float(change_loss(logits, *labels, weights=weights)))
+        semantic = 0.0 if chips.legend.coding.mask else 1.0
+        losses.append(
+            float(change_loss(logits, *labels, alpha=semantic, beta=semantic, weights=weights))
+        )
         counts += count_joint((*window.labels, *window.predicted.classes))
         covers.add(window)
     return losses, counts, covers.total
@@ -110,7 +113,9 @@ def score_part(
     mine = chips.samples[hardware.ranks.rank :: hardware.ranks.count]
     for sample, (logits, labels) in zip(mine, predict_part(model, chips, hardware), strict=True):
         likely = probabilities(logits)[0].cpu().numpy()
-        reading = read(likely, model.output, len(chips.legend))
+        reading = read(likely, model.output, class_count(logits))
+        if chips.legend.coding.mask:
+            reading = reading.as_change()
         from_label, to_label = (x[0].cpu().numpy().astype(np.uint8) for x in labels[:2])
         height, width = shape = from_label.shape
         whole = Window(0, 0, width, height)

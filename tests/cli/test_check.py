@@ -109,12 +109,14 @@ def test_values_of_a_legend_file_are_read(scd, second_tree, tmp_path):
     root = second_tree(pairs=3, size=64)
     (tmp_path / "legend.toml").write_text(LEGEND)
     for part, value in (("label1", 110), ("label2", 20)):
+        label = np.full((64, 64), value, np.uint8)
+        label[:4] = 0
         for number in range(3):
-            write_png(root / f"train/{part}/{number:05d}.png", np.full((64, 64), value, np.uint8))
+            write_png(root / f"train/{part}/{number:05d}.png", label)
     result = scd("check", root, "--legend", tmp_path / "legend.toml", "--json")
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
-    assert document["splits"]["train"]["transitions"] == {"102": 3 * 64 * 64}
+    assert document["splits"]["train"]["transitions"] == {"102": 3 * 60 * 64}
     quick = ("--width", "0.125", "--chip", "64", "--epochs", "1", "--batch", "2", "-q")
     command = ("train", root, "-o", tmp_path / "run", "--legend", tmp_path / "legend.toml")
     trained = scd(*command, *quick, "--val-share", "0.3")

@@ -141,6 +141,22 @@ legend_option = click.option(
     help="Legend of the labels: a built-in one or a TOML or JSON file.",
 )
 
+binary_option = click.option(
+    "--binary",
+    is_flag=True,
+    help="Labels are masks of change, 0 and 255 or 0 and 1, without classes. Sets with the folders "
+    "A, B and label are recognized without it.",
+)
+
+
+def refuse_legend_of_masks(legend: str | None, *, binary: bool) -> None:
+    """Refuse names of classes for labels that have none."""
+    if binary and legend:
+        raise click.UsageError(
+            f"--binary reads labels without classes, and --legend {legend} names some; leave one "
+            "of them out."
+        )
+
 
 def _band(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() else text

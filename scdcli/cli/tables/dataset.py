@@ -22,10 +22,12 @@ def show_set(report: "SetReport") -> None:
     """Splits, classes, transitions and the first problems, on stdout."""
     console = open_console()
     legend = f"legend {report.legend.name}" if report.legend else "no legend"
+    masks = report.legend is not None and report.legend.coding.mask
+    legend = "masks of change" if masks else legend
     read = f", bands {', '.join(map(str, report.bands))}" if report.bands else ""
     console.print(f"{report.folder}: layout {report.layout}, {legend}{read}", soft_wrap=True)
     console.print(_splits(report))
-    if report.total.counts.changed:
+    if report.total.counts.changed and not masks:
         console.print(_classes(report))
         console.print(_transitions(report))
     if report.total.counts.cover.pairs:

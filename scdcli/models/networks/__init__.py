@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from inspect import signature
 
+import torch
 from torch import nn
 
 from scdcli.errors import ModelError, UnknownName, look_up
@@ -30,8 +31,11 @@ __all__ = [
     "NetworkSettings",
     "build",
     "class_head",
+    "encoders",
     "freeze",
     "initialize",
+    "learn",
+    "output_kind",
 ]
 
 # A network is called with bands, classes, blocks and width, all by keyword; one that can have
@@ -52,10 +56,25 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "asn-concat": partial(ASN, concatenate=True),  # not of the paper
 }
 
-# The parts of a network that may be kept as they are, by the classes of their modules.
-FREEZABLE: dict[str, tuple[type[nn.Module], ...]] = {
-    "none": (),
-    "encoder": (Encoder, EfficientNetLite),
+
+def encoders(network: nn.Module) -> list[nn.Module]:
+    """What reads the images."""
+    return [x for x in network.modules() if isinstance(x, Encoder | EfficientNetLite)]
+
+
+def semantic_parts(network: nn.Module) -> list[nn.Module]:
+    """What the classes of both dates come from; nothing in a network without a change branch."""
+    inside = dict(network.named_children())
+    return [inside[name] for name in SEMANTIC if name in inside]
+
+
+SEMANTIC = ("semantic_encoder", "semantic_decoder", "asp")
+
+# What of a network may be kept as it is: the parts that then do not learn.
+FREEZABLE: dict[str, Callable[[nn.Module], list[nn.Module]]] = {
+    "none": lambda network: [],
+    "encoder": encoders,
+    "semantic": semantic_parts,
 }
 
 
@@ -134,7 +153,20 @@ def freeze(network: nn.Module, what: str) -> None:
     Raises:
         UnknownName: There is no such name.
     """
-    parts = look_up("part to freeze", what, FREEZABLE)
-    for module in network.modules():
-        if isinstance(module, parts):
-            module.requires_grad_(False)
+    for part in look_up("part to freeze", what, FREEZABLE)(network):
+        part.requires_grad_(False)
+
+
+def learn(network: nn.Module) -> None:
+    """Training mode, but for what is frozen: there batch statistics stand still, too."""
+    network.train()
+    for part in network.modules():
+        own = [parameter.requires_grad for parameter in part.parameters()]
+        if own and not any(own):
+            part.eval()
+
+
+def output_kind(name: str) -> str:
+    """What kind of output a network has, a key of `scdcli.prediction.decode.READOUTS`."""
+    with torch.device("meta"):  # without memory and numbers
+        return str(build(NetworkSettings(name)).output)

@@ -70,7 +70,9 @@ def change_loss(
     Returns:
         A scalar; a term without any counting pixel is 0.
     """
-    terms = _terms(KINDS[type(logits)], _classes(logits), (from_label, to_label, changed), weights)
+    terms = _terms(
+        KINDS[type(logits)], class_count(logits), (from_label, to_label, changed), weights
+    )
     if totals is None:
         totals = torch.stack([term.total() for term in terms])
     # Summed by hand: the sum inside the operator has no deterministic form on a GPU.
@@ -143,7 +145,8 @@ def _terms(
     return terms
 
 
-def _classes(logits: Output) -> int:
+def class_count(logits: Output) -> int:
+    """K of what a network gives."""
     if isinstance(logits, TypeLogits):
         return isqrt(logits.types.shape[1] - 1)
     return logits.from_class.shape[1]
