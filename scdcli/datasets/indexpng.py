@@ -1,20 +1,18 @@
 """Class maps written as PNG of indices that carry their legend, small and lossless."""
 
 import json
-import warnings
 from pathlib import Path
 
 import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
 from scdcli.errors import OutputError
 from scdcli.legend import NODATA, Legend
 from scdcli.rasters.cog import class_map
-from scdcli.rasters.limits import FOREIGN_ERRORS
+from scdcli.rasters.limits import FOREIGN_ERRORS, georeference_optional
 
 
 def write_index_png(path: Path, index: NDArray[np.uint8], legend: Legend) -> None:
@@ -36,8 +34,7 @@ def write_index_png(path: Path, index: NDArray[np.uint8], legend: Legend) -> Non
     # The text of a PNG knows Latin letters only.
     text = json.dumps(legend.to_dict(), ensure_ascii=True)
     try:
-        with warnings.catch_warnings(), rasterio.Env(GDAL_PAM_ENABLED="NO"), MemoryFile() as memory:
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with georeference_optional(), rasterio.Env(GDAL_PAM_ENABLED="NO"), MemoryFile() as memory:
             with memory.open(height=height, width=width, nodata=NODATA, **profile) as target:
                 target.write(index, 1)
                 target.write_colormap(1, colors)

@@ -4,7 +4,6 @@ Of the images only size, place, bands and type are looked at; of the labels ever
 """
 
 import os
-import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
@@ -27,6 +25,7 @@ from scdcli.errors import ScdError
 from scdcli.files.naming import crs_name
 from scdcli.legend import NODATA, UNCHANGED, Legend
 from scdcli.rasters.alignment import align
+from scdcli.rasters.limits import georeference_optional
 from scdcli.rasters.pair.bands import same_bands
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
@@ -192,9 +191,8 @@ def scan(
     distinct = list(dict.fromkeys(samples))
     threads = min(MOST_THREADS, os.cpu_count() or 1)
     result = DatasetScan(0, DatasetCounts.empty(len(legend)))
-    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as executor:
-        # Threads share the filters: what one of them silences for itself, another may undo.
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    # Threads share the filters: what one of them silences for itself, another may undo.
+    with georeference_optional(), ThreadPoolExecutor(threads) as executor:
         for done, one in enumerate(executor.map(look_at, distinct), start=1):
             result += one
             if progress:

@@ -4,7 +4,6 @@ Everything that counts or outlines changes reads the finished rasters through he
 to bottom, with a few million pixels in memory whatever the scene.
 """
 
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,13 +11,14 @@ from typing import NamedTuple
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from scdcli.errors import InputError
 from scdcli.legend import TRANSITION_NODATA, UNCHANGED
 from scdcli.polygons.area import Ground
+from scdcli.rasters.limits import georeference_optional
 
 STRIP_PIXELS = 2_000_000
 FULL_PERCENT = 100
@@ -105,8 +105,7 @@ def find_runs(strips: Iterable[Strip], ground: Ground) -> Iterator[Runs]:
 
 
 def _open(path: Path) -> DatasetReader:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a pixel grid is welcome
+    with georeference_optional():
         return rasterio.open(path, driver="GTiff")
 
 

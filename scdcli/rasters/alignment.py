@@ -125,8 +125,8 @@ def _whole_offset(onto: Affine, after: Grid) -> tuple[int, int] | None:
     col, row = round(onto.c), round(onto.f)
     corners = [(0, 0), (after.width, 0), (0, after.height), (after.width, after.height)]
     for x, y in corners:
-        found = onto @ (x, y)
-        if abs(found[0] - x - col) > TOLERANCE or abs(found[1] - y - row) > TOLERANCE:
+        at = onto @ (x, y)
+        if abs(at[0] - x - col) > TOLERANCE or abs(at[1] - y - row) > TOLERANCE:
             return None
     return row, col
 
@@ -145,10 +145,10 @@ def _overlap(
             own = _outline(after, before)
             whole = shapely.box(0, 0, before.width, before.height)
             share = 0.0 if own is None else own.intersection(whole).area / pixels
-            seen = pixels if own is None else after.height * after.width / own.area * pixels
+            size = pixels if own is None else after.height * after.width / own.area * pixels
         else:
             share = outline.intersection(inside).area / outline.area
-            seen = outline.area
+            size = outline.area
     except ProjError as error:
         placed = [Placed(name, g.crs, name) for name, g in zip(names, (before, after), strict=True)]
         raise PairError(
@@ -165,7 +165,7 @@ def _overlap(
         )
     # Rounding in the CRS must not turn full cover into 99.99999 %.
     share = 1.0 if share > 1 - 1e-6 else share
-    return outline.intersection(inside).bounds, share, float((seen / pixels) ** 0.5)
+    return outline.intersection(inside).bounds, share, float((size / pixels) ** 0.5)
 
 
 def _outline(grid: Grid, onto: Grid) -> BaseGeometry | None:

@@ -5,7 +5,6 @@ They are written window by window, in bounded memory, whole or not at all.
 
 import os
 import shutil
-import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,7 +16,6 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
@@ -27,6 +25,7 @@ from scdcli.files.folder import timestamp
 from scdcli.files.interruption import mortal
 from scdcli.legend import NODATA, TRANSITION_NODATA, UNCHANGED, UNCHANGED_COLOR, Color, Legend
 from scdcli.rasters.grid import Grid
+from scdcli.rasters.limits import cause, georeference_optional
 
 BLOCK = 512  # pixels
 TAGS = "SCD"
@@ -136,7 +135,7 @@ def _create(draft: Path, grid: Grid, kind: RasterKind) -> DatasetWriter:
         profile["crs"] = grid.crs
     if not grid.transform.is_identity:
         profile["transform"] = grid.transform
-    with _quiet():
+    with georeference_optional():
         return rasterio.open(draft, "w", **profile)
 
 
@@ -153,7 +152,7 @@ def _annotate(dataset: DatasetWriter, kind: RasterKind, tags: Mapping[str, str])
 
 
 def _translate(draft: Path, finished: Path, kind: RasterKind) -> None:
-    with _quiet(), mortal():
+    with georeference_optional(), mortal():
         rasterio.shutil.copy(
             draft,
             finished,
@@ -168,8 +167,8 @@ def _translate(draft: Path, finished: Path, kind: RasterKind) -> None:
 
 
 def _verify(finished: Path, written: Mapping[Place, int]) -> None:
-    """Read everything back: GDAL may lose a full disk on closing, and leave a wreck in silence."""
-    with _quiet(), rasterio.open(finished, driver="GTiff") as dataset:
+    """Read everything back: where the disk is full at closing, GDAL may say nothing."""
+    with georeference_optional(), rasterio.open(finished, driver="GTiff") as dataset:
         for place, checksum in written.items():
             if _checksum(dataset.read(1, window=Window(*place))) != checksum:
                 raise OSError(f"the pixels at {place} do not read back as they were written")
@@ -189,13 +188,9 @@ def _writing(path: Path) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, OSError) and not type(error).__module__.startswith("rasterio"):
             raise
-        raise OutputError(f"{path} cannot be written: {_cause(error)}. {_remedy(path)}") from error
-
-
-def _cause(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return str(getattr(error, "errmsg", "") or error).strip().rstrip(".")
+        raise OutputError(
+            f"{path} cannot be written: {cause(error, path)} {_remedy(path)}"
+        ) from error
 
 
 def _remedy(path: Path) -> str:
@@ -204,13 +199,6 @@ def _remedy(path: Path) -> str:
         return f"The folder {folder} does not exist; create it."
     free = shutil.disk_usage(folder).free // 2**20
     return f"{folder} has {free} MiB free; make room, or choose another folder."
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield
 
 
 def _remove(folder: Path, prefix: str) -> None:

@@ -4,7 +4,6 @@ Lossy compression changes values, those of nodata as well: of a black collar som
 20, and count as measured.
 """
 
-import warnings
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 from scipy.ndimage import label
 
+from scdcli.rasters.grid import spread
+from scdcli.rasters.limits import georeference_optional
 from scdcli.rasters.scene import Reader, Scene, read_window, valid_window
 
 Box = tuple[int, int, int, int]
@@ -61,11 +61,11 @@ class Collar:
 
 def compression(dataset: DatasetReader) -> str | None:
     """The lossy compression of a file; None where it is lossless or there is none."""
-    said = dataset.tags(ns="IMAGE_STRUCTURE")
-    name = said.get("COMPRESSION", DRIVER_NAMES.get(dataset.driver, dataset.driver))
-    reversible = said.get("COMPRESSION_REVERSIBILITY", "")
+    tags = dataset.tags(ns="IMAGE_STRUCTURE")
+    name = tags.get("COMPRESSION", DRIVER_NAMES.get(dataset.driver, dataset.driver))
+    reversible = tags.get("COMPRESSION_REVERSIBILITY", "")
     lossy = reversible == "LOSSY" or (name.endswith("JPEG") and not reversible)
-    return name if lossy or float(said.get("MAX_Z_ERROR", 0)) > 0 else None
+    return name if lossy or float(tags.get("MAX_Z_ERROR", 0)) > 0 else None
 
 
 def collar_left(scene: Scene, bands: tuple[int, ...]) -> float:
@@ -91,10 +91,10 @@ def collar_left(scene: Scene, bands: tuple[int, ...]) -> float:
 
 def _ways(height: int, width: int) -> Iterator[list[Box]]:
     """From places along each side of a scene inwards: the samples that one comes by."""
-    for row in _places(height):
+    for row in spread(height, LOOK, LOOKS):
         across = [_box(row, col, height, width) for col in range(0, width, LOOK)]
         yield from (across, across[::-1])
-    for col in _places(width):
+    for col in spread(width, LOOK, LOOKS):
         down = [_box(row, col, height, width) for row in range(0, height, LOOK)]
         yield from (down, down[::-1])
 
@@ -127,8 +127,7 @@ def find_collar(scene: Scene, bands: tuple[int, ...], tolerance: float) -> Itera
         InputError: The file cannot be read.
     """
     with MemoryFile() as file:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with georeference_optional():
             pixels = _write_mask(file, scene, bands, tolerance)
             dataset = file.open()
         with dataset:
@@ -159,17 +158,17 @@ def _write_mask(file: MemoryFile, scene: Scene, bands: tuple[int, ...], toleranc
     first_far, last_far = np.full(width, height), np.full(width, -1)
     masked = 0
     with MemoryFile() as draft:
-        with draft.open(**profile) as found:
+        with draft.open(**profile) as kinds:
             for window in _strips(height, width):
                 near, valid = _near_strip(scene, window, bands, tolerance)
                 first, last = _outermost(~near.T, window.row_off, height)
                 np.minimum(first_far, first, out=first_far)
                 np.maximum(last_far, last, out=last_far)
-                found.write(NEAR_BIT * near + VALID * (near & valid), 1, window=window)
+                kinds.write(NEAR_BIT * near + VALID * (near & valid), 1, window=window)
         # What lies beyond the outermost pixels that are not near is known only now.
-        with draft.open() as found, file.open(**profile, **placed) as mask:
+        with draft.open() as kinds, file.open(**profile, **placed) as mask:
             for window in _strips(height, width):
-                kind = found.read(1, window=window)
+                kind = kinds.read(1, window=window)
                 near, rows, cols = kind > 0, _numbers(window.row_off, kind), np.arange(width)
                 left, right = (each[:, None] for each in _outermost(~near, 0, width))
                 hidden = (rows < first_far) | (rows > last_far) | (cols < left) | (cols > right)
@@ -246,10 +245,3 @@ def _near_strip(
     ]
     near, valid = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
     return near, valid
-
-
-def _places(length: int) -> list[int]:
-    """Where samples start along a side; on all of it where it is short."""
-    if length <= LOOK * LOOKS:
-        return list(range(0, length, LOOK))
-    return [round(start) for start in np.linspace(0, length - LOOK, LOOKS)]

@@ -204,11 +204,11 @@ def reproject_outlines(
     _require_degrees(outlines, own, source, target)
     if own == crs:
         return outlines
-    told = f"{source.name} cannot be brought from {crs_name(source.crs)} to {crs_name(target.crs)}"
+    lead = f"{source.name} cannot be brought from {crs_name(source.crs)} to {crs_name(target.crs)}"
     try:
         move = pyproj.Transformer.from_crs(own, crs, always_xy=True)
     except ProjError as error:
-        raise PairError(f"{told} of {target.name}: {no_way(source, target)}") from error
+        raise PairError(f"{lead} of {target.name}: {no_way(source, target)}") from error
     if pieces is not None:
         left, bottom, right, top = shapely.total_bounds(outlines)
         longest = max(right - left, top - bottom, np.finfo(float).tiny)
@@ -220,7 +220,7 @@ def reproject_outlines(
         )
     except ProjError as error:
         raise PairError(
-            f"{told} of {target.name}: a corner lies where that CRS shows nothing. Cut it to the "
+            f"{lead} of {target.name}: a corner lies where that CRS shows nothing. Cut it to the "
             f"surroundings of the image, for example with ogr2ogr -clipsrc."
         ) from error
     return reprojected

@@ -3,6 +3,8 @@
 import os
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import rasterio
@@ -43,6 +45,14 @@ LARGEST_BLOCK = 512 * 2**20  # bytes, decoded: GDAL holds at least one in memory
 # Formats that hold many data sets, by how their files start; opened only to name what is inside.
 CONTAINERS = {b"CDF": "netCDF", b"\x89HDF": "HDF5"}
 MOST_NAMES = 10
+
+
+@contextmanager
+def georeference_optional() -> Iterator[None]:
+    """Around opening files: one without a georeference, a pixel grid, brings no warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
 
 
 def waiting(path: str | Path) -> dict[str, str]:
@@ -142,10 +152,8 @@ def is_virtual_layer(path: str | Path) -> bool:
 def _refuse_container(path: str | Path, driver: str) -> None:
     """Name the data sets in a file, which is no image of its own."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, driver=driver) as dataset:
-                names = [name.removeprefix(str(path)) for name in dataset.subdatasets]
+        with georeference_optional(), rasterio.open(path, driver=driver) as dataset:
+            names = [name.removeprefix(str(path)) for name in dataset.subdatasets]
     except FOREIGN_ERRORS:
         names = []
     listed = "; ".join(name_of(name) for name in names[:MOST_NAMES]) or "none that can be read"

@@ -1,6 +1,5 @@
 """Opening scenes and reading windows of them; every failure names the file and the place in it."""
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
@@ -22,6 +20,7 @@ from scdcli.rasters.limits import (
     FOREIGN_ERRORS,
     NO_CODE,
     cause,
+    georeference_optional,
     opening,
     remedy,
     require_image_file,
@@ -51,11 +50,17 @@ Reader = Callable[[Window], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class ByPoints:
-    """What places a scene that has ground control points and no grid."""
+    """The position of a scene that has ground control points and no grid.
+
+    Attributes:
+        count: Number of points.
+        residual: Largest distance of a point from the polynomial through all, in pixels.
+        about: The grid that comes nearest to the file's own pixels.
+    """
 
     count: int
-    residual: float  # pixels, the largest at a point
-    about: Grid  # of the file's own pixels, as straight as a grid is
+    residual: float
+    about: Grid
 
 
 @dataclass(frozen=True)
@@ -211,8 +216,7 @@ def spectral_bands(dataset: DatasetReader) -> tuple[int, ...]:
 def _open(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
     for driver in drivers:
         try:
-            with rasterio.Env(**opening(path)), warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.Env(**opening(path)), georeference_optional():
                 return rasterio.open(path, driver=driver)
         except FOREIGN_ERRORS as error:
             if "not recognized" not in str(error):

@@ -1,7 +1,6 @@
 """Writing made pairs as a labelled set, with any number of processes."""
 
 import json
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -14,13 +13,13 @@ from typing import Any, Protocol
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning
 
 from scdcli import __version__
 from scdcli.datasets.pixelsizes import RECORD
 from scdcli.errors import OutputError
 from scdcli.files.folder import folder_at_once
 from scdcli.legend import NODATA, TRANSITION_NODATA, UNCHANGED, transition_code
+from scdcli.rasters.limits import georeference_optional
 
 FOLDERS = ("im1", "im2", "label1", "label2", "cover1", "cover2")
 
@@ -166,10 +165,12 @@ def write_colors(path: Path, colors: NDArray[np.uint8]) -> None:
     """Write (3, H, W) uint8 as PNG."""
     profile = {"driver": "PNG", "zlevel": 1, "dtype": "uint8", "count": 3}
     height, width = colors.shape[1:]
-    with warnings.catch_warnings(), rasterio.Env(GDAL_PAM_ENABLED="NO"):
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path, "w", height=height, width=width, **profile) as target:
-            target.write(colors)
+    with (
+        georeference_optional(),
+        rasterio.Env(GDAL_PAM_ENABLED="NO"),
+        rasterio.open(path, "w", height=height, width=width, **profile) as target,
+    ):
+        target.write(colors)
 
 
 Task = tuple[Path, int, Seed]

@@ -11,7 +11,7 @@ from scdcli.errors import PairError
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import Pair, normalized
 from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
-from scdcli.rasters.pair.stretch import Sampled, find_stretch
+from scdcli.rasters.pair.stretch import DateSource, find_stretch
 from scdcli.rasters.scene import Reader
 
 NAMES = ("before", "after")
@@ -34,7 +34,7 @@ def pair_of_arrays(
     Args:
         before: (C, H, W), integers or floats. NaN, or what a masked array masks, is no measurement.
         after: The same at the later date, of the same shape.
-        settings: How values are mapped: scale, normalize and levels. What chooses from files or
+        settings: How values are mapped: scale, normalize and mean_std. What chooses from files or
             places them is refused.
         grid: Where the pixels lie; None for a pixel grid, whose areas are pixels.
 
@@ -51,7 +51,7 @@ def pair_of_arrays(
             "give the grid of the arrays."
         )
     first, second = (
-        Sampled(name, str(array.dtype), _reader(array), whole)
+        DateSource(name, str(array.dtype), _reader(array), whole)
         for name, array in zip(NAMES, (before, after), strict=True)
     )
     stretch = settings.stretch or find_stretch(settings.scale, (first, second), count)

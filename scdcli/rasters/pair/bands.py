@@ -110,23 +110,23 @@ def _shared(first: Scene, second: Scene) -> BandChoice:
     """All bands where both files have the same; else those that have one name in both."""
     before, after = (spectral_bands(scene.dataset) for scene in (first, second))
     names, others = band_names(first), band_names(second)
-    found = {band: _named_alike(each, others) for band, each in names.items()}
+    alike = {band: _named_alike(each, others) for band, each in names.items()}
     if len(before) == len(after):
         agree = (
-            band not in names or other not in others or other in found[band]
+            band not in names or other not in others or other in alike[band]
             for band, other in zip(before, after, strict=True)
         )
         # Names of which none agrees are of two kinds and say nothing of the order.
-        if all(agree) or not any(found.values()):
+        if all(agree) or not any(alike.values()):
             return BandChoice(before, after)
-    pairs = [(band, number) for band, numbers in found.items() for number in numbers]
+    pairs = [(band, number) for band, numbers in alike.items() for number in numbers]
     numbers = [number for pair in zip(*pairs, strict=True) for number in set(pair)]
     if not pairs or len(numbers) < 2 * len(pairs):
         raise _different(first, second)
     chosen = BandChoice(tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs))
-    said = ", ".join(names[band][0] for band in chosen.before)
+    matched = ", ".join(names[band][0] for band in chosen.before)
     return chosen._replace(
-        note=f"Bands are matched by name ({said}): {_comma(chosen.before)} of {first.name}, "
+        note=f"Bands are matched by name ({matched}): {_comma(chosen.before)} of {first.name}, "
         f"{_comma(chosen.after)} of {second.name}; for others give --bands."
     )
 
@@ -168,14 +168,14 @@ def band_numbers(scene: Scene, bands: BandNames, option: str = "--bands") -> tup
                 )
             numbers.append(band)
             continue
-        found = _named_alike([_plain(band)], names)
-        if len(found) != 1:
-            times = f"{len(found)} bands named" if found else "no band named"
+        alike = _named_alike([_plain(band)], names)
+        if len(alike) != 1:
+            times = f"{len(alike)} bands named" if alike else "no band named"
             raise PairError(
                 f"{option} asks for {band}, but {scene.name} has {times} so; it has "
                 f"{listing(scene)}. Give numbers instead."
             )
-        numbers.append(found[0])
+        numbers.append(alike[0])
     return tuple(numbers)
 
 
@@ -185,14 +185,14 @@ def band_names(scene: Scene) -> dict[int, tuple[str, ...]]:
     A band may have two: what the file calls it, and the color it is shown in.
     """
     dataset = scene.dataset
-    found = {}
+    by_band = {}
     for band in spectral_bands(dataset):
         kind, text = dataset.colorinterp[band - 1], dataset.descriptions[band - 1]
         names = [_plain(text)] if text else []
         names += [] if kind in NAMELESS else [kind.name]
         if names:
-            found[band] = tuple(dict.fromkeys(names))
-    return found
+            by_band[band] = tuple(dict.fromkeys(names))
+    return by_band
 
 
 def listing(scene: Scene) -> str:

@@ -1,4 +1,4 @@
-"""A pair opened with its shift told, and AFTER moved back over BEFORE where that is asked for."""
+"""A pair opened with its shift estimated, and AFTER moved back over BEFORE if wanted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from scdcli.rasters.pair.shift import Shift, estimate_shift
 Names = tuple[str, str]
 """BEFORE and AFTER, as they may be printed."""
 
-WORTH_TELLING = 1.0  # pixels, of a shift and of its spread
+WORTH_A_NOTE = 1.0  # pixels, of a shift and of its spread
 LEAST_MOVE = 0.25  # pixels: the estimate is hardly better, and resampling blurs
 LARGEST_MOVE = 32.0  # pixels: beyond, something else is wrong
 NEAR_WHOLE = 0.1  # pixels: as good as whole pixels, which need no resampling
@@ -23,10 +23,10 @@ NEAR_WHOLE = 0.1  # pixels: as good as whole pixels, which need no resampling
 
 @dataclass(frozen=True)
 class Registration:
-    """What is known of the shift of a pair, and what was done about it.
+    """The shift of a pair, and what was done about it.
 
     Attributes:
-        shift: The shift as the files lie; None when it cannot be told.
+        shift: The shift as the files lie; None when it cannot be estimated.
         remaining: The shift after moving; None when nothing was moved.
         move: (rows, cols), down and right, by which AFTER is moved.
         notes: One sentence for each thing to know.
@@ -41,7 +41,7 @@ class Registration:
     def doubtful(self) -> bool:
         """Whether AFTER, as it is read, lies beside BEFORE by more than a pixel somewhere."""
         shift = self.remaining or self.shift
-        return shift is not None and max(shift.size, shift.spread) > WORTH_TELLING
+        return shift is not None and max(shift.size, shift.spread) > WORTH_A_NOTE
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, for the record of the pair."""
@@ -69,12 +69,12 @@ def open_registered(
         InputError: A file cannot be opened or read, or is of a kind that cannot be compared.
         PairError: The two cannot be compared, or are to be moved by more than 32 pixels.
     """
-    with open_and_register(before, after, settings, coregister=coregister) as (pair, known):
+    with open_and_register(before, after, settings, coregister=coregister) as (pair, registration):
         yield replace(
             pair,
-            notes=(*pair.notes, *known.notes),
-            warnings=(*pair.warnings, *(known.notes if known.doubtful else ())),
-            provenance=pair.provenance | known.to_dict(),
+            notes=(*pair.notes, *registration.notes),
+            warnings=(*pair.warnings, *(registration.notes if registration.doubtful else ())),
+            provenance=pair.provenance | registration.to_dict(),
             coregister=coregister,
         )
 
@@ -83,85 +83,85 @@ def open_registered(
 def open_and_register(
     before: str | Path, after: str | Path, settings: PairSettings, *, coregister: bool
 ) -> Iterator[tuple[Pair, Registration]]:
-    """As `open_registered`, with what is known of the shift apart from the pair."""
-    known: Registration | None = None
+    """As `open_registered`, with the registration beside the pair instead of in its notes."""
+    registration: Registration | None = None
     if coregister:
-        known, settings = _register(before, after, settings)
+        registration, settings = _register(before, after, settings)
     with open_pair(before, after, settings) as pair:
-        yield pair, known or _told(estimate_shift(pair), _names(before, after))
+        yield pair, registration or _unmoved(estimate_shift(pair), _names(before, after))
 
 
-def _told(found: Shift | None, names: Names) -> Registration:
-    """What to say when nothing is to be moved."""
-    if found is None or max(found.size, found.spread) <= WORTH_TELLING:
-        return Registration(found)
+def _unmoved(shift: Shift | None, names: Names) -> Registration:
+    """The registration of a pair of which nothing is to be moved."""
+    if shift is None or max(shift.size, shift.spread) <= WORTH_A_NOTE:
+        return Registration(shift)
     advice = "--coregister moves it back."
-    if found.size > LARGEST_MOVE:
+    if shift.size > LARGEST_MOVE:
         advice = "That is more than --coregister moves; check that both show the same place."
-    elif found.spread >= found.size:
-        advice = f"{_disagreement(found)} No single move can mend that."
-    elif found.spread > WORTH_TELLING:
-        advice = f"{_disagreement(found)} --coregister moves back what they have in common."
-    note = f"{_where(names, found)}: edges that did not change may be taken for change. {advice}"
-    return Registration(found, (note,))
+    elif shift.spread >= shift.size:
+        advice = f"{_disagreement(shift)} No single move can mend that."
+    elif shift.spread > WORTH_A_NOTE:
+        advice = f"{_disagreement(shift)} --coregister moves back what they have in common."
+    note = f"{_where(names, shift)}: edges that did not change may be taken for change. {advice}"
+    return Registration(shift, (note,))
 
 
 def _register(
     before: str | Path, after: str | Path, settings: PairSettings
 ) -> tuple[Registration, PairSettings]:
-    """Try to move AFTER; returns what came of it, and the settings to open the pair with."""
+    """Try to move AFTER; returns the registration, and the settings to open the pair with."""
     names = _names(before, after)
-    # The values as they are: what normalizes them is found where AFTER is read in the end.
+    # The values as they are: what normalizes them is shift where AFTER is read in the end.
     plain = replace(settings, normalize="none", mean_std=None, normalization=None)
     with open_pair(before, after, plain) as pair:
-        found = estimate_shift(pair)
-    reason = _reason_to_stay(found, names)
-    if found is None or reason is not None:
-        return Registration(found, (f"{reason} Nothing is moved.",)), settings
-    move = _back(found)
+        shift = estimate_shift(pair)
+    reason = _reason_to_stay(shift, names)
+    if shift is None or reason is not None:
+        return Registration(shift, (f"{reason} Nothing is moved.",)), settings
+    move = _back(shift)
     # One stretch for both openings: the values must not change with the place.
     moving = replace(settings, shift=_sum(settings.shift, move), stretch=pair.stretch)
     with open_pair(
         before, after, replace(plain, shift=moving.shift, stretch=pair.stretch)
     ) as moved:
         remaining = estimate_shift(moved)
-    if remaining is None or remaining.size >= found.size:
+    if remaining is None or remaining.size >= shift.size:
         left = "cannot be told" if remaining is None else f"is {remaining}"
-        note = f"{_where(names, found)}; moved back, the shift {left}."
-        return Registration(found, (f"{note} Nothing is moved.",)), settings
-    notes = [f"{_where(names, found)}; moved back, it lies {remaining} beside it."]
-    if remaining.spread > WORTH_TELLING:
+        note = f"{_where(names, shift)}; moved back, the shift {left}."
+        return Registration(shift, (f"{note} Nothing is moved.",)), settings
+    notes = [f"{_where(names, shift)}; moved back, it lies {remaining} beside it."]
+    if remaining.spread > WORTH_A_NOTE:
         notes.append(f"{_disagreement(remaining)} No single move can mend that.")
-    return Registration(found, tuple(notes), remaining, move), moving
+    return Registration(shift, tuple(notes), remaining, move), moving
 
 
-def _reason_to_stay(found: Shift | None, names: Names) -> str | None:
+def _reason_to_stay(shift: Shift | None, names: Names) -> str | None:
     """Why AFTER is better left where it is.
 
     Raises:
         PairError: The shift is too large to be one.
     """
     first, second = names
-    if found is None:
+    if shift is None:
         return (
             f"How far {second} is shifted against {first} cannot be told: "
             "too few places show the same edges at both dates."
         )
-    if found.size > LARGEST_MOVE:
+    if shift.size > LARGEST_MOVE:
         raise PairError(
-            f"{_where(names, found)}, and --coregister moves {LARGEST_MOVE:g} at most; "
+            f"{_where(names, shift)}, and --coregister moves {LARGEST_MOVE:g} at most; "
             "check that both show the same place and that their CRS is right."
         )
-    if found.size < LEAST_MOVE:
+    if shift.size < LEAST_MOVE:
         return f"{second} lies within {LEAST_MOVE:g} pixels of {first}."
-    if found.spread >= found.size:
-        return f"{_where(names, found)}. {_disagreement(found)}"
+    if shift.spread >= shift.size:
+        return f"{_where(names, shift)}. {_disagreement(shift)}"
     return None
 
 
-def _back(found: Shift) -> tuple[float, float]:
+def _back(shift: Shift) -> tuple[float, float]:
     """(rows, cols) that undo a shift: whole pixels where that is as good."""
-    move = (-found.rows, -found.cols)
+    move = (-shift.rows, -shift.cols)
     if all(abs(pixels - round(pixels)) <= NEAR_WHOLE for pixels in move):
         return float(round(move[0])), float(round(move[1]))
     return round(move[0], 2), round(move[1], 2)
@@ -175,9 +175,9 @@ def _names(before: str | Path, after: str | Path) -> Names:
     return name_of(before), name_of(after)
 
 
-def _where(names: Names, found: Shift) -> str:
-    places = "1 place" if found.places == 1 else f"{found.places} places"
-    return f"{names[1]} lies {found} beside {names[0]}, estimated at {places}"
+def _where(names: Names, shift: Shift) -> str:
+    places = "1 place" if shift.places == 1 else f"{shift.places} places"
+    return f"{names[1]} lies {shift} beside {names[0]}, estimated at {places}"
 
 
 def _disagreement(shift: Shift) -> str:

@@ -87,17 +87,17 @@ def crop_to_pixels(grid: Grid, points: Points) -> Grid | None:
 
 def _bounds_in_crs(points: Points, crs: CRS, target: CRS) -> Points:
     try:
-        found = reproject_points(crs, target, points)
+        reprojected = reproject_points(crs, target, points)
     except ProjError as error:
         raise PairError(
             f"--bounds cannot be brought from {crs_name(crs)} to {crs_name(target)}: nothing leads "
             "from one to the other. Give them in the CRS of the image."
         ) from error
-    if not np.isfinite(found).all():
+    if not np.isfinite(reprojected).all():
         raise PairError(
             f"--bounds reach beyond what {crs_name(target)} can express; give them in that CRS."
         )
-    return found
+    return reprojected
 
 
 @dataclass(frozen=True)
@@ -178,14 +178,14 @@ def _read_polygons(path: str) -> tuple[NDArray[np.object_], str | None, str]:
             warnings.simplefilter("ignore")  # what matters comes as an error as well
             layers = [str(each[0]) for each in pyogrio.list_layers(source) if each[1] is not None]
             layer = _choose_layer(source, layers, wanted)
-            about, _, found, _ = pyogrio.raw.read(source, layer=layer, columns=[])
+            about, _, outlines, _ = pyogrio.raw.read(source, layer=layer, columns=[])
     except FOREIGN_ERRORS as error:
         reason = without_secrets(str(error).replace(source, name_of(source))).rstrip(".")
         raise InputError(
             f"--aoi {name_of(source)} cannot be read: {reason}. Give a GeoPackage, GeoJSON, "
             "FlatGeobuf or shapefile."
         ) from error
-    shapes = shapely.from_wkb(found, on_invalid="fix")
+    shapes = shapely.from_wkb(outlines, on_invalid="fix")
     polygons = shapes[np.isin(shapely.get_type_id(shapes), POLYGON_TYPES)]
     polygons = polygons[~shapely.is_empty(polygons)]
     if not len(polygons):
@@ -268,8 +268,8 @@ def _pieces(areas: NDArray[np.object_], grid: Grid) -> NDArray[np.object_]:
 def _polygons_of(areas: NDArray[np.object_] | shapely.Geometry) -> NDArray[np.object_]:
     """The polygons in multipolygons and collections; lines and points of these are left out."""
     parts = shapely.get_parts(shapely.get_parts(areas))
-    found: NDArray[np.object_] = parts[shapely.area(parts) > 0]
-    return found
+    polygons: NDArray[np.object_] = parts[shapely.area(parts) > 0]
+    return polygons
 
 
 def _extent(polygons: NDArray[np.object_]) -> str:

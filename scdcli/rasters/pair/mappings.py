@@ -117,28 +117,28 @@ def measure(pixels: NDArray[Any]) -> MeanStd:
     return MeanStd(tuple(mean.tolist()), tuple(std.tolist()))
 
 
-def standardizing_line(found: MeanStd, wanted: MeanStd) -> Linear:
+def standardizing_line(own: MeanStd, wanted: MeanStd) -> Linear:
     """The line per band that brings values of one mean and spread to those wanted.
 
     Where a band is nearly constant its spread is taken for an eighth of the one wanted.
     """
-    mean, std = (np.array(each) for each in found)
+    mean, std = (np.array(each) for each in own)
     new_mean, new_std = (np.array(each) for each in wanted)
     gain = new_std / np.maximum(std, LEAST_SPREAD * new_std)
     return Linear(tuple(gain.tolist()), tuple((new_mean - gain * mean).tolist()))
 
 
 def standardize(
-    image: NDArray[Any], seen: NDArray[np.bool_], wanted: MeanStd
+    image: NDArray[Any], counted: NDArray[np.bool_], wanted: MeanStd
 ) -> NDArray[np.float32] | NDArray[Any]:
     """An image brought to the mean and spread wanted by those it has where it counts.
 
     Args:
         image: (C, H, W).
-        seen: (H, W), where it counts; where it does nowhere, the image stays as it is.
+        counted: (H, W), where it counts; where it does nowhere, the image stays as it is.
         wanted: Of C bands.
     """
-    pixels = image.reshape(len(image), -1) if seen.all() else image[:, seen]
+    pixels = image.reshape(len(image), -1) if counted.all() else image[:, counted]
     if not pixels.size:
         return image
     return standardizing_line(measure(pixels), wanted).apply(image)
@@ -164,12 +164,12 @@ def _match_band(
     before: NDArray[np.float32], after: NDArray[np.float32], shares: NDArray[np.float64]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     exact = after.astype(np.float64)
-    found = np.quantile(exact, shares).round(DECIMALS)
-    if found[0] == found[-1]:  # all but a few pixels hold one value
+    knots = np.quantile(exact, shares).round(DECIMALS)
+    if knots[0] == knots[-1]:  # all but a few pixels hold one value
         # Outwards, so that the value itself, when rounded, is not beyond them.
         fine = 10**DECIMALS
-        found[[0, -1]] = np.floor(exact.min() * fine) / fine, np.ceil(exact.max() * fine) / fine
+        knots[[0, -1]] = np.floor(exact.min() * fine) / fine, np.ceil(exact.max() * fine) / fine
     wanted = np.quantile(before.astype(np.float64), shares)
-    values, which = np.unique(found, return_inverse=True)
+    values, which = np.unique(knots, return_inverse=True)
     become = np.bincount(which, wanted) / np.bincount(which)
     return tuple(values.tolist()), tuple(become.round(DECIMALS).tolist())

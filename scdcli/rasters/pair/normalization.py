@@ -22,7 +22,7 @@ from scdcli.rasters.pair.mappings import (
 )
 from scdcli.rasters.pair.methods import METHODS
 from scdcli.rasters.pair.pif import pif_line
-from scdcli.rasters.pair.sample import Seen, pixels_of, places_of
+from scdcli.rasters.pair.sample import Sample, pixels_of, places_of
 
 PLACE = 4  # pixels: means of so many a side suffer less from small shifts and noise
 FEW_PLACES = 400  # with fewer, places are single pixels
@@ -40,8 +40,8 @@ class Normalization:
     Attributes:
         before: Mappings of BEFORE, one after the other.
         after: Those of AFTER.
-        mean_std: What each date is brought to; None where it is not.
-        record: JSON-ready, what was found.
+        mean_std: Mean and spread that each date is brought to; None for neither.
+        record: The mappings and what they rest on, JSON-ready.
         notes: The same as sentences.
     """
 
@@ -63,14 +63,14 @@ class Normalization:
 
 
 def find_normalization(
-    windows: Iterator[Seen], method: str, mean_std: MeanStd | None, names: Names
+    windows: Iterator[Sample], method: str, mean_std: MeanStd | None, names: Names
 ) -> Normalization:
-    """What normalizes a pair.
+    """The mappings that normalize a pair.
 
     Args:
-        windows: What the statistics are those of.
+        windows: The pixels that the statistics are made of.
         method: How AFTER is brought to BEFORE, one of `METHODS`.
-        mean_std: What each date is then to be brought to, if anything.
+        mean_std: Mean and spread that each date is then brought to; None for neither.
         names: Both images, for errors and notes.
 
     Raises:
@@ -81,17 +81,19 @@ def find_normalization(
     """
     if method not in METHODS:
         raise UnknownName("normalization", method, METHODS)
-    seen = list(windows)
-    found = Normalization()
+    samples = list(windows)
+    to_before = Normalization()
     if method != "none":
-        _require_usable(seen, method, names)
-        found = _match(seen, names) if method == "match" else _pif(seen, names)
-        seen = [each._replace(after=found.apply(each.before, each.after)[1]) for each in seen]
-    return found if mean_std is None else _per_date(found, seen, mean_std, names)
+        _require_usable(samples, method, names)
+        to_before = _match(samples, names) if method == "match" else _pif(samples, names)
+        samples = [
+            each._replace(after=to_before.apply(each.before, each.after)[1]) for each in samples
+        ]
+    return to_before if mean_std is None else _per_date(to_before, samples, mean_std, names)
 
 
-def _require_usable(windows: list[Seen], method: str, names: Names) -> None:
-    """Refuse a pair that no values of one date can be told from those of the other."""
+def _require_usable(windows: list[Sample], method: str, names: Names) -> None:
+    """Refuse a pair without pixels measured at both dates, or with a band of one value only."""
     remedy = "leave --normalize out"
     dates = pixels_of(windows)
     if not dates[0].size:
@@ -109,60 +111,60 @@ def _require_usable(windows: list[Seen], method: str, names: Names) -> None:
                 )
 
 
-def _match(windows: list[Seen], names: Names) -> Normalization:
+def _match(windows: list[Sample], names: Names) -> Normalization:
     """AFTER with the histograms of BEFORE."""
     before, after = pixels_of(windows)
     curves = match_curves(before, after)
     means = zip(after.mean(axis=1), before.mean(axis=1), strict=True)
-    said = ", ".join(
+    per_band = ", ".join(
         f"band {band}: mean {old:.4g} to {new:.4g}" for band, (old, new) in enumerate(means, 1)
     )
     return Normalization(
         after=(curves, Clip()),
         record={"method": "match", **curves.to_dict()},
-        notes=(f"The histograms of {names[1]} are matched to those of {names[0]} ({said}).",),
+        notes=(f"The histograms of {names[1]} are matched to those of {names[0]} ({per_band}).",),
     )
 
 
-def _pif(windows: list[Seen], names: Names) -> Normalization:
+def _pif(windows: list[Sample], names: Names) -> Normalization:
     """AFTER by the line through places that seem unchanged."""
     before, after = places_of(windows, PLACE)
     if before.shape[1] < FEW_PLACES:
         before, after = places_of(windows, 1)
     flat = min(before.std(axis=1).min(), after.std(axis=1).min()) == 0
-    found = None if flat else pif_line(before, after)
-    if found is None or found.places < LEAST_PLACES or found.correlation < LEAST_IN_COMMON:
+    pif = None if flat else pif_line(before, after)
+    if pif is None or pif.places < LEAST_PLACES or pif.correlation < LEAST_IN_COMMON:
         raise PairError(
             f"too little seems unchanged between {names[0]} and {names[1]} for --normalize pif; "
             "try --coregister if they are shifted, --normalize match, or leave --normalize out."
         )
-    share = found.places / before.shape[1]
-    lines = zip(found.line.gain, found.line.offset, strict=True)
-    said = ", ".join(
+    share = pif.places / before.shape[1]
+    lines = zip(pif.line.gain, pif.line.offset, strict=True)
+    per_band = ", ".join(
         f"band {band}: {gain:.3f} x {offset:+.1f}" for band, (gain, offset) in enumerate(lines, 1)
     )
     return Normalization(
-        after=(found.line, Clip()),
+        after=(pif.line, Clip()),
         record={
             "method": "pif",
-            **found.line.to_dict(),
+            **pif.line.to_dict(),
             "unchanged_share": round(share, 4),
-            "correlation": round(found.correlation, 4),
+            "correlation": round(pif.correlation, 4),
         },
         notes=(
             f"{names[1]} is brought to the values of {names[0]} by the {100 * share:.0f} % of "
-            f"sampled places that seem unchanged ({said}).",
+            f"sampled places that seem unchanged ({per_band}).",
         ),
     )
 
 
 def _per_date(
-    found: Normalization, windows: list[Seen], wanted: MeanStd, names: Names
+    to_before: Normalization, windows: list[Sample], wanted: MeanStd, names: Names
 ) -> Normalization:
-    """Each date brought to the mean and spread wanted; as it is where nothing is measured."""
+    """Each date also brought to the mean and spread wanted, if anything is measured."""
     before, after = pixels_of(windows)
     if not before.size:
-        return replace(found, mean_std=wanted)
+        return replace(to_before, mean_std=wanted)
     own = [measure(pixels) for pixels in (before, after)]
     lines: list[Linear] = [standardizing_line(each, wanted) for each in own]
     record = {
@@ -171,18 +173,18 @@ def _per_date(
     }
     note = (
         f"Each date is brought to the mean and spread that the model knows: {names[0]} from "
-        f"{_said(own[0])}, {names[1]} from {_said(own[1])}."
+        f"{_per_band(own[0])}, {names[1]} from {_per_band(own[1])}."
     )
     return Normalization(
-        before=(*found.before, lines[0]),
-        after=(*found.after, lines[1]),
+        before=(*to_before.before, lines[0]),
+        after=(*to_before.after, lines[1]),
         mean_std=wanted,
-        record=found.record
+        record=to_before.record
         | {"per_date": record | {"to": {"mean": wanted.mean, "std": wanted.std}}},
-        notes=(*found.notes, note),
+        notes=(*to_before.notes, note),
     )
 
 
-def _said(mean_std: MeanStd) -> str:
+def _per_band(mean_std: MeanStd) -> str:
     """For example ``101 ± 40, 90 ± 38``, per band."""
     return ", ".join(f"{mean:.4g} ± {std:.3g}" for mean, std in zip(*mean_std, strict=True))

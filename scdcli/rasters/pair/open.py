@@ -37,7 +37,7 @@ from scdcli.rasters.pair.report import (
 )
 from scdcli.rasters.pair.sample import sample_pair
 from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
-from scdcli.rasters.pair.stretch import Sampled, Stretch, find_stretch, fixed_stretch
+from scdcli.rasters.pair.stretch import DateSource, Stretch, find_stretch, fixed_stretch
 from scdcli.rasters.pair.units import pair_units
 from scdcli.rasters.scene import Reader, Scene, open_scene, scene_reader
 from scdcli.rasters.warp import warped_reader
@@ -206,14 +206,14 @@ def normalized(pair: Pair, names: tuple[str, str]) -> Pair:
         mean_std = None  # what predicts says that the number of bands is wrong
     if mean_std is None and settings.normalize == "none":
         return pair
-    found = settings.normalization or find_normalization(
+    normalization = settings.normalization or find_normalization(
         sample_pair(pair.read, pair.grid.shape, pair.count), settings.normalize, mean_std, names
     )
     return replace(
         pair,
-        normalization=found,
-        notes=(*pair.notes, *found.notes),
-        provenance=pair.provenance | {"normalization": found.record},
+        normalization=normalization,
+        notes=(*pair.notes, *normalization.notes),
+        provenance=pair.provenance | {"normalization": normalization.record},
     )
 
 
@@ -318,13 +318,13 @@ def choose_stretch(pair: PairPlan) -> Stretch | None:
     return find_stretch(
         pair.settings.scale,
         (
-            Sampled(
+            DateSource(
                 first.name,
                 first.dataset.dtypes[bands.before[0] - 1],
                 _plain(first, bands.before),
                 window,
             ),
-            Sampled(
+            DateSource(
                 second.name,
                 second.dataset.dtypes[bands.after[0] - 1],
                 pair.units.bring(_plain(second, bands.after)),

@@ -1,6 +1,6 @@
-"""What maps AFTER to BEFORE, from the places that did not change between them.
+"""The line per band that maps AFTER to BEFORE, from the places that did not change between them.
 
-Which ones did not is found together with the mapping (iteratively reweighted multivariate
+Which ones did not change is found together with the line (iteratively reweighted multivariate
 alteration detection): differences of the most correlated combinations of the bands of either date,
 each place weighed by how likely its difference is where nothing changed. This does not depend on
 gains and offsets of either date.
@@ -72,18 +72,18 @@ def pif_line(before: NDArray[np.float64], after: NDArray[np.float64]) -> PifLine
 
 
 def no_change(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How likely a difference as large as that of each place is without change, (N,)."""
+    """Probability of a difference at least as large as that of each place if unchanged, (N,)."""
     first, second = (
         (each - each.mean(axis=1, keepdims=True)) / each.std(axis=1, keepdims=True)
         for each in (before, after)
     )
     weights = _first_half(first, second)
-    seen = 1.0
+    visible = 1.0
     known = np.zeros(len(before))
     left = _left_by_weights(len(before))
     for number in range(MOST_ROUNDS):
-        square, correlations = _differences(first, second, weights, seen)
-        seen = left if number >= NARROWING else 1.0
+        square, correlations = _differences(first, second, weights, visible)
+        visible = left if number >= NARROWING else 1.0
         weights = chdtrc(len(before), square)
         if number > NARROWING and np.abs(correlations - known).max() < SETTLED:
             break
@@ -121,11 +121,11 @@ def _differences(
     first: NDArray[np.float64],
     second: NDArray[np.float64],
     weights: NDArray[np.float64],
-    seen: float,
+    visible: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Squared differences of the combinations, (N,) in their variances; their correlations (C,).
 
-    The variances that the weights show are ``seen`` of what they are.
+    With these weights, variances come out as ``visible`` times what they are.
     """
     total = weights.sum()
     first = first - (first * weights).sum(axis=1, keepdims=True) / total
@@ -138,7 +138,7 @@ def _differences(
     left, correlations, right = np.linalg.svd(white)
     first = left.T @ np.linalg.solve(within_first, first)
     second = right @ np.linalg.solve(within_second, second)
-    variance = np.maximum(2 * (1 - correlations) / seen, LEAST_NOISE)
+    variance = np.maximum(2 * (1 - correlations) / visible, LEAST_NOISE)
     return ((first - second) ** 2 / variance[:, None]).sum(axis=0), correlations
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
+from scdcli.rasters.grid import spread_windows
 from scdcli.rasters.pair.open import Pair
 
 SIDE = 128  # pixels
@@ -23,37 +23,51 @@ BLANK = 0.05  # share of pixels that are 0 in all bands though 0 is not nodata
 
 @dataclass(frozen=True)
 class BandValues:
-    """Values of one band at one date where both dates are measured, in the units of the file."""
+    """Values of one band at one date where both dates are measured, in the units of the file.
+
+    Attributes:
+        mean: Mean.
+        std: Standard deviation.
+        percentiles: 2nd, 50th and 98th percentile.
+        highest: Highest value.
+        clipped: Share of the pixels that hold the highest value.
+    """
 
     mean: float
     std: float
     percentiles: tuple[float, ...]
     highest: float
-    clipped: float  # share of the pixels that hold the highest value
+    clipped: float
 
 
 @dataclass(frozen=True)
 class DateValues:
-    """One date: its bands in the order they are used, and shares of the sampled pixels."""
+    """Values of one date.
+
+    Attributes:
+        bands: Its bands, in the order they are used.
+        nodata: Share of sampled pixels without a measurement.
+        blank: Share of sampled pixels that are 0 in all bands.
+    """
 
     bands: tuple[BandValues, ...]
     nodata: float
-    blank: float  # 0 in all bands
+    blank: float
 
     @property
     def mean(self) -> float:
-        """Of all bands."""
+        """Mean over all bands."""
         return float(np.mean([band.mean for band in self.bands]))
 
     @property
     def std(self) -> float:
-        """The average spread within a band."""
+        """Average standard deviation within a band."""
         return float(np.mean([band.std for band in self.bands]))
 
 
 @dataclass(frozen=True)
 class PairValues:
-    """Both dates, and the share of sampled pixels that both measure."""
+    """Values of both dates, the share of sampled pixels measured in both, and their number."""
 
     before: DateValues
     after: DateValues
@@ -66,7 +80,7 @@ class PairValues:
 
 
 def sample_values(pair: Pair) -> PairValues:
-    """What at most 36 windows of 128 pixels hold, spread over the grid; of small scenes, all.
+    """Values in at most 36 windows of 128 pixels, spread over the grid; in all of small scenes.
 
     Raises:
         InputError: A file cannot be read.
@@ -74,7 +88,7 @@ def sample_values(pair: Pair) -> PairValues:
     dates: tuple[list[NDArray[np.float32]], ...] = ([], [])
     valid: list[NDArray[np.bool_]] = []
     per_axis = int((MOST_BYTES / (SIDE * SIDE * 2 * 4 * pair.count)) ** 0.5)
-    for window in _windows(*pair.grid.shape, max(2, min(PER_AXIS, per_axis))):
+    for window in spread_windows(pair.grid.shape, SIDE, max(2, min(PER_AXIS, per_axis))):
         valid.append(pair.read(window)[2].ravel())
         for date, read in zip(dates, (pair.read_before, pair.read_after), strict=True):
             date.append(read(window).reshape(pair.count, -1))
@@ -150,18 +164,6 @@ def _band_values(values: NDArray[np.float32]) -> BandValues:
         highest=float(highest),
         clipped=float((values == highest).mean()),
     )
-
-
-def _windows(height: int, width: int, per_axis: int) -> Iterator[Window]:
-    for row in _starts(height, per_axis):
-        for col in _starts(width, per_axis):
-            yield Window(col, row, min(SIDE, width - col), min(SIDE, height - row))
-
-
-def _starts(length: int, count: int) -> list[int]:
-    if length <= SIDE * count:
-        return list(range(0, length, SIDE))
-    return [round(start) for start in np.linspace(0, length - SIDE, count)]
 
 
 def _percent(share: float) -> str:

@@ -155,11 +155,11 @@ def notes(pair: PairPlan) -> Iterator[str]:
 def _part_notes(pair: PairPlan) -> Iterator[str]:
     whole, part = pair.first.grid, pair.grid
     if pair.aoi is not None:
-        said = pair.aoi.record
-        number = said["polygons"]
+        area = pair.aoi.record
+        number = area["polygons"]
         polygons = "polygon" if number == 1 else f"{number} polygons"
         yield (
-            f"Only the {polygons} of {said['name']} {'is' if number == 1 else 'are'} mapped; what "
+            f"Only the {polygons} of {area['name']} {'is' if number == 1 else 'are'} mapped; what "
             "lies outside is nodata."
         )
     if pair.settings.bounds_crs and not pair.settings.bounds:

@@ -1,7 +1,6 @@
-"""What of a pair its statistics are made of, the same whatever is done with it.
+"""The pixels of a pair that its statistics are made of: windows spread over it.
 
-These are windows spread over what is read of the pair; of a scene of at most 1024 by 1024 pixels
-all of its pixels.
+They are the same whatever is then done; of a scene of at most 1024 by 1024 pixels they are all.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from scdcli.rasters.grid import spread_windows
+
 SIDE = 128  # pixels: larger windows touch fewer of the blocks that files and warps consist of
 PER_AXIS = 8
 MOST_BYTES = 256 << 20  # of both dates together: of many bands fewer windows are read
@@ -19,15 +20,21 @@ MOST_PLACES = 50_000
 ReadPair = Callable[[Window], tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]]
 
 
-class Seen(NamedTuple):
-    """One window of a pair: both dates, (C, h, w) float32, and where both are measured, (h, w)."""
+class Sample(NamedTuple):
+    """One window of a pair.
+
+    Attributes:
+        before: (C, h, w) float32.
+        after: The same at the later date.
+        valid: Where both are measured, (h, w) bool.
+    """
 
     before: NDArray[np.float32]
     after: NDArray[np.float32]
     valid: NDArray[np.bool_]
 
 
-def sample_pair(read: ReadPair, shape: tuple[int, int], count: int) -> Iterator[Seen]:
+def sample_pair(read: ReadPair, shape: tuple[int, int], count: int) -> Iterator[Sample]:
     """Up to 64 windows of 128 pixels, spread over the grid; all of it where it is small.
 
     Args:
@@ -36,30 +43,18 @@ def sample_pair(read: ReadPair, shape: tuple[int, int], count: int) -> Iterator[
         count: Bands.
     """
     most = int((MOST_BYTES / (SIDE * SIDE * 2 * 4 * count)) ** 0.5)
-    per_axis = max(1, min(PER_AXIS, most))
-    for row, height in _spread(shape[0], per_axis):
-        for col, width in _spread(shape[1], per_axis):
-            yield Seen(*read(Window(col, row, width, height)))
+    for window in spread_windows(shape, SIDE, max(1, min(PER_AXIS, most))):
+        yield Sample(*read(window))
 
 
-def _spread(length: int, count: int) -> Iterator[tuple[int, int]]:
-    """Start and size of windows along one axis; without gaps where it is short."""
-    if length <= SIDE * count:
-        for start in range(0, length, SIDE):
-            yield start, min(SIDE, length - start)
-        return
-    for start in np.linspace(0, length - SIDE, count).round().astype(int).tolist():
-        yield start, SIDE
-
-
-def pixels_of(windows: list[Seen]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def pixels_of(windows: list[Sample]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The valid pixels of either date, (C, N)."""
     before = np.concatenate([each.before[:, each.valid] for each in windows], axis=1)
     after = np.concatenate([each.after[:, each.valid] for each in windows], axis=1)
     return before, after
 
 
-def places_of(windows: list[Seen], side: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def places_of(windows: list[Sample], side: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Means of squares of ``side`` pixels that are all measured, (C, N) of either date."""
     dates: tuple[list[NDArray[np.float64]], ...] = ([], [])
     for each in windows:

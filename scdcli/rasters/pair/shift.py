@@ -1,4 +1,4 @@
-"""By how many pixels AFTER lies beside BEFORE although both say they lie in one place."""
+"""By how many pixels AFTER lies beside BEFORE although both have the same georeference."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from scdcli.rasters.pair.open import Pair
 from scdcli.rasters.warp import BLOCK
 
 EDGE_WIDTH = 0.7  # pixels, of the smoothing before a gradient is taken
-REACH = 2  # pixels: so far does a gradient see
+REACH = 2  # pixels on every side that a gradient is made of
 SMOOTHING = 20.0  # pixels squared: fine detail is mostly noise, its phases count less
 STEPS = (0.1, 0.01)  # pixels, between which the peak is looked for, ever closer
 LEAST_HEIGHT = 6.0  # of a peak above the rest, in robust standard deviations of the rest
@@ -25,7 +25,7 @@ PEAK_RADIUS = 4  # pixels: what is as near belongs to the same peak
 LARGEST_WINDOW = 256  # pixels
 SMALLEST_WINDOW = 32
 USUAL_SMALLEST = 64  # of scenes that are large enough: less holds too few edges
-ENOUGH = 16  # places that tell
+ENOUGH = 16  # places with an answer
 PER_AXIS = 6  # places tried at most
 LEAST_VALID = 0.5  # share of a window
 AGREEMENT = 1.0  # pixels
@@ -82,11 +82,11 @@ def _whole_pixels(surface: NDArray[np.float32]) -> tuple[int, int] | None:
     middle = [side // 2 for side in surface.shape]
     reach = [side // 4 for side in surface.shape]
     window = tuple(slice(m - r, m + r + 1) for m, r in zip(middle, reach, strict=True))
-    seen = centered[window]
-    row, col = (int(place) for place in np.unravel_index(seen.argmax(), seen.shape))
-    peak, usual = float(seen[row, col]), float(np.median(seen))
-    noise = 1.4826 * float(np.median(np.abs(seen - usual)))
-    others = seen.copy()
+    near = centered[window]
+    row, col = (int(place) for place in np.unravel_index(near.argmax(), near.shape))
+    peak, usual = float(near[row, col]), float(np.median(near))
+    noise = 1.4826 * float(np.median(np.abs(near - usual)))
+    others = near.copy()
     others[
         max(row - PEAK_RADIUS, 0) : row + PEAK_RADIUS + 1,
         max(col - PEAK_RADIUS, 0) : col + PEAK_RADIUS + 1,
@@ -147,7 +147,7 @@ def estimate_shift(pair: Pair) -> Shift | None:
     """The shift that most places of a pair agree on.
 
     At most 36 windows of 256 pixels are read, whatever the size of the scene, and reading ends
-    when 16 have told.
+    when 16 have an answer.
 
     Returns:
         The shift; None when the scene is too small, too smooth or too different to tell.
@@ -155,38 +155,38 @@ def estimate_shift(pair: Pair) -> Shift | None:
     Raises:
         InputError: A file cannot be read.
     """
-    found: list[tuple[float, float]] = []
+    places: list[tuple[float, float]] = []
     tried = 0
     for window in _places(pair.grid):
         before, after, valid = pair.read(window)
         if valid.mean() < LEAST_VALID:
             continue
         tried += 1
-        place = displacement(before.mean(axis=0), after.mean(axis=0), valid)
-        if place is not None:
-            found.append(place)
-        if len(found) == ENOUGH:
+        moved = displacement(before.mean(axis=0), after.mean(axis=0), valid)
+        if moved is not None:
+            places.append(moved)
+        if len(places) == ENOUGH:
             break
-    return _agreed(np.array(found), tried) if found else None
+    return _agreed(np.array(places), tried) if places else None
 
 
-def _agreed(found: NDArray[np.float64], tried: int) -> Shift | None:
+def _agreed(places: NDArray[np.float64], tried: int) -> Shift | None:
     """The middle of the largest group of places that agree; None when too few do.
 
     A median of all would lie anywhere as soon as half of the places are misled.
     """
-    apart = np.linalg.norm(found[:, None] - found[None], axis=2)
+    apart = np.linalg.norm(places[:, None] - places[None], axis=2)
     groups = apart <= AGREEMENT
     largest = groups[groups.sum(axis=1).argmax()]
-    if largest.sum() < min(LEAST_AGREEING, tried / 4) or largest.sum() == 1 < len(found):
+    if largest.sum() < min(LEAST_AGREEING, tried / 4) or largest.sum() == 1 < len(places):
         return None
-    rows, cols = np.median(found[largest], axis=0).tolist()
-    spread = float(np.median(np.linalg.norm(found - (rows, cols), axis=1)))
-    return Shift(rows, cols, spread, len(found))
+    rows, cols = np.median(places[largest], axis=0).tolist()
+    spread = float(np.median(np.linalg.norm(places - (rows, cols), axis=1)))
+    return Shift(rows, cols, spread, len(places))
 
 
 def _places(grid: Grid) -> Iterator[Window]:
-    """Windows spread over a grid, those read first too."""
+    """Windows spread over a grid, in an order in which the first ones are spread over it, too."""
     shortest = min(grid.shape)
     side = min(LARGEST_WINDOW, max(shortest // 2, USUAL_SMALLEST), shortest)
     if side < SMALLEST_WINDOW:

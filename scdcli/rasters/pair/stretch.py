@@ -44,8 +44,15 @@ class Stretch:
         )
 
 
-class Sampled(NamedTuple):
-    """One date, and where a stretch may look at its values."""
+class DateSource(NamedTuple):
+    """One date as a stretch samples it.
+
+    Attributes:
+        name: The file, for the errors.
+        dtype: Type of its values.
+        read: Reads a window of it.
+        part: The window that is sampled.
+    """
 
     name: str
     dtype: str
@@ -54,9 +61,9 @@ class Sampled(NamedTuple):
 
 
 def find_stretch(
-    scale: tuple[float, float] | None, dates: tuple[Sampled, Sampled], count: int
+    scale: tuple[float, float] | None, dates: tuple[DateSource, DateSource], count: int
 ) -> Stretch | None:
-    """What maps the values of both dates to 0..255; None where uint8 is used as it is.
+    """The stretch of both dates to 0..255; None where uint8 is used as it is.
 
     Args:
         scale: The range that the user asked for, if any.

@@ -25,8 +25,8 @@ class Units:
     offset: tuple[float, ...]
 
     @property
-    def said(self) -> bool:
-        """Whether the file says anything."""
+    def given(self) -> bool:
+        """Whether the file has a scale or an offset."""
         return any(scale != 1 for scale in self.scale) or any(self.offset)
 
     def __str__(self) -> str:
@@ -36,7 +36,7 @@ class Units:
 
 @dataclass(frozen=True)
 class PairUnits:
-    """What the tags of both files say."""
+    """Scale and offset of both files."""
 
     before: Units
     after: Units
@@ -51,7 +51,7 @@ class PairUnits:
     @property
     def applied(self) -> bool:
         """Whether AFTER is brought to the numbers of BEFORE: both have to say what theirs mean."""
-        return self.differ and self.before.said and self.after.said
+        return self.differ and self.before.given and self.after.given
 
     def bring(self, read: Reader) -> Reader:
         """AFTER in the numbers that BEFORE has for the same values."""
@@ -61,20 +61,20 @@ class PairUnits:
         scale = (own[0] / other[0]).astype(np.float32)[:, None, None]
         offset = ((own[1] - other[1]) / other[0]).astype(np.float32)[:, None, None]
 
-        def brought(window: Window) -> NDArray[np.float32]:
+        def read_rescaled(window: Window) -> NDArray[np.float32]:
             return np.asarray(read(window) * scale + offset, dtype=np.float32)
 
-        return brought
+        return read_rescaled
 
     def note(self, names: tuple[str, str]) -> str:
         """A sentence on what is done, or, where nothing is, on what cannot be known."""
-        told = f"{names[0]} says {self.before} and {names[1]} {self.after}"
+        facts = f"{names[0]} says {self.before} and {names[1]} {self.after}"
         if self.applied:
-            return f"{told}; the values of the second are brought to the scale of the first."
-        silent, units = names[self.before.said], self.after if self.after.said else self.before
+            return f"{facts}; the values of the second are brought to the scale of the first."
+        silent, units = names[self.before.given], self.after if self.after.given else self.before
         scale, offset = _listed(units.scale, " "), _listed(units.offset, " ")
         return (
-            f"{told}, as where a file says nothing; the numbers are compared as they are. If "
+            f"{facts}, as where a file says nothing; the numbers are compared as they are. If "
             f"{silent} has the units of the other, say so: gdal_edit.py -scale {scale} -offset "
             f"{offset} {silent}"
         )
@@ -84,8 +84,8 @@ class PairUnits:
         if not self.differ:
             return None
         sides = (("before", self.before), ("after", self.after))
-        said = {date: {"scale": list(s.scale), "offset": list(s.offset)} for date, s in sides}
-        return {**said, "applied": self.applied}
+        tags = {date: {"scale": list(s.scale), "offset": list(s.offset)} for date, s in sides}
+        return {**tags, "applied": self.applied}
 
 
 def pair_units(first: Scene, second: Scene, bands: BandChoice) -> PairUnits:
@@ -94,10 +94,10 @@ def pair_units(first: Scene, second: Scene, bands: BandChoice) -> PairUnits:
 
 
 def _units(scene: Scene, bands: tuple[int, ...]) -> Units:
-    found = [(scene.dataset.scales[band - 1], scene.dataset.offsets[band - 1]) for band in bands]
+    tags = [(scene.dataset.scales[band - 1], scene.dataset.offsets[band - 1]) for band in bands]
     usable = [
-        pair if np.isfinite(pair).all() and pair[0] else (1.0, 0.0) for pair in found
-    ]  # what is no number says nothing
+        pair if np.isfinite(pair).all() and pair[0] else (1.0, 0.0) for pair in tags
+    ]  # a value that is no number counts as none
     return Units(tuple(scale for scale, _ in usable), tuple(offset for _, offset in usable))
 
 
