@@ -6,6 +6,7 @@ from rasterio.windows import Window
 from scenes import NORTH_UP, UTM, write_scene
 
 from scdcli.legend import SECOND
+from scdcli.scoring.evaluation import count_set, score_counts
 from scdcli.scoring.mappairs import Prediction, ScoredPair, ScoredWindow
 
 LABELS = ("label1", "label2")
@@ -68,3 +69,8 @@ def scored_window(maps, name="x", covers=None, **predicted):
 def scored_pair(name, sources, *windows):
     """A pair of windows of four maps each."""
     return ScoredPair(name, sources, [scored_window(maps, name) for maps in windows])
+
+
+def score_maps(pairs, legend):
+    """The scores of pairs of maps as one set."""
+    return score_counts(count_set(pairs, legend), legend)

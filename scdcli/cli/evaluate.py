@@ -1,7 +1,7 @@
 """``scd evaluate``: labels and predictions in, scores out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,10 +30,9 @@ from scdcli.cli.terminal import Terminal
 from scdcli.prediction.settings import InferenceSettings
 
 if TYPE_CHECKING:
-    from scdcli.legend import Legend
     from scdcli.scoring.comparison import Bootstrap, Run
     from scdcli.scoring.figures.panels import Panels
-    from scdcli.scoring.mapsets import LabelSet
+    from scdcli.scoring.run import Scoring
 
 # Options that say how a model runs; maps that exist do without.
 RUNNING = (
@@ -174,10 +173,7 @@ def evaluate(
     """
     from scdcli.datasets.legendfile import find_legend
     from scdcli.scoring.comparison import bootstrap as resample
-    from scdcli.scoring.job import EvaluationJob, tell_of_maps
-    from scdcli.scoring.mapsets import find_truth
-    from scdcli.scoring.run import Scoring
-    from scdcli.scoring.systems import shared_legend
+    from scdcli.scoring.job import EvaluationJob
 
     files = ScoreFiles(output, matrix, per_pair, panels, panel_pairs or (), overwrite)
     _require_usable(files)
@@ -186,19 +182,14 @@ def evaluate(
     terminal = Terminal(quiet)
     given = find_legend(legend) if legend else None
     job = EvaluationJob(truth, model, pred, given, tta, inference, bands, normalize)
-    labels = find_truth(truth)
-    systems = job.systems(labels)
+    scoring = job.prepare(terminal.note, terminal.watch)
     asked = SweepFiles(sweep, calibrate, overwrite)
-    sweeping = find_sweeping(job.names, systems, asked, inference.threshold)
-    tell_of_maps(labels, systems, terminal.note)
-    meant = shared_legend(systems, labels, given)
-    drawn = _choose_panels(labels, meant, len(systems), files)
+    sweeping = find_sweeping(job.names, scoring.systems, asked, inference.threshold)
+    drawn = _choose_panels(scoring, files)
     sweeps = sweeping.sweeps if sweeping else None
-    scoring = Scoring(
-        labels, meant, given is not None, drawn, terminal.note, terminal.watch, sweeps
-    )
+    scoring = replace(scoring, panels=drawn, sweeps=sweeps)
     with terminal.when_stopped(lambda: NOTHING_KEPT):
-        runs = scoring.score(systems)
+        runs = scoring.score()
     resampled = resample(runs, bootstrap, seed) if bootstrap else None
     _report(str(truth), runs, resampled, files, as_json=json)
     if sweeping:
@@ -235,16 +226,14 @@ def _require_usable(files: ScoreFiles) -> None:
             raise OutputError(f"{path} is named for two outputs; give each its own file.")
 
 
-def _choose_panels(
-    truth: "LabelSet", legend: "Legend | None", systems: int, files: ScoreFiles
-) -> "Panels | None":
+def _choose_panels(scoring: "Scoring", files: ScoreFiles) -> "Panels | None":
     from scdcli.scoring.figures.panels import Panels, choose_pairs, panel_files, picture_side
 
     if not files.panels:
         return None
-    chosen = choose_pairs(truth, list(files.panel_pairs))
+    chosen = choose_pairs(scoring.truth, list(files.panel_pairs))
     panel_files(files.panels, chosen, overwrite=files.overwrite)
-    return Panels(chosen, legend, picture_side(systems))
+    return Panels(chosen, scoring.legend, picture_side(len(scoring.systems)))
 
 
 def _report(

@@ -1,7 +1,7 @@
 """All thresholds at once, and those of a model: --sweep and --calibrate of ``scd evaluate``."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,7 @@ from scdcli.cli.options.shared import Command
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from scdcli.scoring.figures.sweepfiles import Swept
-    from scdcli.scoring.fitting import Fit
-    from scdcli.scoring.run import Sweeps
+    from scdcli.scoring.fitting import Fit, ThresholdSweep
     from scdcli.scoring.systems import System
 
 MODEL_SUFFIX = ".safetensors"
@@ -68,25 +66,25 @@ class Sweeping:
         files: What is written.
         source: The model to fit, by name or file.
         threshold: The threshold its copy gets; None for the one that fits best.
-        sweeps: What the models say, gathered while they are scored.
+        sweeps: The scores of each model at all thresholds, filled while they are scored.
     """
 
     files: SweepFiles
     source: str
     threshold: float | None
-    sweeps: "Sweeps"
+    sweeps: "dict[str, ThresholdSweep]" = field(default_factory=dict)
 
     def write(self, terminal: Terminal) -> None:
         """The files that were asked for, with a sentence on each run."""
         from scdcli.scoring.figures.sweepfiles import write_sweeps
 
-        for swept in self.sweeps.found.values():
+        for swept in self.sweeps.values():
             terminal.note(_sentence(swept))
         if self.files.sweep:
-            write_sweeps(self.files.sweep, list(self.sweeps.found.values()))
+            write_sweeps(self.files.sweep, list(self.sweeps.values()))
         if self.files.calibrate:
-            (swept,) = self.sweeps.found.values()
-            fitted = swept.fitted
+            (swept,) = self.sweeps.values()
+            fitted = swept.best_fit
             if self.threshold is not None:
                 fitted = fitted.at(self.threshold)
             _write_model(self.source, self.files.calibrate, fitted)
@@ -104,7 +102,6 @@ def find_sweeping(
     if not sweep and not calibrate:
         return None
     from scdcli.scoring.figures.sweepfiles import sweep_files
-    from scdcli.scoring.run import Sweeps
     from scdcli.scoring.scorefiles import require_writable
 
     if any(system.folder for system in systems):
@@ -121,7 +118,7 @@ def find_sweeping(
         require_writable([calibrate], (MODEL_SUFFIX,), overwrite=files.overwrite)
     if sweep:
         sweep_files(sweep, overwrite=files.overwrite)
-    return Sweeping(files, models[0], threshold, Sweeps())
+    return Sweeping(files, models[0], threshold)
 
 
 def _write_model(source: str, out: Path, fitted: "Fit") -> None:
@@ -136,9 +133,9 @@ def _write_model(source: str, out: Path, fitted: "Fit") -> None:
     )
 
 
-def _sentence(swept: "Swept") -> str:
+def _sentence(swept: "ThresholdSweep") -> str:
     """How the thresholds and the probabilities of one run are."""
-    fitted, best = swept.fitted, swept.best
+    fitted, best = swept.best_fit, swept.best
     parts = [f"{swept.title}: no threshold has a score"]
     if best:
         span = f"{best.low:g}" if best.low == best.high else f"{best.low:g} to {best.high:g}"

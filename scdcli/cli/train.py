@@ -271,7 +271,7 @@ def _train(job: TrainingJob, *, quiet: bool) -> bool:
 
 def _show(training: "Training", terminal: Terminal) -> None:
     """Train, and show how it goes."""
-    from scdcli.training.confidence import ModelFitted
+    from scdcli.training.confidence import CalibratedModel
     from scdcli.training.runfolder import EpochLog
     from scdcli.training.stages import Stage, train_in_stages
 
@@ -284,8 +284,8 @@ def _show(training: "Training", terminal: Terminal) -> None:
                 seen.append(stage.out)
             elif isinstance(event, EpochLog):
                 terminal.note(_epoch_line(event, stage))
-            elif isinstance(event, ModelFitted):
-                terminal.note(fitted_line(event.fitted, event.path))
+            elif isinstance(event, CalibratedModel):
+                terminal.note(fitted_line(event.fit, event.path))
             else:
                 label = f"{stage.network} epoch {event.epoch}, loss {event.loss:.3f}"
                 bar.update(event.step, event.steps, label)

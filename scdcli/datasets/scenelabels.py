@@ -49,17 +49,24 @@ def read_drawn(sample: Sample, grid: Grid, legend: Legend | None) -> Drawn:
 
 @contextmanager
 def open_scene_labels(
-    sample: Sample, grid: Grid, legend: Legend | None, drawn: Drawn
+    sample: Sample, grid: Grid, legend: Legend | None, drawn: Drawn | None = None
 ) -> Iterator[ReadClasses]:
     """The labels of a scene, open for reading windows of the grid of BEFORE.
 
     Label rasters may cover another part than BEFORE, but pixel must lie on pixel: classes are never
     resampled. What they do not cover is nodata.
 
+    Args:
+        sample: The scene.
+        grid: The grid of its BEFORE image, or of maps that lie on it.
+        legend: What the labels mean; None for indices that nobody declared.
+        drawn: Its polygons, where they have been read already.
+
     Raises:
         InputError: A file cannot be read.
         DatasetError: A raster lies on another grid.
     """
+    drawn = drawn or read_drawn(sample, grid, legend)
     with ExitStack() as stack:
         if drawn.changes:
             read: ReadClasses = drawn.changes.read_classes

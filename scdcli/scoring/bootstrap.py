@@ -22,46 +22,6 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class StackedMargins:
-    """Margins of one matrix for each of P pairs, or for each of R resamples, one row each.
-
-    Attributes:
-        hits: Pixels predicted as their label, (P, C) float64; whole numbers.
-        predicted: Pixels predicted as each type, (P, C); type 0 is unchanged.
-        labelled: Pixels labelled as each type, (P, C).
-    """
-
-    hits: Floats
-    predicted: Floats
-    labelled: Floats
-
-    @classmethod
-    def of(
-        cls, pairs: Sequence[JointCounts], margins_of: Callable[[JointCounts], Margins]
-    ) -> "StackedMargins":
-        """One row per pair; types that occur in no pair are left out, but for unchanged."""
-        whole = margins_of(sum(pairs, JointCounts.empty()))
-        occurring = whole.predicted + whole.labelled > 0
-        occurring[UNCHANGED] = True
-        margins = map(margins_of, pairs)
-        rows = [
-            [side[occurring] for side in (each.hits, each.predicted, each.labelled)]
-            for each in margins
-        ]
-        return cls(*np.array(rows, dtype=np.float64).transpose(1, 0, 2))
-
-    def weighted(self, weights: Floats) -> "StackedMargins":
-        """Margins of R resamples; exact, as sums of whole numbers below 2⁵³.
-
-        Args:
-            weights: How often each resample holds each pair, (R, P).
-        """
-        return StackedMargins(
-            weights @ self.hits, weights @ self.predicted, weights @ self.labelled
-        )
-
-
-@dataclass(frozen=True)
 class Interval:
     """Where 95 % of the resamples lie.
 
@@ -93,11 +53,11 @@ def resampled_scores(
     stacks = [_stacks(pairs, classes) for pairs in systems]
     blocks: list[list[dict[str, Floats]]] = [[] for _ in systems]
     for weights in draw_weights(len(systems[0]), resamples, seed):
-        for found, matrices in zip(blocks, stacks, strict=True):
-            sides = {name: score_rows(each.weighted(weights)) for name, each in matrices.items()}
-            found.append({key: sides[matrix][field] for key, (matrix, field) in HEADLINE.items()})
+        for drawn, matrices in zip(blocks, stacks, strict=True):
+            sides = {name: row_scores(weighted(each, weights)) for name, each in matrices.items()}
+            drawn.append({key: sides[matrix][field] for key, (matrix, field) in HEADLINE.items()})
     return [
-        {key: np.concatenate([part[key] for part in found]) for key in HEADLINE} for found in blocks
+        {key: np.concatenate([part[key] for part in drawn]) for key in HEADLINE} for drawn in blocks
     ]
 
 
@@ -111,8 +71,32 @@ def draw_weights(pairs: int, resamples: int, seed: int) -> Iterator[Floats]:
         yield times.reshape(rows, pairs).astype(np.float64)
 
 
-def score_rows(margins: StackedMargins) -> dict[str, Floats]:
-    """The scores of `metrics.ChangeScores` for every row, nan where they are undefined."""
+def stack_margins(
+    pairs: Sequence[JointCounts], margins_of: Callable[[JointCounts], Margins]
+) -> Margins:
+    """Margins of one matrix for each of P pairs, a row each: (P, C) float64, whole numbers.
+
+    Types that occur in no pair are left out, but for unchanged.
+    """
+    whole = margins_of(sum(pairs, JointCounts.empty()))
+    occurring = whole.predicted + whole.labelled > 0
+    occurring[UNCHANGED] = True
+    sides = zip(*map(margins_of, pairs), strict=True)
+    return Margins(*(np.array([row[occurring] for row in side], np.float64) for side in sides))
+
+
+def weighted(margins: Margins, weights: Floats) -> Margins:
+    """Margins of R resamples, (R, C) each; exact, as sums of whole numbers below 2⁵³.
+
+    Args:
+        margins: Those of the pairs, (P, C) each.
+        weights: How often each resample holds each pair, (R, P).
+    """
+    return Margins(*(weights @ side for side in margins))
+
+
+def row_scores(margins: Margins) -> dict[str, Floats]:
+    """The scores of `metrics.ChangeScores` for each row of margins, (R,); nan where undefined."""
     total, both_unchanged = margins.labelled.sum(axis=1), margins.hits[:, UNCHANGED]
     unchanged_in_one = margins.predicted[:, UNCHANGED] + margins.labelled[:, UNCHANGED]
     separated = total - both_unchanged
@@ -120,9 +104,7 @@ def score_rows(margins: StackedMargins) -> dict[str, Floats]:
     iou_changed = _ratio(total - unchanged_in_one + both_unchanged, separated)
     miou = (iou_unchanged + iou_changed) / 2
     sek = _separated_kappa(margins) * np.exp(iou_changed - 1)
-    changed_hits, *changed_once = (
-        each[:, 1:].sum(axis=1) for each in (margins.hits, margins.predicted, margins.labelled)
-    )
+    changed_hits, *changed_once = (side[:, 1:].sum(axis=1) for side in margins)
     return {
         "oa": _ratio(margins.hits.sum(axis=1), total),
         "kappa": _kappa(margins),
@@ -151,28 +133,19 @@ def share_not_better(differences: Floats) -> float:
     return float((defined <= 0).mean())
 
 
-def _stacks(pairs: Sequence[JointCounts], classes: int) -> dict[str, StackedMargins]:
+def _stacks(pairs: Sequence[JointCounts], classes: int) -> dict[str, Margins]:
     return {
-        "from_to": StackedMargins.of(pairs, lambda each: from_to_margins(each, classes)),
-        "stacked": StackedMargins.of(pairs, lambda each: Margins.of(stacked_matrix(each, classes))),
+        "from_to": stack_margins(pairs, lambda each: from_to_margins(each, classes)),
+        "stacked": stack_margins(pairs, lambda each: Margins.of(stacked_matrix(each, classes))),
     }
 
 
-def _separated_kappa(margins: StackedMargins) -> Floats:
-    both_unchanged = np.zeros_like(margins.hits)
-    both_unchanged[:, UNCHANGED] = margins.hits[:, UNCHANGED]
-    kappa = _kappa(
-        StackedMargins(
-            margins.hits - both_unchanged,
-            margins.predicted - both_unchanged,
-            margins.labelled - both_unchanged,
-        )
-    )
+def _separated_kappa(margins: Margins) -> Floats:
     types = np.count_nonzero(margins.predicted[:, 1:] + margins.labelled[:, 1:], axis=1)
-    return np.where(types == 1, np.nan, kappa)
+    return np.where(types == 1, np.nan, _kappa(margins.separated()))
 
 
-def _kappa(margins: StackedMargins) -> Floats:
+def _kappa(margins: Margins) -> Floats:
     """Eq. 14 from disagreement, 1 - ρ over 1 - η: where one type is nearly all, η rounds to 1."""
     total = margins.labelled.sum(axis=1, keepdims=True)
     scale = np.where(total > 0, total, np.nan)

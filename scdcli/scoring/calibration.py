@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
+from scdcli.datasets.sums import Sums
+
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Doubles = NDArray[np.float64]
@@ -24,7 +26,7 @@ COOLEST, HOTTEST = 0.1, 10.0
 
 
 @dataclass(frozen=True)
-class Histogram:
+class Histogram(Sums):
     """Pixels by label and logit.
 
     Attributes:
@@ -37,10 +39,6 @@ class Histogram:
     def empty(cls) -> "Histogram":
         """No pixel counted yet."""
         return cls(np.zeros((2, BINS), dtype=np.int64))
-
-    def __add__(self, other: "Histogram") -> "Histogram":
-        """The histogram of both sets of pixels together."""
-        return Histogram(self.pixels + other.pixels)
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,8 @@ def count_confidence(change: Floats, changed: Mask, valid: Mask) -> Histogram:
         changed: Whether the label says changed, (H, W).
         valid: Where it counts, (H, W).
     """
-    found = logit(change[valid].astype(np.float64)).clip(-LARGEST_LOGIT, LARGEST_LOGIT)
-    column = np.rint((found + LARGEST_LOGIT) / STEP).astype(np.int64)
+    logits = logit(change[valid].astype(np.float64)).clip(-LARGEST_LOGIT, LARGEST_LOGIT)
+    column = np.rint((logits + LARGEST_LOGIT) / STEP).astype(np.int64)
     counted = np.bincount(column + BINS * changed[valid], minlength=2 * BINS)
     return Histogram(counted.reshape(2, BINS))
 
@@ -79,16 +77,16 @@ def count_confidence(change: Floats, changed: Mask, valid: Mask) -> Histogram:
 def fit_temperature(histogram: Histogram) -> float:
     """The temperature at which the labels are likeliest; 1 where no other is better.
 
-    What divides the logits of probabilities that a model with another temperature gave is the
-    product of both.
+    It comes on top of the temperature that the model had: the logits of the model are divided by
+    the product of both.
     """
-    found = minimize_scalar(
+    best = minimize_scalar(
         lambda log: negative_log_likelihood(histogram, np.exp(log)),
         bounds=(np.log(COOLEST), np.log(HOTTEST)),
         method="bounded",
     )
     before = negative_log_likelihood(histogram, 1.0)
-    return float(np.exp(found.x)) if found.fun < before else 1.0
+    return float(np.exp(best.x)) if best.fun < before else 1.0
 
 
 def negative_log_likelihood(histogram: Histogram, temperature: float) -> float:
@@ -115,9 +113,9 @@ def reliability(histogram: Histogram, temperature: float = 1.0) -> list[Reliabil
             (number + 1) / RELIABILITY_BINS,
             int(pixels),
             expected / pixels if pixels else None,
-            found / pixels if pixels else None,
+            observed / pixels if pixels else None,
         )
-        for number, (pixels, expected, found) in enumerate(zip(*sums, strict=True))
+        for number, (pixels, expected, observed) in enumerate(zip(*sums, strict=True))
     ]
 
 

@@ -23,26 +23,26 @@ ONE_PAIR = (
 
 @dataclass(frozen=True)
 class Run:
-    """One system with one test-time augmentation, and what it scored.
+    """The scores of one system with one test-time augmentation.
 
     Attributes:
         system: Its short name.
         tta: Test-time augmentation; None for maps that exist.
-        found: Its scores.
+        evaluation: Its scores, and the counts behind them.
         origin: Folder of maps, or model and settings; JSON-ready.
-        land_cover: Its scores of the land cover of every pixel; None where nothing is known of it.
+        land_cover: Its scores for the land cover of every pixel; None for labels without it.
     """
 
     system: str
     tta: str | None
-    found: Evaluation
+    evaluation: Evaluation
     origin: dict[str, Any]
     land_cover: LandCover | None = None
 
     def headline(self) -> dict[str, Value]:
         """The scores it is known by, under the names they bear in files."""
         cover = self.land_cover.scores.headline() if self.land_cover else {}
-        return self.found.scores.headline() | cover
+        return self.evaluation.scores.headline() | cover
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """What resampling the pairs says of some runs.
+    """Intervals and differences of runs, from resamples of the pairs.
 
     Attributes:
         resamples: How many were drawn.
-        seed: Which.
+        seed: Random seed of the draws.
         intervals: Per run, an interval per headline score, None where the score is undefined;
             empty for a set of one pair.
         against: Per run, the index of the run it is compared with; None for the first.
@@ -89,12 +89,12 @@ def bootstrap(runs: Sequence[Run], resamples: int, seed: int) -> Bootstrap:
     Args:
         runs: All of the same pairs.
         resamples: How many to draw.
-        seed: Which.
+        seed: Random seed of the draws.
     """
-    if runs[0].found.pairs < 2:
+    if runs[0].evaluation.pairs < 2:
         return Bootstrap(resamples, seed, (), (), ())
-    counts = [[part.counts for part in run.found.parts] for run in runs]
-    values = resampled_scores(counts, runs[0].found.classes, resamples, seed)
+    counts = [[part.counts for part in run.evaluation.parts] for run in runs]
+    values = resampled_scores(counts, runs[0].evaluation.classes, resamples, seed)
     for run, drawn in zip(runs, values, strict=True):
         if run.land_cover:
             drawn |= resampled_cover(run.land_cover, resamples, seed)
@@ -153,21 +153,21 @@ def short_names(forms: Sequence[Sequence[str]]) -> list[str]:
 
     The same system given twice gets a number: ``asn``, ``asn #2``.
     """
-    mean_std = [0] * len(forms)
+    levels = [0] * len(forms)
     while True:
-        names = [form[level] for form, level in zip(forms, mean_std, strict=True)]
+        names = [form[level] for form, level in zip(forms, levels, strict=True)]
         meant = Counter(
             name for name, _ in {(name, form[-1]) for name, form in zip(names, forms, strict=True)}
         )
         unclear = [
             number
             for number, name in enumerate(names)
-            if meant[name] > 1 and mean_std[number] < len(forms[number]) - 1
+            if meant[name] > 1 and levels[number] < len(forms[number]) - 1
         ]
         if not unclear:
             return _numbered(names)
         for number in unclear:
-            mean_std[number] += 1
+            levels[number] += 1
 
 
 def run_titles(runs: Sequence[tuple[str, str | None]]) -> list[str]:
@@ -218,7 +218,7 @@ def _difference(
     if isinstance(value, Undefined) or isinstance(reference, Undefined):
         return None
     differences = drawn - reference_drawn
-    found = interval(differences)
-    if found is None:
+    middle = interval(differences)
+    if middle is None:
         return None
-    return Difference(value - reference, found, share_not_better(differences))
+    return Difference(value - reference, middle, share_not_better(differences))

@@ -1,4 +1,4 @@
-"""How often each combination of labelled and predicted classes occurs: all a score needs to know.
+"""How often each combination of labelled and predicted classes occurs: all that scores need.
 
 One pass over four class maps gives one small table, from which both published confusion matrices,
 the nodata share and every check of the values follow; it is the same table for any window split.
@@ -7,7 +7,7 @@ Matrices are oriented as in the paper: ``q[i, j]`` pixels are predicted as ``i``
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,26 +80,31 @@ class JointCounts:
         return self.where(_half_changed(self.classes[2:]))
 
 
-@dataclass(frozen=True)
-class Margins:
-    """A confusion matrix as far as scores look: diagonal, row sums and column sums.
+class Margins(NamedTuple):
+    """All that scores need of a confusion matrix: its diagonal, row sums and column sums.
 
     With 99 classes a from-to matrix has 96 million cells; its margins have 9802 each.
 
     Attributes:
-        hits: Pixels predicted as their label, (C,) int64.
-        predicted: Pixels predicted as each type (row sums), (C,) int64.
-        labelled: Pixels labelled as each type (column sums), (C,) int64.
+        hits: Pixels predicted as their label, (C,) int64; or (R, C) float64 of R matrices.
+        predicted: Pixels predicted as each type (row sums), likewise.
+        labelled: Pixels labelled as each type (column sums), likewise.
     """
 
-    hits: Counts
-    predicted: Counts
-    labelled: Counts
+    hits: NDArray[Any]
+    predicted: NDArray[Any]
+    labelled: NDArray[Any]
 
     @classmethod
     def of(cls, matrix: Counts) -> "Margins":
         """The margins of a whole matrix, (C, C) int64."""
         return cls(matrix.diagonal().copy(), matrix.sum(axis=1), matrix.sum(axis=0))
+
+    def separated(self) -> "Margins":
+        """Without the pixels that are labelled and predicted as unchanged."""
+        both_unchanged = np.zeros_like(self.hits)
+        both_unchanged[..., UNCHANGED] = self.hits[..., UNCHANGED]
+        return Margins(*(side - both_unchanged for side in self))
 
 
 def count_joint(maps: FourMaps) -> JointCounts:
@@ -160,16 +165,16 @@ def _count_dense(flat: list[ClassMap], base: int) -> JointCounts:
     for start in range(0, flat[0].size, step):
         codes = _codes([each[start : start + step] for each in flat], base)
         table += np.bincount(codes, minlength=table.size)
-    found = np.flatnonzero(table)
-    return _packed(found, table[found], base)
+    occurring = np.flatnonzero(table)
+    return _packed(occurring, table[occurring], base)
 
 
 def _count_sparse(flat: list[ClassMap], base: int) -> JointCounts:
     counts = JointCounts.empty()
     for start in range(0, flat[0].size, DENSE_CELLS):
         codes = _codes([each[start : start + DENSE_CELLS] for each in flat], base)
-        found, pixels = np.unique(codes, return_counts=True)
-        counts += _packed(found.astype(np.int64), pixels.astype(np.int64), base)
+        distinct, pixels = np.unique(codes, return_counts=True)
+        counts += _packed(distinct.astype(np.int64), pixels.astype(np.int64), base)
     return counts
 
 

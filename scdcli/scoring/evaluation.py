@@ -9,7 +9,7 @@ from scdcli.errors import DatasetError
 from scdcli.legend import MAX_CLASSES, NODATA, TRANSITION_BASE, Legend
 from scdcli.scoring.counting import JointCounts, count_joint, from_to_margins, stacked_matrix
 from scdcli.scoring.mappairs import ScoredPair, WindowTally
-from scdcli.scoring.metrics import Scores, Undefined, Value, known, scores
+from scdcli.scoring.metrics import Scores, Value, known, reasons, scores
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class PairCounts:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a set scored, and what went into it.
+    """The scores of a set, and the counts they are computed from.
 
     Attributes:
         legend: Names of the classes; None when no file and nobody declared them.
         classes: K, the legend's or else the largest index present.
         parts: The counts of every pair.
         counts: Joint counts of all pairs, nodata included.
-        scores: Of these counts.
+        scores: The scores of these counts.
     """
 
     legend: Legend | None
@@ -89,7 +89,7 @@ class Evaluation:
             "categorical_sek": _known(categorical, "categorical_sek."),
             "transitions": self.transition_pixels(),
             "stacked_matrix": stacked_matrix(self.counts, self.classes).tolist(),
-            "undefined": _reasons(headline | class_iou | categorical),
+            "undefined": reasons(headline | class_iou | categorical),
         }
 
     def transitions(self) -> list[tuple[int, int]]:
@@ -121,19 +121,6 @@ class Evaluation:
         ]
 
 
-def score_maps(pairs: Iterable[ScoredPair], legend: Legend | None) -> Evaluation:
-    """Scores of one matrix over all pairs; the maps are seen once, a window at a time.
-
-    Args:
-        pairs: What to score.
-        legend: The classes; without it K is the largest index present.
-
-    Raises:
-        DatasetError: An index is not in the legend, or a label is changed at one date only.
-    """
-    return evaluate(count_set(pairs, legend), legend)
-
-
 def count_set(
     pairs: Iterable[ScoredPair], legend: Legend | None, tallies: Sequence[WindowTally] = ()
 ) -> tuple[PairCounts, ...]:
@@ -150,7 +137,7 @@ def count_set(
     return tuple(PairCounts(pair.name, count_pair(pair, legend, tallies)) for pair in pairs)
 
 
-def evaluate(
+def score_counts(
     parts: tuple[PairCounts, ...], legend: Legend | None, classes: int | None = None
 ) -> Evaluation:
     """Scores of one matrix over all pairs.
@@ -175,9 +162,9 @@ def count_pair(
     """
     counts = JointCounts.empty()
     for window in pair.windows:
-        found = count_joint((*window.labels, *window.predicted.classes))
-        _require_known(found, pair, legend)
-        counts += found
+        part = count_joint((*window.labels, *window.predicted.classes))
+        _require_known(part, pair, legend)
+        counts += part
         for tally in tallies:
             tally.add(window)
         del window  # its maps need not stay while those of the next are read
@@ -191,13 +178,13 @@ def count_pair(
     return counts
 
 
-def _require_known(found: JointCounts, pair: ScoredPair, legend: Legend | None) -> None:
+def _require_known(counts: JointCounts, pair: ScoredPair, legend: Legend | None) -> None:
     last = len(legend) if legend else MAX_CLASSES
-    for source, index in zip(pair.sources, found.classes, strict=True):
+    for source, index in zip(pair.sources, counts.classes, strict=True):
         unknown = (index > last) & (index != NODATA)
         if unknown.any():
             value = int(index[unknown][0])
-            pixels = int(found.pixels[index == value].sum())
+            pixels = int(counts.pixels[index == value].sum())
             raise unknown_class(source, value, pixels, legend)
 
 
@@ -209,7 +196,3 @@ def largest_class(counts: JointCounts) -> int:
 
 def _known(values: dict[str, Value], prefix: str = "") -> dict[str, float | None]:
     return {name.removeprefix(prefix): known(value) for name, value in values.items()}
-
-
-def _reasons(values: dict[str, Value]) -> dict[str, str]:
-    return {name: value.reason for name, value in values.items() if isinstance(value, Undefined)}

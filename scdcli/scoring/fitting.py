@@ -1,11 +1,13 @@
 """The temperature and the threshold that suit a labelled set best."""
 
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scdcli.datasets.sums import Sums
 from scdcli.legend import NODATA, UNCHANGED
 from scdcli.prediction.decode import Reading, apply_temperature
 from scdcli.scoring.calibration import (
@@ -37,8 +39,8 @@ AT_A_BOUND = 1.01  # a factor of this much from the end of the range is at the e
 
 
 @dataclass(frozen=True)
-class Confidence:
-    """All that temperature and threshold are fitted to; of windows and of pairs it adds."""
+class Confidence(Sums):
+    """All that temperature and threshold are fitted to, counted over the pixels of a set."""
 
     histogram: Histogram
     sweep: SweepCounts
@@ -47,10 +49,6 @@ class Confidence:
     def empty(cls, classes: int) -> "Confidence":
         """Nothing seen yet, of K classes."""
         return cls(Histogram.empty(), SweepCounts.empty(classes))
-
-    def __add__(self, other: "Confidence") -> "Confidence":
-        """Of both sets of pixels together."""
-        return Confidence(self.histogram + other.histogram, self.sweep + other.sweep)
 
 
 @dataclass
@@ -135,6 +133,50 @@ class Fit:
     def at(self, threshold: float) -> "Fit":
         """The same temperature with a threshold that somebody chose, whatever would fit best."""
         return replace(self, threshold=threshold, by=self.by and GIVEN, best=None)
+
+
+@dataclass(frozen=True)
+class ThresholdSweep:
+    """One system with one test-time augmentation at every threshold.
+
+    Attributes:
+        title: What its results are called.
+        system: Its short name.
+        tta: Its test-time augmentation.
+        threshold: The threshold that was scored.
+        temperature: The temperature of the model.
+        confidence: Labels and probabilities, counted over the set.
+    """
+
+    title: str
+    system: str
+    tta: str | None
+    threshold: float
+    temperature: float
+    confidence: Confidence
+
+    @cached_property
+    def rows(self) -> list[ThresholdScores]:
+        """The scores at every threshold."""
+        return sweep(self.confidence.sweep)
+
+    @cached_property
+    def best(self) -> Plateau | None:
+        """The best thresholds."""
+        return plateau(self.rows)
+
+    @cached_property
+    def best_fit(self) -> Fit:
+        """The temperature and the threshold that suit the set best."""
+        return fit(self.confidence, self.temperature, self.threshold)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The best thresholds, and how well calibrated the probabilities are; JSON-ready."""
+        best = self.best
+        return {
+            "best": best and {**best._asdict(), "middle": best.middle},
+            "fit": asdict(self.best_fit),
+        }
 
 
 def count_both(

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scdcli.datasets.classmap import open_label
-from scdcli.datasets.layouts import is_drawn
 from scdcli.datasets.legendfile import find_legend
 from scdcli.datasets.scan import Progress, Watch
 from scdcli.legend import Legend
@@ -15,10 +13,10 @@ from scdcli.models import DEFAULT_MODEL
 from scdcli.prediction.settings import INFERENCE, InferenceSettings
 from scdcli.prediction.tta import find_tta
 from scdcli.rasters.pair.methods import DEFAULT_METHOD
-from scdcli.scoring.comparison import Run
-from scdcli.scoring.mapsets import LabelSet, find_truth
+from scdcli.scoring.comparison import Run, folder_forms, model_forms, short_names
+from scdcli.scoring.mapsets import LabelSet, find_images, find_predictions, find_truth, match
 from scdcli.scoring.run import Scoring
-from scdcli.scoring.systems import System, find_systems, shared_legend
+from scdcli.scoring.systems import System, shared_legend
 
 if TYPE_CHECKING:
     from scdcli.prediction.chain import Predictor
@@ -56,22 +54,43 @@ class EvaluationJob:
         """The models: those that are asked for, or the default one."""
         return self.models if self.models or self.predictions else (DEFAULT_MODEL,)
 
-    def systems(self, truth: LabelSet) -> list[System]:
-        """What is scored: models, once per test-time augmentation, then folders.
+    def prepare(self, note: Callable[[str], None], watch: Watch) -> Scoring:
+        """Find labels and systems, and what can be wrong with them before any of them runs.
+
+        Args:
+            note: Called with a sentence for each thing to know.
+            watch: Called with the title of a system and the number of pairs; gives a context whose
+                value is called with (pairs done, pairs).
 
         Raises:
-            DatasetError: The labels have no images for a model, or maps do not match them.
+            DatasetError: A folder has none of the known shapes, the labels have no images for a
+                model, or maps do not match them.
             ModelError: A model file is damaged.
             UnknownName: No such model, device, precision or test-time augmentation.
         """
-        return find_systems(
-            self.names,
-            self.predictions,
-            truth,
-            self._predictors,
-            bands=self.bands,
-            normalize=self.normalize,
-        )
+        truth = find_truth(self.truth)
+        systems = self._systems(truth)
+        for side in (truth, *(system.maps for system in systems)):
+            if side and side.note:
+                note(side.note)
+        legend = shared_legend(systems, truth, self.legend)
+        return Scoring(truth, systems, legend, self.legend is not None, note, watch)
+
+    def _systems(self, truth: LabelSet) -> list[System]:
+        """Models, once per test-time augmentation, then folders."""
+        if self.names:
+            find_images(truth)
+        maps = [find_predictions(folder) for folder in self.predictions]
+        for each in maps:
+            match(truth, each)
+        forms = [*map(model_forms, self.names), *map(folder_forms, self.predictions)]
+        names, models = short_names(forms), len(self.names)
+        folders = zip(names[models:], self.predictions, maps, strict=True)
+        return [
+            System(name, predictor, self.bands, self.normalize)
+            for name, model in zip(names[:models], self.names, strict=True)
+            for predictor in self._predictors(model)
+        ] + [System(name, folder=folder, maps=each) for name, folder, each in folders]
 
     def _predictors(self, model: str) -> "list[Predictor]":
         """One per test-time augmentation; the model is loaded once."""
@@ -138,28 +157,4 @@ def evaluate(
         None if bands is None else tuple(bands),
         normalize,
     )
-    labels = find_truth(job.truth)
-    systems = job.systems(labels)
-    tell_of_maps(labels, systems, note)
-    meant = shared_legend(systems, labels, job.legend)
-    return Scoring(labels, meant, job.legend is not None, None, note, watch).score(systems)
-
-
-def tell_of_maps(truth: LabelSet, systems: Sequence[System], note: Callable[[str], None]) -> None:
-    """Say which of the maps that were found are used, and what is left out of them."""
-    for side in (truth, *(system.maps for system in systems)):
-        if side and side.note:
-            note(side.note)
-    hidden = sum(any(map(_is_transparent, dict.fromkeys(each))) for each in truth.maps.values())
-    if hidden:
-        note(
-            f"{hidden} of {len(truth.maps)} labels have transparent pixels, which count as nodata "
-            'unless the legend file says transparent = "unchanged".'
-        )
-
-
-def _is_transparent(label: Path) -> bool:
-    if is_drawn(label):
-        return False
-    with open_label(label) as opened:
-        return opened.transparent
+    return job.prepare(note, watch).score()

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from scdcli.datasets.layouts import COVERS
 from scdcli.datasets.samples import LABEL_SUFFIXES, by_stem
+from scdcli.datasets.sums import Sums
 from scdcli.errors import DatasetError
 from scdcli.legend import NODATA, UNCHANGED
 from scdcli.scoring.bootstrap import Floats, draw_weights
 from scdcli.scoring.counting import ClassMap, Counts, DateMaps
 from scdcli.scoring.mappairs import ScoredWindow
 from scdcli.scoring.mapsets import Files, LabelSet, listed
-from scdcli.scoring.metrics import ABSENT, Undefined, Value, known
+from scdcli.scoring.metrics import ABSENT, Undefined, Value, known, reasons
 
 # Counted at a time: what is made of a pixel on the way takes some 50 bytes.
 CHUNK_PIXELS = 1 << 18
@@ -32,7 +33,7 @@ NONE_PREDICTED = Undefined("no land cover is predicted; scd predict --land-cover
 
 
 @dataclass(frozen=True)
-class CoverMatrices:
+class CoverMatrices(Sums):
     """Pixels by predicted and labelled class.
 
     Attributes:
@@ -50,12 +51,6 @@ class CoverMatrices:
         """No pixel counted yet."""
         none = np.zeros((classes, classes), dtype=np.int64)
         return cls(none, none, 0)
-
-    def __add__(self, other: "CoverMatrices") -> "CoverMatrices":
-        """The pixels of both."""
-        return CoverMatrices(
-            self.before + other.before, self.after + other.after, self.missing + other.missing
-        )
 
     @property
     def both(self) -> Counts:
@@ -84,7 +79,7 @@ class CoverScores:
 
 @dataclass(frozen=True)
 class LandCover:
-    """What a system scored of the land cover.
+    """The scores of a system for the land cover of every pixel.
 
     Attributes:
         parts: The matrices of every pair, in the order of the set; empty ones where the land cover
@@ -133,8 +128,7 @@ class LandCover:
     def undefined(self) -> dict[str, str]:
         """The reason of each score that is undefined, by its key."""
         iou = {f"landcover_iou.{i}": each for i, each in enumerate(self.scores.iou, start=1)}
-        values = self.scores.headline() | iou
-        return {name: each.reason for name, each in values.items() if isinstance(each, Undefined)}
+        return reasons(self.scores.headline() | iou)
 
 
 def count_cover(
@@ -153,8 +147,8 @@ def count_cover(
     for top in range(0, len(labelled), rows):
         part = slice(top, top + rows)
         dates = [
-            _count_date(labels[part], found[part], labelled[part], classes)
-            for labels, found in zip(truth, predicted, strict=True)
+            _count_date(labels[part], covers[part], labelled[part], classes)
+            for labels, covers in zip(truth, predicted, strict=True)
         ]
         (before, missing_before), (after, missing_after) = dates
         total += CoverMatrices(before, after, missing_before + missing_after)
@@ -162,14 +156,14 @@ def count_cover(
 
 
 def _count_date(
-    labels: ClassMap, found: ClassMap, labelled: NDArray[np.bool_], classes: int
+    labels: ClassMap, predicted: ClassMap, labelled: NDArray[np.bool_], classes: int
 ) -> tuple[Counts, int]:
     """The matrix of one date, and how many pixels of known class have no predicted one."""
     counts = labelled & (labels != UNCHANGED) & (labels != NODATA)
-    seen = counts & (found != NODATA)
-    rows, columns = (each[seen].astype(np.int64) - 1 for each in (found, labels))
+    both = counts & (predicted != NODATA)
+    rows, columns = (each[both].astype(np.int64) - 1 for each in (predicted, labels))
     cells = np.bincount(rows * classes + columns, minlength=classes**2)
-    return cells.reshape(classes, classes), int(counts.sum()) - int(seen.sum())
+    return cells.reshape(classes, classes), int(counts.sum()) - int(both.sum())
 
 
 def cover_scores(matrix: Counts) -> CoverScores:
@@ -185,15 +179,15 @@ def cover_scores(matrix: Counts) -> CoverScores:
     return CoverScores(int(hits.sum()) / int(matrix.sum()), sum(defined) / len(defined), iou)
 
 
-def resampled_cover(found: LandCover, resamples: int, seed: int) -> dict[str, Floats]:
+def resampled_cover(cover: LandCover, resamples: int, seed: int) -> dict[str, Floats]:
     """The scores of `NAMES` in resamples of the pairs, (R,) float64 each, nan where undefined.
 
     The resamples are those of `scdcli.scoring.bootstrap.resampled_scores` for the same pairs.
     """
-    if not found.parts:
+    if not cover.parts:
         return {name: np.full(resamples, np.nan) for name in NAMES}
-    rows = np.array([_hits_and_unions(part.both) for part in found.parts], dtype=np.float64)
-    totals = np.array([part.both.sum() for part in found.parts], dtype=np.float64)
+    rows = np.array([_hits_and_unions(part.both) for part in cover.parts], dtype=np.float64)
+    totals = np.array([part.both.sum() for part in cover.parts], dtype=np.float64)
     blocks: list[tuple[Floats, Floats]] = []
     for weights in draw_weights(len(totals), resamples, seed):
         hits, unions = weights @ rows[:, 0], weights @ rows[:, 1]
@@ -225,24 +219,24 @@ def find_covers(maps: Mapping[str, Files]) -> dict[str, Files]:
         DatasetError: A pair has land cover of one date only.
     """
     listing = cache(partial(by_stem, suffixes=LABEL_SUFFIXES))
-    found: dict[str, Files] = {}
+    covers: dict[str, Files] = {}
     for name, (from_map, _) in maps.items():
         folder, stem = from_map.parent, from_map.stem
         second = folder.name == "label1"
-        places = [folder.parent / cover for cover in COVERS] if second else [folder, folder]
+        places = [folder.parent / each for each in COVERS] if second else [folder, folder]
         stems = (stem, stem) if second else COVER_STEMS
         before, after = (
             listing(place).get(each) for place, each in zip(places, stems, strict=True)
         )
         if before and after:
-            found[name] = before, after
+            covers[name] = before, after
         elif before or after:
             gone = int(before is not None)
             raise DatasetError(
                 f"{before or after} exists, but not {places[gone] / stems[gone]}: land cover is "
                 "for both dates or for none."
             )
-    return found
+    return covers
 
 
 def find_known(truth: LabelSet) -> dict[str, Files]:
@@ -290,9 +284,9 @@ class CoverTally:
         predicted = window.predicted.covers
         if window.covers is None or predicted is None:
             return
-        found = count_cover(window.covers, predicted, window.labelled, self.classes)
+        counts = count_cover(window.covers, predicted, window.labelled, self.classes)
         before = self.counted.get(window.pair)
-        self.counted[window.pair] = found if before is None else before + found
+        self.counted[window.pair] = counts if before is None else before + counts
 
     @property
     def total(self) -> CoverMatrices:

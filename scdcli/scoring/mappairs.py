@@ -15,7 +15,7 @@ from rasterio.windows import Window
 from scdcli.datasets.classmap import LabelMap, label_windows, open_label, require_known
 from scdcli.datasets.layouts import is_drawn
 from scdcli.datasets.samples import Sample
-from scdcli.datasets.scenelabels import open_scene_labels, read_drawn
+from scdcli.datasets.scenelabels import open_scene_labels
 from scdcli.errors import DatasetError
 from scdcli.legend import NODATA, UNCHANGED, Legend
 from scdcli.prediction.decode import Reading
@@ -29,14 +29,15 @@ CACHE_BYTES = 64 << 20
 
 
 class Prediction(NamedTuple):
-    """What a system says of a window of a pair; (h, w) each.
+    """The prediction of a system for a window of a pair; maps are (h, w).
 
     Attributes:
-        window: Where in the pair.
+        window: The place of the window in the pair.
         classes: From and to class: 0 unchanged, 1..K, 255 nodata.
         covers: Class of every pixel before and after: 1..K, 255 nodata; None of a system that does
             not map it.
-        reading: All that a model says, whatever the threshold; None for maps that exist.
+        reading: Classes and change probability of a model, before any threshold; None for maps
+            that exist.
         valid: Where both images have measurements, bool; None where that is not known.
     """
 
@@ -70,13 +71,13 @@ PredictPair = Callable[[Path, Path], Iterator[Prediction]]
 
 @dataclass(frozen=True)
 class ScoredWindow:
-    """A window of a labelled pair, with all that is known of it and all that is predicted.
+    """A window of a labelled pair: its labels, and what a system predicts.
 
     Attributes:
         pair: The pair's name.
         shape: Height and width of the whole pair.
         labels: From and to class, (h, w) uint8 each: 0 unchanged, 1..K, 255 nodata.
-        predicted: What a system says of the window.
+        predicted: The prediction of a system for the window.
         covers: Known class of every pixel before and after, (h, w) uint8 each: 1..K, 0 and 255 for
             not known; None for pairs without.
     """
@@ -96,7 +97,7 @@ class ScoredWindow:
 
 
 class WindowTally(Protocol):
-    """What gathers something of every window of a set."""
+    """Something that gathers counts or pictures from every window of a set."""
 
     def add(self, window: ScoredWindow) -> None:
         """Take in one more window."""
@@ -253,8 +254,7 @@ def _scene_windows(
     """Labels of a scene, burnt or read on the grid of the predicted maps."""
     with open_maps(maps, legend, overrule) as opened:
         grid = opened[0].grid
-        drawn = read_drawn(scene, grid, legend)
-        with open_scene_labels(scene, grid, legend, drawn) as read_labels:
+        with open_scene_labels(scene, grid, legend) as read_labels:
             for window in label_windows(opened):
                 predicted = Prediction(window, _read_both(opened, window))
                 yield ScoredWindow(scene.name, grid.shape, read_labels(window), predicted)
@@ -263,8 +263,7 @@ def _scene_windows(
 def _predicted_scene(scene: Sample, predict: PredictPair, legend: Legend) -> Iterator[ScoredWindow]:
     with open_scene(scene.before) as dataset:
         grid = scene_grid(dataset, scene.before)
-    drawn = read_drawn(scene, grid, legend)
-    with open_scene_labels(scene, grid, legend, drawn) as read_labels:
+    with open_scene_labels(scene, grid, legend) as read_labels:
         for predicted in predict(scene.before, scene.after):
             labels = read_labels(predicted.window)
             yield ScoredWindow(scene.name, grid.shape, labels, predicted)
@@ -277,10 +276,10 @@ def _read_both(maps: Sequence[LabelMap], window: Window) -> DateMaps:
 
 def _read_covers(maps: Sequence[LabelMap], window: Window) -> DateMaps:
     """Land cover is not counted by value, so that what the legend lacks is refused here."""
-    found = _read_both(maps, window)
-    for index, label in zip(found, maps, strict=True):
+    covers = _read_both(maps, window)
+    for index, label in zip(covers, maps, strict=True):
         require_known(index, str(label.path), label.legend)
-    return found
+    return covers
 
 
 def _require_everywhere(index: ClassMap, path: Path) -> None:

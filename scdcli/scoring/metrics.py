@@ -5,6 +5,7 @@ index 0 is unchanged, the paper's first type. Nothing here is rounded before the
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,6 +101,11 @@ def known(value: Value) -> float | None:
     return None if isinstance(value, Undefined) else value
 
 
+def reasons(values: Mapping[str, Value]) -> dict[str, str]:
+    """Why scores are undefined, of those that are, by the same names."""
+    return {name: value.reason for name, value in values.items() if isinstance(value, Undefined)}
+
+
 def scores(counts: JointCounts, classes: int) -> Scores:
     """All scores of the pixels counted; pixels with nodata do not take part.
 
@@ -150,14 +156,7 @@ def separated_kappa(margins: Margins) -> Value:
     changed = slice(1, None)
     if np.count_nonzero(margins.predicted[changed] + margins.labelled[changed]) == 1:
         return ONE_CLASS if len(margins.hits) == 2 else ONE_TYPE
-    both_unchanged = np.zeros_like(margins.hits)
-    both_unchanged[UNCHANGED] = margins.hits[UNCHANGED]
-    separated = Margins(
-        margins.hits - both_unchanged,
-        margins.predicted - both_unchanged,
-        margins.labelled - both_unchanged,
-    )
-    return _times_exp(_kappa(separated), iou_changed)
+    return _times_exp(_kappa(margins.separated()), iou_changed)
 
 
 def categorical_sek(margins: Margins, index: int) -> Value:

@@ -1,7 +1,7 @@
 """Running the systems that are compared over the labelled pairs."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,8 @@ from scdcli.rasters.pair.bands import BandNames
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.scoring.comparison import Run, run_titles
-from scdcli.scoring.evaluation import PairCounts, count_set, evaluate, largest_class
-from scdcli.scoring.fitting import Confidence, ConfidenceTally
+from scdcli.scoring.evaluation import PairCounts, count_set, largest_class, score_counts
+from scdcli.scoring.fitting import Confidence, ConfidenceTally, ThresholdSweep
 from scdcli.scoring.landcover import (
     NOT_LEARNT,
     CoverTally,
@@ -36,72 +36,40 @@ from scdcli.scoring.systems import System
 if TYPE_CHECKING:
     from scdcli.prediction.chain import Predictor
     from scdcli.scoring.figures.panels import Panels
-    from scdcli.scoring.figures.sweepfiles import Swept
-
-
-@dataclass(frozen=True)
-class Sweeps:
-    """What the models say of the labels at every threshold, gathered while they are scored.
-
-    Attributes:
-        tallies: Per title of a run.
-        found: Per title of a run that is through.
-    """
-
-    tallies: dict[str, ConfidenceTally] = field(default_factory=dict)
-    found: "dict[str, Swept]" = field(default_factory=dict)
-
-    def tally(self, title: str, classes: int) -> ConfidenceTally:
-        """What gathers under a title, of a model of K classes."""
-        return self.tallies.setdefault(title, ConfidenceTally(Confidence.empty(classes)))
-
-    def describe(self, title: str, system: System) -> dict[str, Any]:
-        """What was found under a title, JSON-ready; all its pairs have been seen."""
-        from scdcli.scoring.figures.sweepfiles import Swept
-
-        predictor = system.predictor
-        assert predictor is not None
-        self.found[title] = Swept(
-            title,
-            system.name,
-            system.tta,
-            predictor.threshold,
-            predictor.temperature,
-            self.tallies[title].confidence,
-        )
-        return {"sweep": self.found[title].to_dict()}
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """What holds for all systems while they are scored.
+    """Labels and systems, all that is needed to score them.
 
     Attributes:
         truth: The labels.
-        legend: What all maps mean.
+        systems: The systems, models first.
+        legend: What all maps mean; None for indices that nobody declared.
         overrule: Whether it also holds for files that carry another one of its length.
-        panels: Keeps what it draws of the maps as they pass by.
-        note: Gets a sentence on what was chosen or what to know of the maps.
-        watch: Opens what is told how many pairs of a system are done.
-        sweeps: Gathers what models say at all thresholds; None if nobody asks for it.
+        note: Called with a sentence for each thing to know of the maps.
+        watch: Opens a progress by the title of a system and the number of pairs.
+        panels: Keeps thumbnails of the maps; None if nothing is drawn.
+        sweeps: Filled with the scores of each model at all thresholds; None if nobody asks.
     """
 
     truth: LabelSet
+    systems: Sequence[System]
     legend: Legend | None
     overrule: bool
-    panels: "Panels | None"
     note: Callable[[str], None]
     watch: Watch
-    sweeps: "Sweeps | None" = None
+    panels: "Panels | None" = None
+    sweeps: dict[str, ThresholdSweep] | None = None
 
-    def score(self, systems: Sequence[System]) -> list[Run]:
+    def score(self) -> list[Run]:
         """The scores of every system, in order; all with one K."""
         # Without a legend nobody knows how many classes the land cover has.
         covers = find_known(self.truth) if self.legend else {}
         parts: dict[str, tuple[PairCounts, ...]] = {}
         land_covers: dict[str, LandCover | None] = {}
-        titles = run_titles([(system.name, system.tta) for system in systems])
-        titled = dict(zip(titles, systems, strict=True))
+        titles = run_titles([(system.name, system.tta) for system in self.systems])
+        titled = dict(zip(titles, self.systems, strict=True))
         if self.panels:
             self.panels.predicted.update((title, {}) for title in titled)
         # Folders first: if one of them is wrong, no model has run for nothing.
@@ -113,8 +81,8 @@ class Scoring:
             Run(
                 system.name,
                 system.tta,
-                evaluate(parts[title], self.legend, classes),
-                system.describe() | self._swept(title, system),
+                score_counts(parts[title], self.legend, classes),
+                system.describe() | self._sweep_entry(title),
                 land_covers[title],
             )
             for title, system in titled.items()
@@ -134,13 +102,24 @@ class Scoring:
         pairs, unscored = self._pairs(system, covers)
         cover_tally = CoverTally(len(self.legend or ()))
         tallies: list[WindowTally] = [cover_tally]
-        if self.sweeps and system.predictor:
-            tallies.append(self.sweeps.tally(title, system.predictor.classes))
+        confidence = None
+        if self.sweeps is not None and system.predictor:
+            confidence = ConfidenceTally(Confidence.empty(system.predictor.classes))
+            tallies.append(confidence)
         if self.panels:
             tallies.append(self.panels.tally(title))
         with self.watch(title, len(self.truth.maps)) as progress:
             shown = _shown(pairs, len(self.truth.maps), progress)
             parts = count_set(shown, self.legend, tallies)
+        if self.sweeps is not None and confidence and system.predictor:
+            self.sweeps[title] = ThresholdSweep(
+                title,
+                system.name,
+                system.tta,
+                system.predictor.threshold,
+                system.predictor.temperature,
+                confidence.confidence,
+            )
         if not covers:
             return parts, None
         if unscored:
@@ -150,7 +129,7 @@ class Scoring:
     def _pairs(
         self, system: System, covers: dict[str, Files]
     ) -> tuple[Iterator[ScoredPair], Undefined | None]:
-        """The pairs as the system has them, and why it has no land cover to score if so."""
+        """The pairs with the maps of a system, and why its land cover is not scored if so."""
         if system.maps:
             maps = {name: files for name, (_, files) in match(self.truth, system.maps).items()}
             predicted = find_covers(maps) if covers else {}
@@ -168,17 +147,17 @@ class Scoring:
         pairs = pairs_of_predictor(self.truth, predict, self.legend, known, overrule=self.overrule)
         return pairs, unscored
 
-    def _swept(self, title: str, system: System) -> dict[str, Any]:
-        return self.sweeps.describe(title, system) if self.sweeps else {}
+    def _sweep_entry(self, title: str) -> dict[str, Any]:
+        return {"sweep": self.sweeps[title].to_dict()} if self.sweeps else {}
 
     def _note_choices(self, runs: Sequence[Run], titles: Sequence[str]) -> None:
-        found = runs[0].found
-        if found.legend is None:
+        first = runs[0].evaluation
+        if first.legend is None:
             self.note(
-                f"The maps carry no legend: K = {found.classes}, the largest index present. "
+                f"The maps carry no legend: K = {first.classes}, the largest index present. "
                 "Name their classes with --legend."
             )
-        titled = list(zip(titles, (run.found for run in runs), strict=True))
+        titled = list(zip(titles, (run.evaluation for run in runs), strict=True))
         for title, each in titled:
             if each.incomplete_pixels:
                 whose = f" by {title}" if len(runs) > 1 else ""
@@ -194,7 +173,7 @@ class Scoring:
 def predict_with(
     predictor: "Predictor", bands: BandNames | None, *, normalize: str = "none"
 ) -> PredictPair:
-    """What predicts a pair, for `pairs_of_predictor`."""
+    """A function that predicts a pair, for `pairs_of_predictor`."""
     from scdcli.prediction.chain import read_windows
 
     header = predictor.loaded.header
@@ -216,7 +195,7 @@ def predict_with(
 
 
 def _shown(pairs: Iterator[ScoredPair], total: int, progress: Progress) -> Iterator[ScoredPair]:
-    """The pairs as they come, with a word on each that is done."""
+    """The pairs as they come, with progress after each."""
     for number, pair in enumerate(pairs, 1):
         yield pair
         progress(number, total)

@@ -37,12 +37,12 @@ def document(truth: str, runs: Sequence[Run], resampled: Bootstrap | None) -> di
     described = [_describe(run, runs, resampled, number) for number, run in enumerate(runs)]
     if len(described) == 1:
         return {"truth": truth, **described[0], **drawn}
-    found = runs[0].found
+    scored = runs[0].evaluation
     return {
         "truth": truth,
-        "legend": found.legend.to_dict() if found.legend else None,
-        "classes": found.classes,
-        "pairs": found.pairs,
+        "legend": scored.legend.to_dict() if scored.legend else None,
+        "classes": scored.classes,
+        "pairs": scored.pairs,
         **drawn,
         "systems": described,
     }
@@ -52,14 +52,14 @@ def score_rows(runs: Sequence[Run], resampled: Bootstrap | None) -> list[Row]:
     """A row per run: its headline scores, and their intervals and differences if there are any."""
     rows = []
     for number, run in enumerate(runs):
-        found = run.found
+        scored = run.evaluation
         row: Row = {
             "system": run.system,
             "tta": run.tta,
-            "pairs": found.pairs,
-            "pixels": found.pixels,
-            "nodata_pixels": found.nodata_pixels,
-            "incomplete_pixels": found.incomplete_pixels,
+            "pairs": scored.pairs,
+            "pixels": scored.pixels,
+            "nodata_pixels": scored.nodata_pixels,
+            "incomplete_pixels": scored.incomplete_pixels,
         }
         row |= {name: known(value) for name, value in run.headline().items()}
         row |= _cover_columns(run)
@@ -73,9 +73,9 @@ def matrix_rows(runs: Sequence[Run]) -> list[Row]:
     """A row per run and class before: categorical SeK towards every class after, then the IoUs."""
     rows = []
     for run in runs:
-        found, from_to = run.found, run.found.scores.from_to
-        names = [f"{index} {found.class_name(index)}" for index in range(1, found.classes + 1)]
-        values = map(known, found.scores.categorical_sek)
+        scored, from_to = run.evaluation, run.evaluation.scores.from_to
+        names = [f"{index} {scored.class_name(index)}" for index in range(1, scored.classes + 1)]
+        values = map(known, scored.scores.categorical_sek)
         ious = {name: known(getattr(from_to, name)) for name in IOUS}
         for from_class in names:
             row = {to_class: next(values) for to_class in names}
@@ -86,9 +86,9 @@ def matrix_rows(runs: Sequence[Run]) -> list[Row]:
 def pair_rows(runs: Sequence[Run]) -> list[Row]:
     """A row per run and pair, with the pair's own scores."""
     return [
-        {"system": run.system, "tta": run.tta, **_pair_row(part, run.found.classes)}
+        {"system": run.system, "tta": run.tta, **_pair_row(part, run.evaluation.classes)}
         for run in runs
-        for part in run.found.parts
+        for part in run.evaluation.parts
     ]
 
 
@@ -115,7 +115,7 @@ def require_writable(files: Iterable[Path], suffixes: Sequence[str], *, overwrit
             raise OutputError(f"{path} cannot be written: {path.parent} is no folder; name a file.")
 
 
-def require_free(folder: Path, files: Iterable[Path], *, overwrite: bool) -> None:
+def prepare_folder(folder: Path, files: Iterable[Path], *, overwrite: bool) -> None:
     """Make the folder of files that will be written, before any work is done.
 
     Raises:
@@ -156,7 +156,7 @@ def dumps(whole: dict[str, Any]) -> str:
 def _describe(
     run: Run, runs: Sequence[Run], resampled: Bootstrap | None, number: int
 ) -> dict[str, Any]:
-    described = {"system": run.system, "tta": run.tta, **run.origin, **run.found.to_dict()}
+    described = {"system": run.system, "tta": run.tta, **run.origin, **run.evaluation.to_dict()}
     if run.land_cover:
         reasons = described["undefined"] | run.land_cover.undefined()
         described |= run.land_cover.to_dict() | {"undefined": reasons}
@@ -210,11 +210,11 @@ def _bounds(resampled: Bootstrap, runs: Sequence[Run], number: int) -> Row:
         return row
     row |= {"against_system": runs[other].system, "against_tta": runs[other].tta}
     for name, difference in resampled.differences[number].items():
-        told = _describe_difference(difference) if difference else {}
-        row[f"{name}_difference"] = told.get("value")
-        row[f"{name}_difference_low"] = told.get("low")
-        row[f"{name}_difference_high"] = told.get("high")
-        row[f"{name}_not_better"] = told.get("not_better")
+        bounds = _describe_difference(difference) if difference else {}
+        row[f"{name}_difference"] = bounds.get("value")
+        row[f"{name}_difference_low"] = bounds.get("low")
+        row[f"{name}_difference_high"] = bounds.get("high")
+        row[f"{name}_not_better"] = bounds.get("not_better")
     return row
 
 

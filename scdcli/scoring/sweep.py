@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scdcli.datasets.sums import Sums
 from scdcli.legend import UNCHANGED
 from scdcli.prediction.decode import Reading
 from scdcli.scoring.counting import ClassMap, Counts, Margins
@@ -32,11 +33,10 @@ NOT_LABELLED = Undefined("nothing is labelled as changed")
 
 
 @dataclass(frozen=True)
-class SweepCounts:
+class SweepCounts(Sums):
     """Pixels by the bin of their change probability, the last axis.
 
     Attributes:
-        classes: K.
         unchanged: Labelled as unchanged, (BINS,) int64.
         labelled: Per labelled transition in code order, (K², BINS).
         predicted: Per transition that is predicted if any change is, (K², BINS).
@@ -44,7 +44,6 @@ class SweepCounts:
         class_hits: Per class, dates with the right one; each pixel counts up to twice, (K, BINS).
     """
 
-    classes: int
     unchanged: Counts
     labelled: Counts
     predicted: Counts
@@ -55,14 +54,12 @@ class SweepCounts:
     def empty(cls, classes: int) -> "SweepCounts":
         """No pixel counted yet."""
         rows = (classes**2,) * 3 + (classes,)
-        return cls(
-            classes, np.zeros(BINS, np.int64), *(np.zeros((n, BINS), np.int64) for n in rows)
-        )
+        return cls(np.zeros(BINS, np.int64), *(np.zeros((n, BINS), np.int64) for n in rows))
 
-    def __add__(self, other: "SweepCounts") -> "SweepCounts":
-        """The counts of both sets of pixels together."""
-        sums = (a + b for a, b in zip(astuple(self)[1:], astuple(other)[1:], strict=True))
-        return SweepCounts(self.classes, *sums)
+    @property
+    def classes(self) -> int:
+        """K."""
+        return len(self.class_hits)
 
     @property
     def changed_pixels(self) -> int:
@@ -104,9 +101,9 @@ def count_sweep(
     """
     place = np.searchsorted(np.array(THRESHOLDS, np.float32), reading.change[valid], side="right")
     labels = [each[valid].astype(np.int64) for each in (truth_from, truth_to)]
-    found = [each[valid].astype(np.int64) for each in (reading.from_class, reading.to_class)]
+    guesses = [each[valid].astype(np.int64) for each in (reading.from_class, reading.to_class)]
     changed = labels[0] != UNCHANGED
-    labelled, predicted = ((a - 1) * classes + b - 1 for a, b in (labels, found))
+    labelled, predicted = ((a - 1) * classes + b - 1 for a, b in (labels, guesses))
     right = changed & (labelled == predicted)
 
     def count(rows: Counts, chosen: NDArray[np.bool_], length: int) -> Counts:
@@ -116,10 +113,9 @@ def count_sweep(
 
     types, everywhere = classes**2, np.ones_like(changed)
     first, second = (
-        count(b - 1, changed & (a == b), classes) for a, b in zip(labels, found, strict=True)
+        count(b - 1, changed & (a == b), classes) for a, b in zip(labels, guesses, strict=True)
     )
     return SweepCounts(
-        classes,
         np.bincount(place[~changed], minlength=BINS),
         count(labelled, changed, types),
         count(predicted, everywhere, types),
@@ -130,7 +126,7 @@ def count_sweep(
 
 def sweep(counts: SweepCounts) -> list[ThresholdScores]:
     """The scores at each of `THRESHOLDS`, as if the set had been scored at each."""
-    reached = SweepCounts(counts.classes, *map(_from_the_end, astuple(counts)[1:]))
+    reached = SweepCounts(*map(_from_the_end, astuple(counts)))
     return [_scores_at(reached, number) for number in range(len(THRESHOLDS))]
 
 
@@ -146,23 +142,23 @@ def _scores_at(reached: SweepCounts, number: int) -> ThresholdScores:
     unchanged, wrongly = int(reached.unchanged[0]), int(reached.unchanged[above])
     predicted = reached.predicted[:, above]
     labelled = reached.labelled[:, 0]
-    found = int(predicted.sum())
+    above_pixels = int(predicted.sum())
     kept = unchanged - wrongly  # unchanged in both
     from_to = _margins(
-        reached.hits[:, above], predicted, labelled, (kept, total - found, unchanged)
+        reached.hits[:, above], predicted, labelled, (kept, total - above_pixels, unchanged)
     )
     stacked = _margins(
         reached.class_hits[:, above],
         _by_class(predicted, reached.classes),
         _by_class(labelled, reached.classes),
-        (2 * kept, 2 * (total - found), 2 * unchanged),
+        (2 * kept, 2 * (total - above_pixels), 2 * unchanged),
     )
-    right, changed = found - wrongly, total - unchanged
+    right, changed = above_pixels - wrongly, total - unchanged
     return ThresholdScores(
         THRESHOLDS[number],
-        right / found if found else NOT_PREDICTED,
+        right / above_pixels if above_pixels else NOT_PREDICTED,
         right / changed if changed else NOT_LABELLED,
-        2 * right / (found + changed) if found + changed else NO_CHANGE,
+        2 * right / (above_pixels + changed) if above_pixels + changed else NO_CHANGE,
         change_scores(from_to),
         change_scores(stacked),
     )

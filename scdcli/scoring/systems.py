@@ -1,6 +1,6 @@
 """The systems that are compared: models and folders of maps, each with its name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,9 +9,8 @@ from scdcli.errors import DatasetError
 from scdcli.legend import Legend
 from scdcli.rasters.pair.bands import BandNames
 from scdcli.rasters.pair.methods import DEFAULT_METHOD
-from scdcli.scoring.comparison import folder_forms, model_forms, short_names
 from scdcli.scoring.mappairs import files_legend
-from scdcli.scoring.mapsets import LabelSet, find_images, find_predictions, match
+from scdcli.scoring.mapsets import LabelSet
 
 if TYPE_CHECKING:
     from scdcli.prediction.chain import Predictor
@@ -26,8 +25,8 @@ class System:
         predictor: The model and how to run it; None for a folder.
         bands: Numbers or names of the bands it reads of the images; None for all but alpha.
         normalize: How AFTER is brought to the values of BEFORE.
-        folder: Where maps lie; None for a model.
-        maps: What lies there.
+        folder: The folder of maps that exist; None for a model.
+        maps: The maps in it.
     """
 
     name: str
@@ -44,7 +43,7 @@ class System:
 
     @property
     def legend(self) -> Legend | None:
-        """The model's."""
+        """The legend of the model; None for maps that exist."""
         return self.predictor.loaded.header.legend if self.predictor else None
 
     @property
@@ -53,7 +52,7 @@ class System:
         return self.predictor is not None and self.predictor.loaded.header.land_cover
 
     def describe(self) -> dict[str, Any]:
-        """Where its maps come from, JSON-ready."""
+        """The folder of the maps, or the model and its settings; JSON-ready."""
         if self.predictor is None:
             return {"predictions": str(self.folder), "model": None, "settings": None}
         # Imports torch, which scoring maps that exist does without.
@@ -62,42 +61,6 @@ class System:
         settings = describe_run(self.predictor) | {"bands": self.bands, "normalize": self.normalize}
         model = describe_model(self.predictor.loaded)
         return {"predictions": None, "model": model, "settings": settings}
-
-
-def find_systems(
-    models: Sequence[str],
-    folders: Sequence[Path],
-    truth: LabelSet,
-    predictors: "Callable[[str], Sequence[Predictor]]",
-    *,
-    bands: BandNames | None = None,
-    normalize: str = DEFAULT_METHOD,
-) -> list[System]:
-    """Models, once per test-time augmentation, then folders.
-
-    Everything that can be wrong with them is found here, before any of them runs.
-
-    Args:
-        models: Bundled models by name, or model files.
-        folders: Maps that exist.
-        truth: The labels.
-        predictors: Loads a model and says how it runs, once per test-time augmentation.
-        bands: Numbers or names of the bands that the models read; None for all but alpha.
-        normalize: How AFTER is brought to the values of BEFORE for them.
-    """
-    if models:
-        find_images(truth)
-    maps = [find_predictions(folder) for folder in folders]
-    for each in maps:
-        match(truth, each)
-    names = iter(short_names([*map(model_forms, models), *map(folder_forms, folders)]))
-    systems = [
-        System(name, predictor, bands, normalize)
-        for name, model in zip([next(names) for _ in models], models, strict=True)
-        for predictor in predictors(model)
-    ]
-    found = zip(names, folders, maps, strict=True)
-    return systems + [System(name, folder=folder, maps=each) for name, folder, each in found]
 
 
 def shared_legend(

@@ -17,19 +17,24 @@ from scdcli.training.validation import score_part
 
 
 @dataclass(frozen=True)
-class ModelFitted:
-    """A model file has got its temperature and threshold."""
+class CalibratedModel:
+    """A model file that has its temperature and threshold.
+
+    Attributes:
+        path: The file.
+        fit: Both, and what they were fitted to.
+    """
 
     path: Path
-    fitted: Fit
+    fit: Fit
 
 
 def fit_models(
     out: Path, validation: list[Sample], legend: Legend, hardware: Hardware
-) -> Iterator[ModelFitted]:
-    """Fit both models of a run, each to what it says itself, and write that into their files.
+) -> Iterator[CalibratedModel]:
+    """Fit both models of a run, each to its own probabilities, and write that into their files.
 
-    The tensors stay, and a second call changes nothing. Processes share the pairs.
+    The tensors stay as they are, and a second call changes nothing. Processes share the pairs.
 
     Args:
         out: The run's folder.
@@ -50,13 +55,13 @@ def fit_models(
         with hardware.ranks.together():
             if hardware.ranks.first:
                 _write(path, known[epoch])
-        yield ModelFitted(path, known[epoch])
+        yield CalibratedModel(path, known[epoch])
 
 
 def _confidence(
     loaded: LoadedModel, validation: list[Sample], legend: Legend, hardware: Hardware
 ) -> Confidence:
-    """What a model says of all pairs, without a temperature."""
+    """Labels and probabilities without a temperature, counted over all pairs."""
     header, ranks = loaded.header, hardware.ranks
     chips = Chips(
         validation, legend, bands=header.network.bands, cover=False, mean_std=loaded.mean_std

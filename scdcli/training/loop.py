@@ -25,7 +25,7 @@ from scdcli.models.networks import NetworkSettings, learn
 from scdcli.models.networks.losses import ClassWeights
 from scdcli.models.pretrained import EncoderWeights
 from scdcli.training.classweights import SCHEMES, class_weights
-from scdcli.training.confidence import ModelFitted, fit_models
+from scdcli.training.confidence import CalibratedModel, fit_models
 from scdcli.training.data import TrainingSet
 from scdcli.training.finetuning import with_classes
 from scdcli.training.optimization import optimize
@@ -87,7 +87,7 @@ class Training:
     calibrate: bool = False
 
 
-def train(training: Training) -> Iterator[StepDone | EpochLog | ModelFitted]:
+def train(training: Training) -> Iterator[StepDone | EpochLog | CalibratedModel]:
     """Train a network as a whole and write the folder of the run.
 
     Yields:

@@ -14,7 +14,7 @@ from scdcli.errors import TrainingError, look_up
 from scdcli.models.checkpoint import STANDARDIZATIONS, load_model
 from scdcli.models.networks import NetworkSettings, build, freeze
 from scdcli.training.classweights import SCHEMES
-from scdcli.training.confidence import ModelFitted
+from scdcli.training.confidence import CalibratedModel
 from scdcli.training.loop import StepDone, Training, train
 from scdcli.training.runfolder import BEST, EpochLog, holds_run, refuse_run
 from scdcli.training.settings import TrainingSettings
@@ -47,7 +47,7 @@ def require_names(network: NetworkSettings, *protocols: TrainingSettings) -> Non
         look_up("--standardize", settings.standardize, STANDARDIZATIONS)
 
 
-def train_in_stages(training: Training) -> Iterator[Stage | StepDone | EpochLog | ModelFitted]:
+def train_in_stages(training: Training) -> Iterator[Stage | StepDone | EpochLog | CalibratedModel]:
     """Train a network, and before it the one it revises unless that is given as the start.
 
     The network to be revised goes to a folder of its name inside the folder of the run.

@@ -8,12 +8,13 @@ from maps import draw
 
 from scdcli.scoring import bootstrap
 from scdcli.scoring.bootstrap import (
-    StackedMargins,
     draw_weights,
     interval,
     resampled_scores,
-    score_rows,
+    row_scores,
     share_not_better,
+    stack_margins,
+    weighted,
 )
 from scdcli.scoring.counting import (
     JointCounts,
@@ -66,7 +67,7 @@ def test_with_every_pair_once_the_scores_are_those_of_the_whole(seed, pairs, sha
         lambda each: from_to_margins(each, 3),
         lambda each: Margins.of(stacked_matrix(each, 3)),
     ):
-        found = score_rows(StackedMargins.of(counts, margins_of).weighted(np.ones((1, pairs))))
+        found = row_scores(weighted(stack_margins(counts, margins_of), np.ones((1, pairs))))
         exact = change_scores(margins_of(whole))
         for name, values in found.items():
             value = known(getattr(exact, name))
@@ -146,8 +147,8 @@ def test_scores_are_exact_where_one_type_is_nearly_all():
         JointCounts(most.codes, most.pixels * 10**9),
         of_pixels((2, 1, 1, 2), (1, 2, 0, 0), (0, 0, 2, 2)),
     ]
-    margins = StackedMargins.of(counts, lambda each: from_to_margins(each, 2))
-    found = score_rows(margins.weighted(np.ones((1, 2))))
+    margins = stack_margins(counts, lambda each: from_to_margins(each, 2))
+    found = row_scores(weighted(margins, np.ones((1, 2))))
     exact = scores(sum(counts, JointCounts.empty()), 2).from_to
     assert found["sek"][0] == pytest.approx(exact.sek, rel=1e-12)
     assert found["kappa"][0] == pytest.approx(exact.kappa, rel=1e-12)
@@ -155,7 +156,7 @@ def test_scores_are_exact_where_one_type_is_nearly_all():
 
 def test_types_that_never_occur_take_no_room():
     counts = [of_pixels((1, 99, 1, 99), (99, 1, 1, 2), (0, 0, 0, 0))] * 3
-    margins = StackedMargins.of(counts, lambda each: from_to_margins(each, 99))
+    margins = stack_margins(counts, lambda each: from_to_margins(each, 99))
     assert margins.hits.shape == (3, 4)
 
 

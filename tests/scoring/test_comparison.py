@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from maps import draw, scored_pair
+from maps import draw, score_maps, scored_pair
 
 from scdcli.legend import SECOND
 from scdcli.scoring.comparison import (
@@ -14,7 +14,6 @@ from scdcli.scoring.comparison import (
     run_titles,
     short_names,
 )
-from scdcli.scoring.evaluation import score_maps
 from scdcli.scoring.metrics import HEADLINE
 
 SOURCES = ("t/from", "t/to", "p/from", "p/to")
@@ -106,7 +105,7 @@ def test_the_interval_lies_around_the_score():
     found = run("a", pairs=12)
     intervals = bootstrap([found], 500, 0).intervals[0]
     assert intervals.keys() == HEADLINE.keys()
-    for name, value in found.found.scores.headline().items():
+    for name, value in found.evaluation.scores.headline().items():
         assert intervals[name].low < value < intervals[name].high
 
 

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from maps import draw, scored_pair
+from maps import draw, score_maps, scored_pair
 
 from scdcli.errors import DatasetError
 from scdcli.legend import SECOND
 from scdcli.scoring.counting import count_joint
-from scdcli.scoring.evaluation import score_maps
 from scdcli.scoring.metrics import scores
 
 SOURCES = ("t/from.tif", "t/to.tif", "p/from.tif", "p/to.tif")

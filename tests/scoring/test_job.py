@@ -23,7 +23,7 @@ def test_maps_score_as_in_the_command(scd, labelled):
     told = json.loads(scd("evaluate", labelled, "--pred", labelled, "--json").stdout)
     assert json.loads(json.dumps(document(str(labelled), runs, None))) == told
     assert runs[0].headline()["miou"] == 1
-    assert runs[0].found.pairs == 2
+    assert runs[0].evaluation.pairs == 2
 
 
 def test_a_model_scores_as_in_the_command_once_per_augmentation(scd, labelled, tmp_path):
@@ -58,6 +58,6 @@ def test_without_models_and_maps_the_default_model_is_meant(tmp_path):
 def test_a_legend_may_be_a_name_or_an_object(labelled):
     for legend in ("second", scdcli.load_model("second").header.legend):
         (run,) = scdcli.evaluate(labelled, predictions=[labelled], legend=legend)
-        assert run.found.legend.name == "second"
+        assert run.evaluation.legend.name == "second"
     with pytest.raises(scdcli.UnknownName, match="'secnd'"):
         scdcli.evaluate(labelled, predictions=[labelled], legend="secnd")

@@ -124,8 +124,9 @@ def unwatched(title, total):
 
 def score(folder, predictions):
     """The land cover of predictions in files, as an evaluation scores it."""
-    scoring = Scoring(find_truth(folder), SECOND, False, None, note=str, watch=unwatched)
-    (run,) = scoring.score([System("p", folder=predictions.root, maps=predictions)])
+    systems = [System("p", folder=predictions.root, maps=predictions)]
+    scoring = Scoring(find_truth(folder), systems, SECOND, False, note=str, watch=unwatched)
+    (run,) = scoring.score()
     return run.land_cover
 
 

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from maps import draw, scored_pair
+from maps import draw, score_maps, scored_pair
 
 from scdcli.errors import OutputError
 from scdcli.files.whole import write_csv
 from scdcli.legend import SECOND
 from scdcli.scoring.comparison import Run, bootstrap
 from scdcli.scoring.counting import count_joint
-from scdcli.scoring.evaluation import score_maps
 from scdcli.scoring.metrics import HEADLINE, known, scores
 from scdcli.scoring.scorefiles import (
     SCORE_SUFFIXES,
@@ -50,7 +49,7 @@ def test_the_document_of_one_run_is_flat():
         "system": "a",
         "tta": None,
         **ORIGIN,
-        **one.found.to_dict(),
+        **one.evaluation.to_dict(),
     }
 
 
@@ -66,7 +65,7 @@ def test_the_document_of_one_run_has_its_intervals_beside_the_scores():
     }
     sek = drawn.intervals[0]["sek_from_to"]
     assert whole["intervals"]["sek_from_to"] == {"low": sek.low, "high": sek.high, "undefined": 0}
-    assert whole["sek_from_to"] == one.found.to_dict()["sek_from_to"]
+    assert whole["sek_from_to"] == one.evaluation.to_dict()["sek_from_to"]
     assert "differences" not in whole
 
 
@@ -104,7 +103,7 @@ def test_a_row_per_run_has_every_headline_score(tmp_path):
         ("fc", "none"),
     ]
     for row, each in zip(rows, RUNS, strict=True):
-        values = each.found.scores.headline()
+        values = each.evaluation.scores.headline()
         assert {name: float(row[name]) for name in HEADLINE} == values
     assert not [name for name in rows[0] if name.endswith("_low")]
 
@@ -138,7 +137,7 @@ def test_the_matrix_has_a_row_per_class_before(tmp_path):
     write_csv(tmp_path / "m.csv", matrix_rows(RUNS))
     rows = read(tmp_path / "m.csv")
     assert len(rows) == 3 * 6
-    document = RUNS[1].found.to_dict()
+    document = RUNS[1].evaluation.to_dict()
     row = rows[6 + 2]
     assert (row["system"], row["tta"], row["from"]) == ("asn", "ms", "3 low vegetation")
     assert float(row["5 building"]) == document["categorical_sek"]["305"]

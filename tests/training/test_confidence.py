@@ -18,7 +18,7 @@ from scdcli.models.networks.model import ChangeModel
 from scdcli.models.networks.outputs import probabilities
 from scdcli.prediction.decode import read
 from scdcli.scoring.fitting import count_both, fit
-from scdcli.training.confidence import ModelFitted, fit_models
+from scdcli.training.confidence import CalibratedModel, fit_models
 from scdcli.training.validation import predict_part
 
 
@@ -118,18 +118,18 @@ def test_a_model_that_tells_nothing_apart_keeps_its_threshold(pairs, tmp_path):
     data = (pairs[1:], pairs[:1])
     run = train(*data, tmp_path / "run", TINY, SECOND, QUICK, CPU, calibrate=True)
     events = list(run)
-    fits = [event for event in events if isinstance(event, ModelFitted)]
+    fits = [event for event in events if isinstance(event, CalibratedModel)]
     assert events[-2:] == fits
     for event in fits:
         header = load_model(str(event.path)).header
         assert (header.temperature, header.threshold) == (1, 0.5)
         assert header.scores["calibration"]["bound"] == "threshold"
-        said = fitted_line(event.fitted, event.path)
+        said = fitted_line(event.fit, event.path)
         assert "has the threshold 0.5, and its temperature was left alone: 1,024 of 4,096" in said
         assert "all changed, or all unchanged, would score as well" in said
 
 
 def test_without_validation_nothing_is_fitted(pairs, tmp_path):
     events = list(train(pairs, [], tmp_path / "run", TINY, SECOND, QUICK, CPU, calibrate=True))
-    assert not any(isinstance(event, ModelFitted) for event in events)
+    assert not any(isinstance(event, CalibratedModel) for event in events)
     assert load_model(str(tmp_path / "run/best.safetensors")).header.temperature == 1

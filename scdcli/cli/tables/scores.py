@@ -70,7 +70,7 @@ def headline(run: "Run", resampled: "Bootstrap | None") -> "Table":
     for label, field in FIELDS.items():
         row = [label]
         for matrix in MATRICES.values():
-            row.append(percent(getattr(getattr(run.found.scores, matrix), field)))
+            row.append(percent(getattr(getattr(run.evaluation.scores, matrix), field)))
             if intervals:
                 row.append(span(intervals.get(names.get((matrix, field), ""))))
         table.add_row(*row)
@@ -102,7 +102,7 @@ def cover_table(run: "Run", resampled: "Bootstrap | None") -> "Table":
         between = [span(intervals.get(name))] if intervals else []
         table.add_row(label, percent(scores.headline()[name]), *between)
     for index, value in enumerate(scores.iou, 1):
-        table.add_row(f"IoU {index} {run.found.class_name(index)}", percent(value))
+        table.add_row(f"IoU {index} {run.evaluation.class_name(index)}", percent(value))
     return table
 
 
@@ -113,7 +113,7 @@ def cover_comparison(
     from rich.table import Table
 
     intervals = resampled.intervals if resampled else ()
-    classes = runs[0].found.classes
+    classes = runs[0].evaluation.classes
     numbers = range(1, classes + 1) if classes <= WIDEST_MATRIX else range(0)
     table = Table()
     table.add_column("in %", overflow="fold")
@@ -147,7 +147,7 @@ def matrix(found: "Evaluation") -> "Table":
 def reasons(run: "Run") -> list[str]:
     """Why what is missing is missing: name of the score and its reason."""
     values = {
-        f"{name} ({kind})": getattr(getattr(run.found.scores, matrix), field)
+        f"{name} ({kind})": getattr(getattr(run.evaluation.scores, matrix), field)
         for name, field in FIELDS.items()
         for kind, matrix in MATRICES.items()
     }
@@ -269,7 +269,7 @@ def _cell(
     """A score, with its interval below for the few that have room for one."""
     if number is None:
         return ""
-    text = percent(runs[number].found.scores.headline()[name])
+    text = percent(runs[number].evaluation.scores.headline()[name])
     if resampled and resampled.intervals and name in WITH_INTERVAL:
         return f"{text}\n{span(resampled.intervals[number][name])}"
     return text
@@ -288,7 +288,7 @@ def show_scores(runs: Sequence["Run"], resampled: "Bootstrap | None") -> None:
 
     console = open_console()
     titles = run_titles([(run.system, run.tta) for run in runs])
-    console.print(set_title(runs[0].found))
+    console.print(set_title(runs[0].evaluation))
     if len(runs) == 1:
         _show_one(runs[0], resampled, console)
     else:
@@ -310,17 +310,17 @@ def show_scores(runs: Sequence["Run"], resampled: "Bootstrap | None") -> None:
 
 def _show_one(run: "Run", resampled: "Bootstrap | None", console: "Console") -> None:
     console.print(headline(run, resampled))
-    console.print("IoU of the classes, both dates", class_table(run.found))
-    if run.found.classes <= WIDEST_MATRIX:
-        console.print("SeK of each transition in %", matrix(run.found))
+    console.print("IoU of the classes, both dates", class_table(run.evaluation))
+    if run.evaluation.classes <= WIDEST_MATRIX:
+        console.print("SeK of each transition in %", matrix(run.evaluation))
     if run.land_cover and run.land_cover.pixels:
         console.print("Land cover of every pixel, both dates", cover_table(run, resampled))
 
 
 def _show_matrices(runs: Sequence["Run"], titles: Sequence[str], console: "Console") -> None:
     for run, title in zip(runs, titles, strict=True):
-        if run.found.classes <= WIDEST_MATRIX:
-            scores = run.found.scores.from_to
+        if run.evaluation.classes <= WIDEST_MATRIX:
+            scores = run.evaluation.scores.from_to
             ious = (percent(scores.iou_unchanged), percent(scores.iou_changed))
-            console.print(f"\n{title}: SeK of each transition in %", matrix(run.found))
+            console.print(f"\n{title}: SeK of each transition in %", matrix(run.evaluation))
             console.print("IoU of unchanged {}, of changed {}".format(*ious))

@@ -13,8 +13,7 @@ import torch
 from torch import nn
 
 from scdcli.errors import ModelError, UnknownName, look_up
-from scdcli.models.networks.asn import ASN
-from scdcli.models.networks.atl import ASNWithThresholds
+from scdcli.models.networks.asn import ASN, ASNWithThresholds, ConcatenatedASN
 from scdcli.models.networks.blocks import BLOCKS
 from scdcli.models.networks.encoders import ENCODERS, EfficientNetLite
 from scdcli.models.networks.fc import EarlyFusion, SiameseConcatenation, SiameseDifference
@@ -53,7 +52,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "asn-wo-arp": partial(ASN, arp=False),
     "asn-wo-asp-arp": partial(ASN, asp=False, arp=False),
     "asn-wo-pairs": partial(ASN, pairs=False),
-    "asn-concat": partial(ASN, concatenate=True),  # not of the paper
+    "asn-concat": ConcatenatedASN,
 }
 
 

@@ -1,22 +1,22 @@
-"""ASN: the asymmetric siamese network (Yang et al., Section III-D and Fig. 2)."""
+"""ASN: the asymmetric siamese network (Yang et al., Section III-D and Fig. 2), and ASN-ATL.
 
+Adaptive threshold learning (Eq. 10-12) is the second stage of ASN-ATL.
+"""
+
+import torch
 from torch import Tensor, nn
 
-from scdcli.models.networks.blocks import EncoderBlocks
-from scdcli.models.networks.hrscd import concatenated_skip
+from scdcli.models.networks.blocks import EncoderBlocks, activation
+from scdcli.models.networks.hrscd import SiameseNetwork, Strategy4
 from scdcli.models.networks.outputs import Logits
 from scdcli.models.networks.pyramids import CAPABILITIES, RepresentationPyramid, SpatialPyramid
-from scdcli.models.networks.trunk import (
-    PYRAMID_LEVEL,
-    Decoder,
-    at_size,
-    encode_pair,
-    pair_encoder,
-    scaled,
-)
+from scdcli.models.networks.trunk import PYRAMID_LEVEL, at_size, scaled
+
+HIDDEN = 32  # channels between the two convolutions of ψ1 and of ψ2
+SMALL = 1e-3  # deviation of the last weights at the start: the first stage's maps, hardly moved
 
 
-class ASN(nn.Module):
+class ASN(SiameseNetwork):
     """Asymmetric siamese network on the HRSCD.str4 trunk.
 
     One semantic encoder and decoder serve both dates, a change encoder reads the 2·bands stack,
@@ -29,6 +29,7 @@ class ASN(nn.Module):
     """
 
     output = "branches"
+    change_skips = 0  # added
 
     def __init__(
         self,
@@ -37,36 +38,28 @@ class ASN(nn.Module):
         classes: int,
         blocks: EncoderBlocks,
         width: float = 1.0,
+        encoder: str = "paper",
         asp: bool = True,
         arp: bool = True,
         pairs: bool = True,
-        concatenate: bool = False,
-        encoder: str = "paper",
     ) -> None:
         """Build for ``bands`` per date and ``classes`` K; ``width`` multiplies all channels.
 
         Ablations: without ``arp`` (w/o-R of Table VI), also without ``asp`` (w/o-R&S), or without
         the ``pairs`` (w/o-AF of Table V), which leaves aSP in the semantic decoders and, since all
-        that aRP gives are pairs, no aRP. With ``concatenate`` the change decoder gets the change
-        encoder's feature and the difference side by side, as in HRSCD.str4.
+        that aRP gives are pairs, no aRP.
         """
-        super().__init__()
-        encoders = pair_encoder(bands, blocks, width, encoder)
-        widths, self.semantic_encoder, self.change_encoder = encoders
+        super().__init__(bands=bands, classes=classes, blocks=blocks, width=width, encoder=encoder)
         capabilities = scaled(CAPABILITIES, width)
-        middle = widths[-PYRAMID_LEVEL]
-        self.semantic_decoder = Decoder(widths, classes, skips=1)
-        self.change_decoder = Decoder(widths, 2, skips=2 if concatenate else 0)
-        self.join = concatenated_skip if concatenate else _sum_skip
+        middle = self.widths[-PYRAMID_LEVEL]
         self.asp = SpatialPyramid(middle, middle, capabilities, pairs=pairs) if asp else None
         with_arp = asp and arp and pairs
         self.arp = RepresentationPyramid(middle, middle, capabilities) if with_arp else None
 
     def forward(self, before: Tensor, after: Tensor) -> Logits:
         """Logits of a normalized pair, each date (B, bands, H, W) float."""
-        encoders = self.semantic_encoder, self.change_encoder
-        semantic, change = encode_pair(*encoders, before, after)
-        skips = [self.join(c, s) for c, s in zip(change, semantic, strict=True)]
+        semantic, change = self.features(before, after)
+        skips = self.skips(semantic, change)
 
         f = self.semantic_decoder.deep(semantic)  # (2B, C, H/8, W/8)
         f_c = self.change_decoder.deep(skips)  # (B, C, H/8, W/8)
@@ -76,6 +69,11 @@ class ASN(nn.Module):
         from_class, to_class = self.semantic_decoder.shallow(f, semantic).chunk(2)
         maps = (from_class, to_class, self.change_decoder.shallow(f_c, skips))
         return Logits(*(at_size(x, before.shape[-2:]) for x in maps))
+
+    def join(self, change: Tensor, semantic: Tensor) -> Tensor:
+        """The feature of the change encoder plus |f1 - f2|, (B, C, H, W)."""
+        before, after = semantic.chunk(2)
+        return change + (before - after).abs()
 
     def _through_pyramids(
         self, f: Tensor, f_c: Tensor, f_s: Tensor, f_cs: Tensor
@@ -90,6 +88,57 @@ class ASN(nn.Module):
         return f, joined
 
 
-def _sum_skip(change: Tensor, semantic: Tensor) -> Tensor:
-    before, after = semantic.chunk(2)
-    return change + (before - after).abs()
+class ConcatenatedASN(ASN):
+    """ASN whose change decoder gets feature and difference side by side; not of the paper."""
+
+    change_skips = 2
+    join = Strategy4.join
+
+
+class ASNWithThresholds(nn.Module):
+    """A trained ASN whose raw maps two short convolution series revise; only these are trained.
+
+    ψ1 is shared by the dates. ψ2 reads both revised maps. The ASN inside stays as it is: its
+    parameters take no gradient and its batch statistics stand still, also in training mode.
+    """
+
+    output = "branches"
+
+    def __init__(
+        self,
+        *,
+        bands: int,
+        classes: int,
+        blocks: EncoderBlocks,
+        width: float = 1.0,
+        encoder: str = "paper",
+    ) -> None:
+        """Build the ASN and ψ1, ψ2; γ comes with the blocks."""
+        super().__init__()
+        self.asn = ASN(bands=bands, classes=classes, blocks=blocks, width=width, encoder=encoder)
+        self.asn.requires_grad_(False)
+        self.psi1 = _series(classes, classes)
+        self.psi2 = _series(2 * classes, 2)
+        self.gamma = blocks.gamma
+
+    def train(self, mode: bool = True) -> "ASNWithThresholds":
+        """Training mode for ψ1 and ψ2 only."""
+        super().train(mode)
+        self.asn.eval()
+        return self
+
+    def forward(self, before: Tensor, after: Tensor) -> Logits:
+        """Revised logits of a normalized pair, each date (B, bands, H, W) float."""
+        raw = self.asn(before, after)
+        from_class, to_class = (  # Eq. 10
+            each + self.gamma * self.psi1(each) for each in (raw.from_class, raw.to_class)
+        )
+        both = torch.cat((from_class, to_class), dim=1)
+        return Logits(from_class, to_class, raw.change + self.gamma * self.psi2(both))  # Eq. 11
+
+
+def _series(in_channels: int, out_channels: int) -> nn.Sequential:
+    last = nn.Conv2d(HIDDEN, out_channels, 3, padding=1)
+    nn.init.normal_(last.weight, std=SMALL)
+    nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+    return nn.Sequential(nn.Conv2d(in_channels, HIDDEN, 3, padding=1), activation(), last)

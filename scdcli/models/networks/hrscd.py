@@ -4,15 +4,20 @@ import torch
 from torch import Tensor, nn
 
 from scdcli.models.networks.blocks import EncoderBlocks
+from scdcli.models.networks.encoders import DateFusion
 from scdcli.models.networks.fc import EarlyFusion
 from scdcli.models.networks.outputs import CoverLogits, Logits
-from scdcli.models.networks.trunk import WIDTHS, Decoder, at_size, encode_pair, pair_encoder
+from scdcli.models.networks.trunk import WIDTHS, Decoder, at_size, pair_encoder
 
 
-class Strategy1(nn.Module):
-    """One land-cover map per date, compared afterwards (Eq. 2)."""
+class SiameseNetwork(nn.Module):
+    """One semantic encoder and decoder for both dates, and perhaps a change branch beside them.
 
-    output = "covers"
+    Subclasses say with ``change_skips`` how the features of `join` reach the change decoder, as
+    the ``skips`` of `Decoder`; None for no change branch.
+    """
+
+    change_skips: int | None = None
 
     def __init__(
         self,
@@ -25,8 +30,48 @@ class Strategy1(nn.Module):
     ) -> None:
         """Build for ``bands`` per date and ``classes`` K; ``width`` multiplies all channels."""
         super().__init__()
-        widths, self.semantic_encoder, _ = pair_encoder(bands, blocks, width, encoder)
-        self.semantic_decoder = Decoder(widths, classes, skips=1)
+        encoders = pair_encoder(bands, blocks, width, encoder)
+        self.widths, self.semantic_encoder, change_encoder = encoders
+        if self.change_skips is not None:
+            self.change_encoder = change_encoder
+        self.semantic_decoder = Decoder(self.widths, classes, skips=1)
+        if self.change_skips is not None:
+            self.change_decoder = Decoder(self.widths, 2, skips=self.change_skips)
+
+    def features(self, before: Tensor, after: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The features of every scale, finest first.
+
+        Args:
+            before: (B, bands, H, W).
+            after: Likewise.
+
+        Returns:
+            Those of both dates in one batch, BEFORE first, (2B, C, h, w), and those of the pair,
+            (B, C, h, w).
+        """
+        semantic = self.semantic_encoder(torch.cat((before, after)))
+        if isinstance(self.change_encoder, DateFusion):
+            return semantic, self.change_encoder(semantic)
+        return semantic, self.change_encoder(torch.cat((before, after), dim=1))
+
+    def skips(self, semantic: list[Tensor], change: list[Tensor]) -> list[Tensor]:
+        """What the change decoder gets at every scale."""
+        return [self.join(c, s) for c, s in zip(change, semantic, strict=True)]
+
+    def join(self, change: Tensor, semantic: Tensor) -> Tensor:
+        """The change decoder's input at one scale: here the feature of the change encoder alone.
+
+        Args:
+            change: (B, C, H, W).
+            semantic: Both dates in one batch, BEFORE first, (2B, C, H, W).
+        """
+        return change
+
+
+class Strategy1(SiameseNetwork):
+    """One land-cover map per date, compared afterwards (Eq. 2)."""
+
+    output = "covers"
 
     def forward(self, before: Tensor, after: Tensor) -> CoverLogits:
         """Logits of a normalized pair, each date (B, bands, H, W) float."""
@@ -41,40 +86,18 @@ class Strategy2(EarlyFusion):
     widths = WIDTHS
 
 
-class Strategy3(nn.Module):
+class Strategy3(SiameseNetwork):
     """Shared semantic branches, and a change branch of its own."""
 
     output = "branches"
     change_skips = 1
 
-    def __init__(
-        self,
-        *,
-        bands: int,
-        classes: int,
-        blocks: EncoderBlocks,
-        width: float = 1.0,
-        encoder: str = "paper",
-    ) -> None:
-        """Build for ``bands`` per date and ``classes`` K; ``width`` multiplies all channels."""
-        super().__init__()
-        encoders = pair_encoder(bands, blocks, width, encoder)
-        widths, self.semantic_encoder, self.change_encoder = encoders
-        self.semantic_decoder = Decoder(widths, classes, skips=1)
-        self.change_decoder = Decoder(widths, 2, skips=self.change_skips)
-
     def forward(self, before: Tensor, after: Tensor) -> Logits:
         """Logits of a normalized pair, each date (B, bands, H, W) float."""
-        encoders = self.semantic_encoder, self.change_encoder
-        semantic, change = encode_pair(*encoders, before, after)
+        semantic, change = self.features(before, after)
         from_class, to_class = self.semantic_decoder(semantic).chunk(2)
-        skips = [self.join(c, s) for c, s in zip(change, semantic, strict=True)]
-        maps = (from_class, to_class, self.change_decoder(skips))
+        maps = (from_class, to_class, self.change_decoder(self.skips(semantic, change)))
         return Logits(*(at_size(x, before.shape[-2:]) for x in maps))
-
-    def join(self, change: Tensor, semantic: Tensor) -> Tensor:
-        """What the change decoder gets at one scale: the change encoder's feature alone."""
-        return change
 
 
 class Strategy4(Strategy3):
@@ -86,19 +109,6 @@ class Strategy4(Strategy3):
     change_skips = 2
 
     def join(self, change: Tensor, semantic: Tensor) -> Tensor:
-        """The change encoder's feature and the difference."""
-        return concatenated_skip(change, semantic)
-
-
-def concatenated_skip(change: Tensor, semantic: Tensor) -> Tensor:
-    """A change decoder's skip: the change encoder's feature and |f1 - f2| side by side.
-
-    Args:
-        change: (B, C, H, W).
-        semantic: Both dates in one batch, BEFORE first, (2B, C, H, W).
-
-    Returns:
-        (B, 2C, H, W).
-    """
-    before, after = semantic.chunk(2)
-    return torch.cat((change, (before - after).abs()), dim=1)
+        """The feature of the change encoder and |f1 - f2| side by side, (B, 2C, H, W)."""
+        before, after = semantic.chunk(2)
+        return torch.cat((change, (before - after).abs()), dim=1)

@@ -81,16 +81,6 @@ def pair_encoder(bands: int, blocks: EncoderBlocks, width: float, encoder: str) 
     return PairEncoder(widths, DateEncoder(bands, widths, encoder), DateFusion(widths))
 
 
-def encode_pair(
-    semantic_encoder: nn.Module, change_encoder: nn.Module, before: Tensor, after: Tensor
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Features of both dates in one batch, BEFORE first, (2B, C, h, w), and of the pair."""
-    semantic = semantic_encoder(torch.cat((before, after)))
-    if isinstance(change_encoder, DateFusion):
-        return semantic, change_encoder(semantic)
-    return semantic, change_encoder(torch.cat((before, after), dim=1))
-
-
 def at_size(logits: Tensor, size: Sequence[int]) -> Tensor:
     """Logits enlarged to (H, W) where the decoder ends below full resolution."""
     if tuple(logits.shape[-2:]) == tuple(size):

@@ -8,14 +8,12 @@ from collections.abc import Collection, Iterator, Sequence
 from colorsys import hsv_to_rgb
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scdcli.errors import DatasetError
 from scdcli.legend import NODATA, UNCHANGED_COLOR, Color, LandCover, Legend
-from scdcli.scoring.counting import largest_index
+from scdcli.scoring.counting import DateMaps, largest_index
 from scdcli.scoring.figures.panelfigure import Column, draw_panel
 from scdcli.scoring.figures.thumbnails import (
     ClassThumbnail,
@@ -24,72 +22,64 @@ from scdcli.scoring.figures.thumbnails import (
     scene_thumbnails,
 )
 from scdcli.scoring.mappairs import ScoredWindow
-from scdcli.scoring.mapsets import Files, LabelSet, find_images, listed
-from scdcli.scoring.scorefiles import require_free
+from scdcli.scoring.mapsets import LabelSet, find_images, listed
+from scdcli.scoring.scorefiles import prepare_folder
 
 DEFAULT_PAIRS = 4
 NODATA_COLOR = (0, 0, 0)
 # A panel of many columns gets narrower ones, so that it still fits a page.
 WIDEST_PANEL = 4096
+Thumbnails = tuple[ClassThumbnail, ClassThumbnail]
+"""Of a from and a to map."""
+
 SIDES = (160, 512)
 GOLDEN = 0.618034
 
 
-class FromTo(NamedTuple):
-    """Small class maps of one pair, (h, w) uint8 each."""
-
-    from_class: NDArray[np.uint8]
-    to_class: NDArray[np.uint8]
-
-
 @dataclass(frozen=True)
 class PanelTally:
-    """Keeps the maps of some pairs while they are scored, no more than a thumbnail of each.
+    """Thumbnails of the maps of some pairs, gathered while these are scored.
 
     Attributes:
         side: Longest side of a thumbnail, pixels.
         names: The pairs.
-        maps: What is kept, by name of the pair.
-        filling: The same while its windows come.
+        maps: Thumbnails of the from and the to map by name of the pair.
     """
 
     side: int
     names: Collection[str]
-    maps: dict[str, FromTo]
-    filling: dict[str, tuple[ClassThumbnail, ClassThumbnail]] = field(default_factory=dict)
+    maps: dict[str, Thumbnails]
 
     def add(self, window: ScoredWindow) -> None:
         """Take what a window holds of the thumbnails."""
-        name = window.pair
+        name, predicted = window.pair, window.predicted
         if name not in self.names:
             return
-        if name not in self.filling:
+        if name not in self.maps:
             first, second = (ClassThumbnail(*window.shape, self.side) for _ in range(2))
-            self.filling[name] = first, second
-            self.maps[name] = FromTo(first.index, second.index)
-        predicted = window.predicted
-        for thumbnail, classes in zip(self.filling[name], predicted.classes, strict=True):
+            self.maps[name] = first, second
+        for thumbnail, classes in zip(self.maps[name], predicted.classes, strict=True):
             thumbnail.add(predicted.window, classes)
 
 
 @dataclass(frozen=True)
 class Panels:
-    """Which pairs are drawn, and what has been predicted of them so far.
+    """The pairs that are drawn, and thumbnails of what has been predicted of them so far.
 
     Attributes:
         truth: The labels of these pairs only.
         legend: The classes.
         side: Longest side of a picture, pixels.
-        predicted: Per title of a run and name of a pair, its maps.
+        predicted: By title of a run and name of a pair, thumbnails of its from and to map.
     """
 
     truth: LabelSet
     legend: Legend | None
     side: int
-    predicted: dict[str, dict[str, FromTo]] = field(default_factory=dict)
+    predicted: dict[str, dict[str, Thumbnails]] = field(default_factory=dict)
 
-    def tally(self, title: str) -> "PanelTally":
-        """What keeps the maps of these pairs under a title."""
+    def tally(self, title: str) -> PanelTally:
+        """A tally that keeps the maps of these pairs under a title."""
         return PanelTally(self.side, self.truth.maps, self.predicted.setdefault(title, {}))
 
     def draw(self, name: str) -> bytes:
@@ -99,23 +89,25 @@ class Panels:
             InputError: An image or a label cannot be read.
         """
         labels = self._labels(name)
-        maps = {"truth": labels} | {title: found[name] for title, found in self.predicted.items()}
+        maps = {"truth": labels}
+        for title, thumbnails in self.predicted.items():
+            first, second = thumbnails[name]
+            maps[title] = first.index, second.index
         legend = self.legend or numbered_legend(max(map(_largest, maps.values())))
         columns = [*self._images(name)]
-        for title, found in maps.items():
-            colored = (np.moveaxis(legend.encode(index), 0, -1) for index in found)
+        for title, both in maps.items():
+            colored = (np.moveaxis(legend.encode(index), 0, -1) for index in both)
             columns.append(Column(title, *colored))
-        holes = any((index == NODATA).any() for found in maps.values() for index in found)
+        holes = any((index == NODATA).any() for both in maps.values() for index in both)
         return draw_panel(name, columns, _covers(legend, nodata=holes))
 
-    def _labels(self, name: str) -> FromTo:
+    def _labels(self, name: str) -> DateMaps:
         scene = self.truth.scenes.get(name)
-        if scene is None:
-            return self._read(self.truth.maps[name])
-        return FromTo(*scene_thumbnails(scene, self.legend, self.side))
-
-    def _read(self, files: Files) -> FromTo:
-        return FromTo(*(class_thumbnail(path, self.legend, self.side) for path in files))
+        if scene:
+            return scene_thumbnails(scene, self.legend, self.side)
+        maps = self.truth.maps[name]
+        first, second = (class_thumbnail(path, self.legend, self.side) for path in maps)
+        return first, second
 
     def _images(self, name: str) -> Iterator[Column]:
         one = replace(self.truth, maps={name: self.truth.maps[name]})
@@ -149,7 +141,7 @@ def panel_files(folder: Path, truth: LabelSet, *, overwrite: bool) -> dict[str, 
         OutputError: The folder cannot be made, or a file in it exists.
     """
     files = {name: folder / f"{name}.png" for name in truth.maps}
-    require_free(folder, files.values(), overwrite=overwrite)
+    prepare_folder(folder, files.values(), overwrite=overwrite)
     return files
 
 
@@ -174,7 +166,7 @@ def _hue(index: int) -> Color:
     return red, green, blue
 
 
-def _largest(maps: FromTo) -> int:
+def _largest(maps: DateMaps) -> int:
     return max(1, *(largest_index(index) for index in maps))
 
 

@@ -1,8 +1,7 @@
 """A sweep over the thresholds as files: tables, a picture, and what a JSON document says of it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,9 @@ from matplotlib.figure import Figure
 
 from scdcli.files.whole import write_csv, write_whole
 from scdcli.scoring.calibration import reliability
-from scdcli.scoring.fitting import Confidence, Fit, Plateau, fit, plateau
+from scdcli.scoring.fitting import ThresholdSweep
 from scdcli.scoring.metrics import Value, known
-from scdcli.scoring.scorefiles import Row, require_free
-from scdcli.scoring.sweep import ThresholdScores, sweep
+from scdcli.scoring.scorefiles import Row, prepare_folder
 
 FILES = ("sweep.csv", "reliability.csv", "sweep.png")
 STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}
@@ -33,50 +31,6 @@ BEFORE, AFTER = "#999999", "#0072B2"
 ROW_HEIGHT, WIDTH = 3.6, 12.0  # inches
 
 
-@dataclass(frozen=True)
-class Swept:
-    """One system with one test-time augmentation over all thresholds.
-
-    Attributes:
-        title: What its results are called.
-        system: Its short name.
-        tta: Test-time augmentation.
-        threshold: The one that was scored.
-        temperature: The model's.
-        confidence: What it said of the set.
-    """
-
-    title: str
-    system: str
-    tta: str | None
-    threshold: float
-    temperature: float
-    confidence: Confidence
-
-    @cached_property
-    def rows(self) -> list[ThresholdScores]:
-        """The scores at every threshold."""
-        return sweep(self.confidence.sweep)
-
-    @cached_property
-    def best(self) -> Plateau | None:
-        """The best thresholds."""
-        return plateau(self.rows)
-
-    @cached_property
-    def fitted(self) -> Fit:
-        """What would suit the set best."""
-        return fit(self.confidence, self.temperature, self.threshold)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The best thresholds, and how well calibrated the probabilities are; JSON-ready."""
-        best = self.best
-        return {
-            "best": best and {**best._asdict(), "middle": best.middle},
-            "fit": asdict(self.fitted),
-        }
-
-
 def sweep_files(folder: Path, *, overwrite: bool) -> list[Path]:
     """Where the files are written.
 
@@ -84,11 +38,11 @@ def sweep_files(folder: Path, *, overwrite: bool) -> list[Path]:
         OutputError: The folder cannot be made, or a file in it exists.
     """
     files = [folder / name for name in FILES]
-    require_free(folder, files, overwrite=overwrite)
+    prepare_folder(folder, files, overwrite=overwrite)
     return files
 
 
-def write_sweeps(folder: Path, runs: Sequence[Swept]) -> None:
+def write_sweeps(folder: Path, runs: Sequence[ThresholdSweep]) -> None:
     """The tables and the picture.
 
     Raises:
@@ -100,7 +54,7 @@ def write_sweeps(folder: Path, runs: Sequence[Swept]) -> None:
     write_whole(picture, draw_sweeps(runs))
 
 
-def _score_rows(run: Swept) -> list[Row]:
+def _score_rows(run: ThresholdSweep) -> list[Row]:
     return [
         {
             "system": run.system,
@@ -118,8 +72,8 @@ def _score_rows(run: Swept) -> list[Row]:
     ]
 
 
-def _reliability_rows(run: Swept) -> list[Row]:
-    fitted = run.fitted.temperature
+def _reliability_rows(run: ThresholdSweep) -> list[Row]:
+    fitted = run.best_fit.temperature
     return [
         {
             "system": run.system,
@@ -132,7 +86,7 @@ def _reliability_rows(run: Swept) -> list[Row]:
     ]
 
 
-def draw_sweeps(runs: Sequence[Swept]) -> bytes:
+def draw_sweeps(runs: Sequence[ThresholdSweep]) -> bytes:
     """Scores over the threshold and the reliability diagram, a row per run, as a PNG."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, ROW_HEIGHT * len(runs)), layout="constrained")
@@ -145,7 +99,7 @@ def draw_sweeps(runs: Sequence[Swept]) -> bytes:
     return picture.getvalue()
 
 
-def _draw_scores(axis: Any, run: Swept) -> None:  # noqa: ANN401  of matplotlib
+def _draw_scores(axis: Any, run: ThresholdSweep) -> None:  # noqa: ANN401  of matplotlib
     thresholds = [row.threshold for row in run.rows]
     series: dict[str, list[Value]] = {
         "precision": [row.precision for row in run.rows],
@@ -155,9 +109,9 @@ def _draw_scores(axis: Any, run: Swept) -> None:  # noqa: ANN401  of matplotlib
         "SeK (stacked)": [row.stacked.sek for row in run.rows],
     }
     for name, values in series.items():
-        mean_std = np.array([known(value) for value in values], float)  # None becomes nan
-        if not np.isnan(mean_std).all():
-            axis.plot(thresholds, mean_std, color=LINES[name], label=name, linewidth=1.6)
+        points = np.array([known(value) for value in values], float)  # None becomes nan
+        if not np.isnan(points).all():
+            axis.plot(thresholds, points, color=LINES[name], label=name, linewidth=1.6)
     now = f"threshold {run.threshold:g}"
     axis.axvline(run.threshold, color="black", linewidth=1.2, label=now)
     if run.best:
@@ -170,9 +124,9 @@ def _draw_scores(axis: Any, run: Swept) -> None:  # noqa: ANN401  of matplotlib
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, frameon=False)
 
 
-def _draw_reliability(axis: Any, run: Swept) -> None:  # noqa: ANN401  of matplotlib
+def _draw_reliability(axis: Any, run: ThresholdSweep) -> None:  # noqa: ANN401  of matplotlib
     axis.plot((0, 1), (0, 1), color="black", linewidth=0.8, linestyle=":")
-    fitted, histogram = run.fitted, run.confidence.histogram
+    fitted, histogram = run.best_fit, run.confidence.histogram
     series = {f"T = {run.temperature:g}": (fitted.ece_before, 1.0, BEFORE)}
     factor = fitted.temperature / run.temperature
     series.setdefault(f"T = {fitted.temperature:g}", (fitted.ece_after, factor, AFTER))

@@ -10,7 +10,7 @@ from rasterio.windows import Window
 
 from scdcli.datasets.classmap import label_windows, open_label
 from scdcli.datasets.samples import Sample
-from scdcli.datasets.scenelabels import open_scene_labels, read_drawn
+from scdcli.datasets.scenelabels import open_scene_labels
 from scdcli.legend import NODATA, Legend
 from scdcli.rasters.pair.open import Pair, open_pair
 from scdcli.rasters.scene import open_scene, scene_grid
@@ -75,8 +75,7 @@ def scene_thumbnails(
     with open_scene(scene.before) as dataset:
         grid = scene_grid(dataset, scene.before)
     first, second = (ClassThumbnail(*grid.shape, side) for _ in range(2))
-    drawn = read_drawn(scene, grid, legend)
-    with open_scene_labels(scene, grid, legend, drawn) as read_labels:
+    with open_scene_labels(scene, grid, legend) as read_labels:
         rows = max(1, STRIP_PIXELS // grid.width)
         for top in range(0, grid.height, rows):
             window = Window(0, top, grid.width, min(rows, grid.height - top))

@@ -338,10 +338,10 @@ def test_asn_concat_gives_the_change_decoder_the_skips_of_strategy_4():
 
 
 def test_dates_that_agree_leave_only_the_change_encoder_in_the_skips():
-    from scdcli.models.networks.asn import _sum_skip
+    from scdcli.models.networks.asn import ASN
 
     change, date = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8)
-    torch.testing.assert_close(_sum_skip(change, torch.cat((date, date))), change)
+    torch.testing.assert_close(ASN.join(None, change, torch.cat((date, date))), change)
 
 
 def test_loss_ignores_unchanged_and_nodata_pixels():

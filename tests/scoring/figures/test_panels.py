@@ -13,13 +13,13 @@ from scdcli.legend import SECOND, LandCover, Legend
 from scdcli.scoring.evaluation import count_set
 from scdcli.scoring.figures.panelfigure import Column, draw_panel, text_width
 from scdcli.scoring.figures.panels import (
-    FromTo,
     Panels,
     choose_pairs,
     numbered_legend,
     panel_files,
     picture_side,
 )
+from scdcli.scoring.figures.thumbnails import ClassThumbnail
 from scdcli.scoring.mappairs import Prediction, ScoredWindow, pairs_of_files
 from scdcli.scoring.mapsets import find_predictions, find_truth
 
@@ -103,7 +103,7 @@ def test_maps_are_kept_of_the_pairs_that_are_drawn(truth):
             predicted = Prediction(Window(0, top, 64, 32), part)
             tally.add(ScoredWindow(name, SHAPE, part, predicted))
     assert list(panels.predicted["asn"]) == ["b"]
-    np.testing.assert_array_equal(panels.predicted["asn"]["b"].to_class, maps[1][::2, ::2])
+    np.testing.assert_array_equal(panels.predicted["asn"]["b"][1].index, maps[1][::2, ::2])
 
 
 def test_a_panel_shows_images_truth_and_every_system(truth, tmp_path):
@@ -123,7 +123,9 @@ def test_a_panel_shows_images_truth_and_every_system(truth, tmp_path):
 
 def test_maps_keep_every_pixel_and_its_color(truth):
     panels = Panels(choose_pairs(truth, ["a"]), SECOND, 512)
-    panels.predicted["none"] = {"a": FromTo(*(np.zeros(SHAPE, np.uint8) for _ in range(2)))}
+    unchanged = ClassThumbnail(*SHAPE, 512)
+    unchanged.index[:] = 0
+    panels.predicted["none"] = {"a": (unchanged, unchanged)}
     picture = pixels(panels.draw("a"))
     buildings = sum(np.count_nonzero(index == 5) for index in TRUTH["a"])
     drawn = (picture == np.array(RED)).all(axis=-1).sum()
