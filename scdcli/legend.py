@@ -139,6 +139,11 @@ class Legend:
         """The class with this index, 1..K."""
         return self.classes[index - 1]
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the classes, in order."""
+        return [cover.name for cover in self.classes]
+
     def indices(self) -> range:
         """The class indices, 1..K."""
         return range(1, len(self.classes) + 1)

@@ -1,4 +1,4 @@
-"""What is drawn at random for a training sample; nothing heavy is imported."""
+"""Settings of the random augmentation of training samples; nothing heavy is imported."""
 
 from dataclasses import dataclass
 

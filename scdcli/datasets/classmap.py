@@ -140,7 +140,7 @@ def require_same_classes(path: Path, legend: Legend, carried: Legend) -> None:
             f"{path} carries the legend {carried.name!r} with {len(carried)} classes, but "
             f"legend {legend.name!r} has {len(legend)}; give the legend it was made with."
         )
-    given, own = ([cover.name for cover in each.classes] for each in (legend, carried))
+    given, own = (each.names for each in (legend, carried))
     if given != own and sorted(given) == sorted(own):
         raise DatasetError(
             f"{path} carries the classes {', '.join(own)} in this order, but legend "

@@ -1,4 +1,4 @@
-"""How a set is divided: into training and validation, by share or file, and scenes into windows."""
+"""Division of a set into training and validation, by share or file, and of scenes into windows."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -82,7 +82,7 @@ def lattice(samples: Sequence[Sample], side: int = LATTICE) -> list[Sample]:
 
 
 def part_of(sample: Sample) -> Part:
-    """What is used of a scene: its part, or all of it.
+    """The part of a scene that is used, by default all of it.
 
     Raises:
         InputError: The BEFORE image cannot be opened.
@@ -204,7 +204,7 @@ def _entries(table: Table) -> Iterator[tuple[int, str, str]]:
 
 
 def _names(path: Path, content: bytes) -> Iterator[tuple[int, str, str]]:
-    """The same of plain lines: each a name to train on."""
+    """Line number, name without suffix and split of plain lines: each a name to train on."""
     text, name = decode_ansi(content, str(path))
     for number, line in enumerate(text.splitlines(), start=1):
         if any(delimiter in line.strip() for delimiter in DELIMITERS):
@@ -217,7 +217,7 @@ def _names(path: Path, content: bytes) -> Iterator[tuple[int, str, str]]:
 
 
 def _with_zeros(missing: Sequence[str], known: Collection[str]) -> str:
-    """What a spreadsheet made of names that are numbers, if that is what is wrong."""
+    """A remark where a spreadsheet has taken the zeros before names that are numbers."""
     numbers = {int(name): name for name in known if name.isdecimal()}
     meant = [numbers[int(name)] for name in missing if name.isdecimal() and int(name) in numbers]
     if not meant:

@@ -129,7 +129,7 @@ def _classes(path: Path, layer: Layer, side: str, legend: Legend | None) -> NDAr
 
 
 def _numbers(legend: Legend, index: int) -> tuple[int, ...]:
-    """What a number beside a name may be: the index, as in our outputs, or the labels' value."""
+    """The numbers that may stand beside a name: its index, as in our outputs, or its value."""
     values = legend.coding.values
     return (index,) if values is None else (index, values[index - 1])
 

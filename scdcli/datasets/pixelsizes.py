@@ -47,7 +47,7 @@ def pixel_sizes(samples: Iterable[Sample], given: Sizes | None = None) -> Sizes 
 
 
 def widen(sizes: Sizes | None, scale: Sizes) -> Sizes | None:
-    """What a network sees of such pixels when they are magnified by random factors, in meters.
+    """The range of pixel sizes that a network sees when images are scaled at random, in meters.
 
     Args:
         sizes: Of the images.
@@ -72,7 +72,7 @@ def _georeferenced(image: Path) -> Sizes | None:
 
 
 def _recorded(folder: Path) -> Sizes | None:
-    """What the record of a set that was made says; one number, or the finest and the coarsest."""
+    """The pixel sizes in the record of a simulated set: one number, or finest and coarsest."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         size = record[SIZE]

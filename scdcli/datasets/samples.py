@@ -1,4 +1,4 @@
-"""What a labelled set consists of: samples, each the files that belong together."""
+"""Samples, of which a labelled set consists: the files that belong together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

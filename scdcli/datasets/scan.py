@@ -64,33 +64,43 @@ class DatasetCounts(Sums):
     """Pixels of a set by class; a pixel that is nodata at either date counts as nodata only.
 
     Attributes:
-        from_pixels: Pixels of each class 1..K before, (K,) int64: changed ones, or every pixel
-            where the land cover was counted in their place.
-        to_pixels: The same after, (K,) int64.
         transitions: Changed pixels by class before (row) and after (column), (K, K) int64.
         unchanged: Unchanged pixels.
-        changed: Changed pixels.
         nodata: Pixels without a label at either date.
         cover: Pixels by land cover.
     """
 
-    from_pixels: NDArray[np.int64]
-    to_pixels: NDArray[np.int64]
     transitions: NDArray[np.int64]
     unchanged: int
-    changed: int
     nodata: int
     cover: CoverCounts
 
     @classmethod
     def empty(cls, classes: int) -> "DatasetCounts":
         """Nothing counted yet."""
-        none, transitions = _zeros(classes), np.zeros((classes, classes), dtype=np.int64)
-        return cls(none, none, transitions, 0, 0, 0, CoverCounts(none, none))
+        none = np.zeros((classes, classes), dtype=np.int64)
+        return cls(none, 0, 0, CoverCounts(none[0], none[0]))
+
+    @property
+    def from_pixels(self) -> NDArray[np.int64]:
+        """Changed pixels of each class 1..K before, (K,) int64."""
+        pixels: NDArray[np.int64] = self.transitions.sum(axis=1)
+        return pixels
+
+    @property
+    def to_pixels(self) -> NDArray[np.int64]:
+        """Changed pixels of each class 1..K after, (K,) int64."""
+        pixels: NDArray[np.int64] = self.transitions.sum(axis=0)
+        return pixels
+
+    @property
+    def changed(self) -> int:
+        """Changed pixels."""
+        return int(self.transitions.sum())
 
     @property
     def total(self) -> int:
-        """All pixels, nodata too."""
+        """All pixels, with nodata."""
         return self.unchanged + self.changed + self.nodata
 
 
@@ -108,11 +118,10 @@ def count_classes(
     known = joint[:NODATA, :NODATA]
     transitions = known[1 : classes + 1, 1 : classes + 1]
     half = int(known[UNCHANGED, 1:].sum() + known[1:, UNCHANGED].sum())
-    unchanged, changed = int(known[UNCHANGED, UNCHANGED]), int(transitions.sum())
-    nodata = from_label.size - unchanged - changed - half
-    sums = transitions.sum(axis=1), transitions.sum(axis=0)
-    no_cover = CoverCounts(_zeros(classes), _zeros(classes))
-    return DatasetCounts(*sums, transitions, unchanged, changed, nodata, no_cover), half
+    unchanged = int(known[UNCHANGED, UNCHANGED])
+    nodata = from_label.size - unchanged - int(transitions.sum()) - half
+    no_cover = DatasetCounts.empty(classes).cover
+    return DatasetCounts(transitions, unchanged, nodata, no_cover), half
 
 
 def _joint(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -121,31 +130,23 @@ def _joint(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.in
     return np.bincount(code.ravel(), minlength=VALUES**2).reshape(VALUES, VALUES)
 
 
-def with_covers(
-    counts: DatasetCounts, maps: Sequence[NDArray[np.uint8]], *, instead: bool
-) -> DatasetCounts:
-    """The counts of a pair together with its land cover.
+def _cover_counts(maps: Sequence[NDArray[np.uint8]], classes: int) -> CoverCounts:
+    """The land cover of a pair.
 
     Args:
-        counts: Of its labels.
         maps: Both labels and both covers, (H, W) uint8 each; in covers 0 and 255 are not known.
-        instead: Let the classes of every pixel take the place of those of changed ones.
+        classes: K.
     """
     from_label, to_label, *covers = maps
     labelled = (from_label != NODATA) & (to_label != NODATA)
-    classes = slice(1, len(counts.from_pixels) + 1)
-    before, after = (np.bincount(each[labelled], minlength=VALUES)[classes] for each in covers)
-    counts = replace(counts, cover=CoverCounts(before, after, int(labelled.sum()), 1))
-    return replace(counts, from_pixels=before, to_pixels=after) if instead else counts
-
-
-def _zeros(classes: int) -> NDArray[np.int64]:
-    return np.zeros(classes, dtype=np.int64)
+    every = (np.bincount(each[labelled], minlength=VALUES) for each in covers)
+    before, after = (each[1 : classes + 1] for each in every)
+    return CoverCounts(before, after, int(labelled.sum()), 1)
 
 
 @dataclass(frozen=True)
 class DatasetScan(Sums):
-    """What a look through a set, or through one pair of it, gives.
+    """The result of a look through the pairs of a set, or through one of them.
 
     Attributes:
         pairs: Number of samples looked at.
@@ -169,24 +170,18 @@ class DatasetScan(Sums):
 
 
 def scan(
-    samples: Sequence[Sample],
-    legend: Legend,
-    *,
-    cover: bool = False,
-    progress: Progress | None = None,
+    samples: Sequence[Sample], legend: Legend, *, progress: Progress | None = None
 ) -> DatasetScan:
     """Look at every label of a set, in threads; the result does not depend on their number.
 
     Args:
         samples: The pairs; one that is there several times is looked at once.
         legend: The classes of the labels.
-        cover: Of pairs with land cover, let the classes of every pixel take the place of those of
-            changed ones: what a training sees.
         progress: Called with (pairs done, pairs) after each.
     """
 
     def look_at(sample: Sample) -> DatasetScan:
-        return _scan_scene(sample, legend) if sample.windowed else _scan_pair(sample, legend, cover)
+        return _scan_scene(sample, legend) if sample.windowed else _scan_pair(sample, legend)
 
     distinct = list(dict.fromkeys(samples))
     threads = min(MOST_THREADS, os.cpu_count() or 1)
@@ -200,7 +195,7 @@ def scan(
     return result
 
 
-def _scan_pair(sample: Sample, legend: Legend, cover: bool) -> DatasetScan:
+def _scan_pair(sample: Sample, legend: Legend) -> DatasetScan:
     """One pair read whole; what cannot be read is a problem of it, not the end."""
     result = DatasetScan(1, DatasetCounts.empty(len(legend)))
     sizes = _scan_images(sample, result)
@@ -220,7 +215,8 @@ def _scan_pair(sample: Sample, legend: Legend, cover: bool) -> DatasetScan:
     counts, half = count_classes(maps[0], maps[1], len(legend))
     if half:
         result.problems.append(_half_changed(sample, half))
-    counts = with_covers(counts, maps, instead=cover) if covers else counts
+    if covers:
+        counts = replace(counts, cover=_cover_counts(maps, len(legend)))
     return result + DatasetScan(0, counts, transparent=transparent)
 
 

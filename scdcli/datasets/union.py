@@ -77,14 +77,13 @@ def union_legend(members: Sequence[Member], asked: str | None, *, binary: bool =
         DatasetError: Labels do not say what their numbers mean, or the sets have other classes.
     """
     legends = [set_legend(member.train[0], asked, binary=binary) for member in members]
-    first = [each.name for each in legends[0].classes]
+    first = legends[0].names
     for member, legend in zip(members, legends, strict=True):
-        names = [each.name for each in legend.classes]
-        if names != first:
+        if legend.names != first:
             raise DatasetError(
                 f"{members[0].name} has the classes {', '.join(first)} and {member.name} has "
-                f"{', '.join(names)}; sets that train together have the same classes in the same "
-                "order: give labels of one legend."
+                f"{', '.join(legend.names)}; sets that train together have the same classes in "
+                "the same order: give labels of one legend."
             )
     return legends[0]
 

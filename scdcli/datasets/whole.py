@@ -26,7 +26,7 @@ NUMBERS = Legend("numbers", tuple(LandCover(str(n), (n, n, n)) for n in range(1,
 
 @dataclass(frozen=True)
 class SetReport:
-    """What a look through a set gives.
+    """The result of a look through a set.
 
     Attributes:
         folder: The set.
@@ -196,7 +196,7 @@ def _counting_on(progress: Progress | None, before: int, total: int) -> Progress
 
 
 def _untrainable(root: Path, splits: dict[str, list[Sample]]) -> list[str]:
-    """What training refuses although every pair is sound."""
+    """Reasons why training refuses a set of sound pairs, as sentences."""
     if WHOLE not in splits:
         return [f"{root} has no train folder, only {' and '.join(splits)}: it can be scored only."]
     if "val" in splits or not splits[WHOLE]:

@@ -1,4 +1,4 @@
-"""Where to compute, in which precision, and with a batch that fits."""
+"""Devices, precisions, and batches that fit into memory."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -118,5 +118,5 @@ class BatchSize:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a smaller batch may help."""
+    """Whether an error is a lack of memory, so that a smaller batch may help."""
     return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in SIGNS)

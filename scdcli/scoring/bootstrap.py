@@ -1,4 +1,4 @@
-"""How sure the scores of a set are: its pairs drawn again and again, with replacement.
+"""Confidence intervals of scores by the bootstrap: pairs drawn again and again, with replacement.
 
 A pair is drawn whole, since its pixels are no independent samples. All that scores need of it are
 its margins, so that one resample of the set is one weighted sum of their rows.
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Interval:
-    """Where 95 % of the resamples lie.
+    """The interval in which 95 % of the resamples lie.
 
     Attributes:
         low: The 2.5 % point.

@@ -1,4 +1,4 @@
-"""Whether change is as frequent as its probability says, and the temperature that makes it so.
+"""Calibration: is change as frequent as its probability says, and at which temperature is it?
 
 All comes from one histogram: pixels by the logit of their probability, and by their label.
 Histograms of windows and of pairs add.

@@ -1,4 +1,4 @@
-"""Several systems on one set: what they are called, and how sure their differences are."""
+"""Several systems on one set: their short names, and intervals of their differences."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -123,7 +123,7 @@ def bootstrap(runs: Sequence[Run], resamples: int, seed: int) -> Bootstrap:
 
 
 def model_forms(name: str) -> list[str]:
-    """What a model may be called, shortest first: ``runs/asn/best.safetensors`` is ``asn``.
+    """Possible names of a model, shortest first: ``runs/asn/best.safetensors`` is ``asn``.
 
     Args:
         name: A bundled model, or a file.
@@ -143,7 +143,7 @@ def model_forms(name: str) -> list[str]:
 
 
 def folder_forms(path: Path) -> list[str]:
-    """What a folder of maps may be called, shortest first: ``maps/asn`` is ``asn``."""
+    """Possible names of a folder of maps, shortest first: ``maps/asn`` is ``asn``."""
     parts = _parts(path)
     return ["/".join(parts[-depth:]) for depth in range(1, len(parts) + 1)] or [str(path)]
 
@@ -171,7 +171,7 @@ def short_names(forms: Sequence[Sequence[str]]) -> list[str]:
 
 
 def run_titles(runs: Sequence[tuple[str, str | None]]) -> list[str]:
-    """What the results of each run are called: ``asn, ms`` if there are several augmentations.
+    """Titles of runs: the system, and ``asn, ms`` if there are several augmentations.
 
     Args:
         runs: System and test-time augmentation of each.

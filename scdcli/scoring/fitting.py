@@ -47,22 +47,22 @@ class Confidence(Sums):
 
     @classmethod
     def empty(cls, classes: int) -> "Confidence":
-        """Nothing seen yet, of K classes."""
+        """No pixel counted yet, of K classes."""
         return cls(Histogram.empty(), SweepCounts.empty(classes))
 
 
 @dataclass
 class ConfidenceTally:
-    """What a model says of a set, gathered from its readings while it is scored.
+    """Labels and probabilities of a set, counted window by window while a model is scored.
 
     Attributes:
-        confidence: Of all windows so far.
+        confidence: The counts of all windows so far.
     """
 
     confidence: Confidence
 
     def add(self, window: ScoredWindow) -> None:
-        """What the model says of a window; it must have a reading."""
+        """Count a window, which must have a reading."""
         reading, valid = window.predicted.reading, window.predicted.valid
         assert reading is not None
         classes = self.confidence.sweep.classes
@@ -186,12 +186,12 @@ def count_both(
     classes: int,
     measured: NDArray[np.bool_] | None = None,
 ) -> Confidence:
-    """What one window says; nodata in a label or an image does not take part.
+    """The counts of one window; nodata in a label or an image does not take part.
 
     Args:
         truth_from: Labels of the earlier date, (H, W); 0..K or 255.
         truth_to: Labels of the later date.
-        reading: What the model says, (H, W).
+        reading: Classes and change probability from the model, (H, W).
         classes: K.
         measured: Where both images have measurements, (H, W); everywhere if not given.
     """
@@ -213,9 +213,9 @@ def fit(confidence: Confidence, temperature: float = 1.0, threshold: float = 0.5
     that is best at the end of its range (of labels without a single error, for example) stays.
 
     Args:
-        confidence: What the model said of a labelled set.
-        temperature: The temperature that it said so at.
-        threshold: The threshold that it had.
+        confidence: Labels and probabilities of the model, counted over a labelled set.
+        temperature: The temperature of the model while these were counted.
+        threshold: The threshold of the model.
     """
     histogram, counts = confidence.histogram, confidence.sweep
     changed = counts.changed_pixels

@@ -1,4 +1,4 @@
-"""An evaluation from Python or the command line: what is asked for, and the systems it means."""
+"""An evaluation as Python or the command line asks for it, and the scoring it leads to."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EvaluationJob:
-    """What is asked of an evaluation.
+    """An evaluation that is asked for.
 
     Attributes:
         truth: Folder of the labels.

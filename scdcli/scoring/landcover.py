@@ -100,7 +100,7 @@ class LandCover:
 
     @classmethod
     def without(cls, why: Undefined, classes: int) -> "LandCover":
-        """Of a system that has no land cover to score."""
+        """The result of a system that has no land cover to score, with the reason."""
         none = CoverScores(why, why, (why,) * classes)
         return cls((), CoverMatrices.empty(classes), none)
 
@@ -240,7 +240,7 @@ def find_covers(maps: Mapping[str, Files]) -> dict[str, Files]:
 
 
 def find_known(truth: LabelSet) -> dict[str, Files]:
-    """What is known of the land cover of a set, by name of the pair; not all pairs need have it.
+    """The known land cover of a set by name of the pair; not all pairs need to have it.
 
     Raises:
         DatasetError: A pair has land cover of one date only.
@@ -290,7 +290,7 @@ class CoverTally:
 
     @property
     def total(self) -> CoverMatrices:
-        """Of all pairs."""
+        """The matrices of all pairs together."""
         return sum(self.counted.values(), CoverMatrices.empty(self.classes))
 
     def score(self, names: Iterable[str]) -> LandCover:

@@ -1,4 +1,4 @@
-"""Labelled pairs beside what a system predicts of them, window by window, from files or a model."""
+"""Labelled pairs with the predictions of a system, window by window, from files or a model."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -119,7 +119,7 @@ class ScoredPair:
 
 
 def files_legend(truth: LabelSet, predictions: LabelSet | None = None) -> Legend | None:
-    """What the maps of a set mean, as its first pair says: by its tags, or by having colors.
+    """The legend of a set as its first pair declares it: by tags, or by having colors.
 
     Returns:
         A legend that a file carries; SECOND's where there are colors only; None for indices.
@@ -202,7 +202,7 @@ def _named(paths: tuple[Path, ...]) -> tuple[str, str, str, str]:
 def _file_windows(
     name: str, paths: tuple[Path, ...], legend: Legend | None, overrule: bool
 ) -> Iterator[ScoredWindow]:
-    """Of labels and predicted maps, and of known and predicted land cover if it is there."""
+    """Windows of labels and predicted maps, and of known and predicted land cover if there."""
     with open_maps(paths, legend, overrule) as maps:
         for window in label_windows(maps):
             # Nothing of it is held here while the next one is read.
@@ -228,7 +228,7 @@ def _predicted_windows(
     legend: Legend,
     overrule: bool,
 ) -> Iterator[ScoredWindow]:
-    """Of labels, and of known land cover if it is there."""
+    """Windows of labels, and of known land cover if there, with predictions made on the way."""
     with open_maps(paths, legend, overrule) as maps:
         height, width = shape = maps[0].grid.shape
         rows = columns = 0
@@ -329,13 +329,9 @@ def _require_same_place(first: LabelMap, other: LabelMap) -> None:
 
 def _require_same_legend(label: LabelMap, legend: Legend | None) -> None:
     own = label.carried if legend else label.legend
-    if own and (legend is None or _names(own) != _names(legend)):
-        other = f"legend {legend.name!r} ({_names(legend)})" if legend else "none"
+    if own and (legend is None or own.names != legend.names):
+        other = f"legend {legend.name!r} ({', '.join(legend.names)})" if legend else "none"
         raise DatasetError(
-            f"{label.path} has the legend {own.name!r} ({_names(own)}), but the maps "
+            f"{label.path} has the legend {own.name!r} ({', '.join(own.names)}), but the maps "
             f"before it have {other}. Say which one holds for all with --legend."
         )
-
-
-def _names(legend: Legend) -> str:
-    return ", ".join(cover.name for cover in legend.classes)

@@ -1,4 +1,4 @@
-"""Where the class maps of a set lie: each known shape of folder as names and files."""
+"""The class maps of a set, found in each known shape of folder: names and files."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -108,10 +108,10 @@ def find_images(truth: LabelSet) -> dict[str, Files]:
         DatasetError: The images of a pair are not there.
     """
     listing = cache(partial(by_stem, suffixes=IMAGE_SUFFIXES))
-    found: dict[str, Files] = {}
+    images: dict[str, Files] = {}
     for name, (from_map, _) in truth.maps.items():
         if name in truth.scenes:
-            found[name] = truth.scenes[name].before, truth.scenes[name].after
+            images[name] = truth.scenes[name].before, truth.scenes[name].after
             continue
         folder = from_map.parent
         if folder.name == "label1":
@@ -119,16 +119,16 @@ def find_images(truth: LabelSet) -> dict[str, Files]:
         else:
             place = folder.parent if folder.name == TRUTH_FOLDER else folder
             keys, places = ("before", "after"), (place, place)
-        images = [listing(place).get(key) for key, place in zip(keys, places, strict=True)]
-        if images[0] and images[1]:
-            found[name] = images[0], images[1]
-    missing = truth.maps.keys() - found.keys()
+        paths = [listing(place).get(key) for key, place in zip(keys, places, strict=True)]
+        if paths[0] and paths[1]:
+            images[name] = paths[0], paths[1]
+    missing = truth.maps.keys() - images.keys()
     if missing:
         raise DatasetError(
             f"{truth.root} has no images to predict from for {listed(missing)}; they are looked "
             "for in im1 and im2, or as before.tif and after.tif. Score maps that exist with --pred."
         )
-    return found
+    return images
 
 
 def _is_split(folder: Path) -> bool:
@@ -178,8 +178,8 @@ def _one_prediction(root: Path) -> dict[str, Files] | None:
 
 
 def _one_truth(root: Path) -> dict[str, Files] | None:
-    found = _one_prediction(root / TRUTH_FOLDER)
-    return {root.resolve().name: files for files in found.values()} if found else None
+    maps = _one_prediction(root / TRUTH_FOLDER)
+    return {root.resolve().name: files for files in maps.values()} if maps else None
 
 
 def _folders(
@@ -187,10 +187,10 @@ def _folders(
 ) -> dict[str, Files] | None:
     """The pairs in the folders of a folder; hidden ones are work in progress."""
     inside = sorted(each for each in root.iterdir() if each.is_dir() and each.name[0] != ".")
-    found: dict[str, Files] = {}
+    pairs: dict[str, Files] = {}
     for folder in inside:
-        found |= next((maps for shape in shapes if (maps := shape(folder))), {})
-    return found or None
+        pairs |= next((maps for shape in shapes if (maps := shape(folder))), {})
+    return pairs or None
 
 
 # Tried in order: a demo's own truth before what was predicted into the same folder.

@@ -26,7 +26,7 @@ PAIR_SCORES = ("oa", "kappa", "miou", "iou_changed", "sek_from_to", "sek_stacked
 
 
 def document(truth: str, runs: Sequence[Run], resampled: Bootstrap | None) -> dict[str, Any]:
-    """All there is to say, JSON-ready: one run as it is, several under ``systems``.
+    """The whole result, JSON-ready: one run as it is, several under ``systems``.
 
     Args:
         truth: Folder of the labels.

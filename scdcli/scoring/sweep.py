@@ -73,7 +73,7 @@ class SweepCounts(Sums):
 
 
 class ThresholdScores(NamedTuple):
-    """What a threshold scores: precision, recall and F1 of change, whatever the classes."""
+    """The scores at one threshold; precision, recall and F1 of change, whatever the classes."""
 
     threshold: float
     precision: Value
@@ -95,7 +95,7 @@ def count_sweep(
     Args:
         truth_from: Labels of the earlier date, (H, W); where valid 0..K.
         truth_to: Labels of the later date; 0 at both dates or at none.
-        reading: What the model says, (H, W).
+        reading: Classes and change probability from the model, (H, W).
         valid: Where it counts, (H, W).
         classes: K.
     """

@@ -1,4 +1,4 @@
-"""The systems that are compared: models and folders of maps, each with its name."""
+"""The systems that are compared, models and folders of maps, and the legend they share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class System:
 
     @property
     def maps_land_cover(self) -> bool:
-        """Whether it is a model that has learnt the class of every pixel."""
+        """Whether it is a model that was trained on the class of every pixel."""
         return self.predictor is not None and self.predictor.loaded.header.land_cover
 
     def describe(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class System:
 def shared_legend(
     systems: Sequence[System], truth: LabelSet, given: Legend | None
 ) -> Legend | None:
-    """What the maps of all systems and the labels mean; None for indices that nobody declared.
+    """The legend of the labels and of all systems; None for indices that nobody declared.
 
     Raises:
         DatasetError: The models predict other classes than each other, or than the given legend.
@@ -89,12 +89,8 @@ def _require_same_classes(first: System, system: System, given: Legend | None) -
             f"legend {given.name!r} has {len(given)} classes, but the model {system.name} predicts "
             f"{len(legend)}; choose a model with the legend of the labels."
         )
-    if not given and _names(legend) != _names(other):
+    if not given and legend.names != other.names:
         raise DatasetError(
-            f"the model {first.name} predicts {_names(other)}, and {system.name} predicts "
-            f"{_names(legend)}: they cannot be compared. Score them apart."
+            f"the model {first.name} predicts {', '.join(other.names)}, and {system.name} predicts "
+            f"{', '.join(legend.names)}: they cannot be compared. Score them apart."
         )
-
-
-def _names(legend: Legend) -> str:
-    return ", ".join(cover.name for cover in legend.classes)

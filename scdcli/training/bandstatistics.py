@@ -47,8 +47,8 @@ def band_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[float]
 
 def _pair_images(sample: Sample) -> Iterator[NDArray[np.generic]]:
     """The measured pixels of both dates, (C, N)."""
-    for image, seen in read_images(sample):
-        yield image[:, seen]
+    for image, measured in read_images(sample):
+        yield image[:, measured]
 
 
 def _scene_images(sample: Sample, windows: int) -> Iterator[NDArray[np.generic]]:

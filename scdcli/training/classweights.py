@@ -27,11 +27,17 @@ def class_weights(
     power = look_up("class weights", scheme, SCHEMES)
     if power == 0:
         return None
-    found = scan(samples, legend, cover=cover)
-    if found.problems:
-        raise DatasetError(found.problems[0])
-    counts = found.counts
-    classes, change = counts.from_pixels + counts.to_pixels, [counts.unchanged, counts.changed]
+    covered = [sample for sample in samples if cover and sample.from_cover]
+    others = [sample for sample in samples if not (cover and sample.from_cover)]
+    scans = [scan(part, legend) for part in (covered, others)]
+    problems = [problem for each in scans for problem in each.problems]
+    if problems:
+        raise DatasetError(problems[0])
+    every_pixel, changes = (each.counts for each in scans)
+    both = every_pixel + changes
+    classes = every_pixel.cover.before + every_pixel.cover.after
+    classes += changes.from_pixels + changes.to_pixels
+    change = [both.unchanged, both.changed]
     return ClassWeights(
         inverse_frequency(classes.tolist(), power), inverse_frequency(change, power)
     )

@@ -160,11 +160,11 @@ def _recorded(members: Sequence[Member], repeat: Sequence[int]) -> dict[str, dic
 def _look_through(
     members: Sequence[Member], legend: Legend, note: Callable[[str], None], watch: Watch
 ) -> list[str]:
-    """What would stop the training, perhaps after hours; what else to know is told."""
+    """What would stop the training, perhaps after hours, as sentences; the rest is noted."""
     samples = [each for member in members for each in (*member.train, *member.validation)]
     with watch("looking through the labels", len(samples)) as progress:
-        found = scan(samples, legend, progress=progress)
-    for sentence in notes(found, legend):
+        result = scan(samples, legend, progress=progress)
+    for sentence in notes(result, legend):
         note(sentence)
     where = " and ".join(str(member.root) for member in members)
-    return found.problems or learns_nothing(found, legend, where)
+    return result.problems or learns_nothing(result, legend, where)

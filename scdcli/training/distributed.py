@@ -35,12 +35,12 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether it is the one that writes and prints."""
+        """Whether this is the process that writes and prints."""
         return self.rank == 0
 
     @property
     def alone(self) -> bool:
-        """Whether there is no other."""
+        """Whether there is no other process."""
         return self.count == 1
 
     def sum(self, tensor: Tensor) -> Tensor:
@@ -49,13 +49,13 @@ class Ranks:
             dist.all_reduce(tensor)
         return tensor
 
-    def gather(self, thing: Item) -> list[Item]:
-        """Everybody's thing, in order of rank; it must be picklable."""
+    def gather(self, item: Item) -> list[Item]:
+        """The items of all processes in order of rank; they must be picklable."""
         if self.alone:
-            return [thing]
-        things: list[Any] = [None] * self.count
-        dist.all_gather_object(things, thing)
-        return things
+            return [item]
+        items: list[Any] = [None] * self.count
+        dist.all_gather_object(items, item)
+        return items
 
     def share_buffers(self, module: nn.Module) -> None:
         """Give every process the first one's batch statistics."""
@@ -74,12 +74,12 @@ class Ranks:
         self._raise_first(failed)
 
     def by_first(self, act: Callable[[], Item]) -> Item:
-        """What the first process finds, in all of them."""
-        found: list[Item] = []
+        """The result of a function that only the first process calls, in all of them."""
+        results: list[Item] = []
         with self.together():
             if self.first:
-                found = [act()]
-        return self.gather(found)[0][0]
+                results = [act()]
+        return self.gather(results)[0][0]
 
     def in_step(self, items: Iterator[Item], device: torch.device) -> Iterator[Item]:
         """The items, of which every process must have as many; one's error is raised in all."""

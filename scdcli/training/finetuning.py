@@ -16,7 +16,7 @@ from scdcli.training.startweights import inner_model
 
 @dataclass(frozen=True)
 class TakenClasses:
-    """Where the classes to learn come from.
+    """The classes to learn, matched with those of a trained model.
 
     Attributes:
         places: For each of them its place among the model's classes, from 0; None for a new one.
@@ -57,34 +57,34 @@ def with_classes(start: LoadedModel, network: NetworkSettings, legend: Legend) -
         legend: The classes to learn.
     """
     start = inner_model(start, network)
-    found = taken_classes(start.header.legend, legend)
+    classes = taken_classes(start.header.legend, legend)
     known = len(start.header.legend)
-    if found.places == list(range(known)):
+    if classes.places == list(range(known)):
         return start
     settings = replace(start.header.network, classes=len(legend))
     built = build(settings)
-    _take_over(built, start.model.network, found.places, known)
+    _take_over(built, start.model.network, classes.places, known)
     model = ChangeModel(built, start.model.mean.tolist(), start.model.std.tolist())
     header = replace(start.header, network=settings, legend=legend)
     return replace(start, model=model, header=header)
 
 
 def describe_classes(start: LoadedModel, legend: Legend) -> str | None:
-    """What becomes of the classes of a model, where they are not those to learn."""
-    found = taken_classes(start.header.legend, legend)
-    if not found.new and not found.left:
+    """A sentence on which classes of a model are kept, new or dropped; None if all are kept."""
+    classes = taken_classes(start.header.legend, legend)
+    if not classes.new and not classes.left:
         return None
     parts = [
-        (found.taken, "known to it"),
-        (found.new, "new, which start afresh"),
-        (found.left, "of the model, which are dropped"),
+        (classes.taken, "known to it"),
+        (classes.new, "new, which start afresh"),
+        (classes.left, "of the model, which are dropped"),
     ]
-    said = "; ".join(f"{', '.join(names)} ({what})" for names, what in parts if names)
-    return f"All weights of {start.name} are taken over but those of classes: {said}."
+    listed = "; ".join(f"{', '.join(names)} ({what})" for names, what in parts if names)
+    return f"All weights of {start.name} are taken over but those of classes: {listed}."
 
 
 def trained_parameters(network: NetworkSettings, frozen: str) -> tuple[int, int]:
-    """How many parameters are trained with a part frozen, and how many there are."""
+    """The number of parameters that are trained with a part frozen, and of all."""
     with torch.device("meta"):
         built = build(network)
     freeze(built, frozen)
@@ -96,7 +96,7 @@ def trained_parameters(network: NetworkSettings, frozen: str) -> tuple[int, int]
 def _take_over(
     built: nn.Module, trained: nn.Module, places: Sequence[int | None], known: int
 ) -> None:
-    """All weights of a network of so many known classes, into one of other classes."""
+    """Copy all weights of a network of so many known classes into one of other classes."""
     head, old = class_head(built), class_head(trained)
     prefix = next(name for name, each in built.named_modules() if each is head)
     own = built.state_dict()  # the tensors themselves

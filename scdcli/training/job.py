@@ -1,4 +1,4 @@
-"""From what is asked of a training to what is trained: start, network, data, protocols."""
+"""A training job made ready: its start, network, data and protocols looked up."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -104,7 +104,7 @@ def prepare(
 
 
 def _network(job: TrainingJob, start: LoadedModel | None) -> NetworkSettings:
-    """What to build, but for bands and classes; what nobody asks for is as in the start."""
+    """The network to build, but for bands and classes; what nobody asks for is as in the start."""
     own = start.header.network if start else NetworkSettings()
     network = replace(
         own,

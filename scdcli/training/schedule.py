@@ -1,4 +1,4 @@
-"""Which samples meet in which step of an epoch, and at which learning rate."""
+"""The samples of each step of an epoch, and its learning rate."""
 
 import torch
 

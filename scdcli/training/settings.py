@@ -1,4 +1,4 @@
-"""What is asked of a training, with all defaults, for the command line and for Python.
+"""Settings of a training with all defaults, for the command line and for Python.
 
 Nothing heavy is imported, so that a help page is not slow.
 """
@@ -33,12 +33,12 @@ class TrainingSettings:
 
 
 SECOND_STAGE = TrainingSettings(epochs=20, class_weights="inverse")
-"""Of a network that revises another, as far as it differs."""
+"""The protocol of a network that revises another, where it differs from `TrainingSettings`."""
 
 
 @dataclass(frozen=True)
 class DataSettings:
-    """What is trained on of some labelled sets.
+    """The pairs, bands and classes of labelled sets that are trained on.
 
     Attributes:
         bands: Bands to use of both images, numbers from 1 or names; None for all but alpha.

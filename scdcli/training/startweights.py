@@ -57,7 +57,7 @@ def start_model(
             body = next(x for x in built.modules() if isinstance(x, EfficientNetLite))
             load_imagenet(body, encoder_weights.tensors, encoder_weights.source)
     if start is not None:
-        # Its weights know images by that normalization.
+        # Its weights were trained with that normalization.
         return ChangeModel(built, start.model.mean.tolist(), start.model.std.tolist())
     return ChangeModel(built, *_normalization(samples, network.bands))
 
@@ -68,7 +68,7 @@ def require_same_legend(start: LoadedModel, network: NetworkSettings, legend: Le
     Raises:
         ModelError: The class names differ.
     """
-    there, here = _class_names(start.header.legend), _class_names(legend)
+    there, here = start.header.legend.names, legend.names
     if network.name in REVISES and there != here:
         raise ModelError(
             f"{start.name} has the classes {', '.join(there)} and the labels have "
@@ -80,7 +80,7 @@ def require_same_legend(start: LoadedModel, network: NetworkSettings, legend: Le
 def require_same_standardization(
     start: LoadedModel, network: NetworkSettings, standardize: str, frozen: str = "none"
 ) -> None:
-    """Refuse images that are normalized in another way than what stays of a model knows.
+    """Refuse another standardization than a model knows that is revised or partly frozen.
 
     Raises:
         ModelError: The normalizations differ, and the model is to be revised or partly frozen.
@@ -130,7 +130,7 @@ def require_same_network(start: LoadedModel, network: NetworkSettings) -> None:
 
 
 def inner_model(start: LoadedModel, network: NetworkSettings) -> LoadedModel:
-    """Of a model that revises the network to be trained, that network; any other as it is."""
+    """The network inside a model that revises the one to be trained; any other model as it is."""
     own = start.header.network
     if REVISES.get(own.name) != network.name:
         return start
@@ -139,10 +139,6 @@ def inner_model(start: LoadedModel, network: NetworkSettings) -> LoadedModel:
     return replace(
         start, model=model, header=replace(start.header, network=replace(own, name=network.name))
     )
-
-
-def _class_names(legend: Legend) -> list[str]:
-    return [each.name for each in legend.classes]
 
 
 def _normalization(samples: Sequence[Sample], bands: int) -> tuple[list[float], list[float]]:

@@ -64,18 +64,18 @@ def validate(
     parts = ranks.gather(part)
     losses = [parts[i % ranks.count][0][i // ranks.count] for i in range(len(chips))]
     counts = sum((each[1] for each in parts), start=JointCounts.empty())
-    found = scores(counts, len(legend))
+    whole = scores(counts, len(legend))
     cover = LandCover.of([each[2] for each in parts], len(legend)).scores
-    return Validation(float(np.mean(losses)), found.from_to, found.stacked, cover.miou)
+    return Validation(float(np.mean(losses)), whole.from_to, whole.stacked, cover.miou)
 
 
-def logged(found: Validation | None) -> dict[str, float | None]:
+def logged(validation: Validation | None) -> dict[str, float | None]:
     """Loss and `SCORES` under their names in an `EpochLog`; None where undefined."""
-    if found is None:
+    if validation is None:
         return dict.fromkeys(("val_loss", *SCORES))
-    first, cover = found.from_to, found.landcover_miou
-    values = (first.miou, first.sek, found.stacked.sek, first.score, cover)
-    return {"val_loss": found.loss, **dict(zip(SCORES, map(known, values), strict=True))}
+    first, cover = validation.from_to, validation.landcover_miou
+    values = (first.miou, first.sek, validation.stacked.sek, first.score, cover)
+    return {"val_loss": validation.loss, **dict(zip(SCORES, map(known, values), strict=True))}
 
 
 @torch.inference_mode()
@@ -87,7 +87,7 @@ def _validate_part(
     *,
     land_cover: bool,
 ) -> tuple[list[float], JointCounts, CoverMatrices]:
-    """Of this process's pairs, the loss of each, counts over all and matrices of the land cover."""
+    """Losses, counts and land-cover matrices of the pairs of this process."""
     counts = JointCounts.empty()
     covers = CoverTally(len(chips.legend))
     losses = []
@@ -104,7 +104,9 @@ def _validate_part(
 def score_part(
     model: ChangeModel, chips: Chips, hardware: Hardware, *, land_cover: bool = False
 ) -> Iterator[tuple[Output, Labels, ScoredWindow]]:
-    """Of this process's pairs one after the other, in `torch.inference_mode` of the caller.
+    """Score the pairs of this process one after the other, at τ = 0.5.
+
+    The caller is in `torch.inference_mode`.
 
     Yields:
         Logits and labels as of `predict_part`, and the whole pair as one window at τ = 0.5; with
@@ -131,7 +133,9 @@ def score_part(
 def predict_part(
     model: ChangeModel, chips: Chips, hardware: Hardware
 ) -> Iterator[tuple[Output, Labels]]:
-    """Of this process's pairs one after the other, in `torch.inference_mode` of the caller.
+    """Predict the pairs of this process one after the other.
+
+    The caller is in `torch.inference_mode`.
 
     Yields:
         Logits in float32, and the labels from, to and changed; (1, ..., H, W) on the device.

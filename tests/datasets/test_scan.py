@@ -61,14 +61,6 @@ def test_a_sound_set_is_counted(second_tree):
         assert counted.tolist() == np.bincount(index.ravel(), minlength=7)[1:].tolist()
 
 
-def test_covers_are_counted_where_asked(second_tree):
-    samples = find_samples(second_tree(pairs=2, covers=True) / "train")
-    masked, whole = (scan(samples, SECOND, cover=cover).counts for cover in (False, True))
-    assert whole.from_pixels.sum() == whole.to_pixels.sum() == 2 * 64 * 64
-    assert masked.from_pixels.sum() == masked.changed == whole.changed
-    assert (whole.transitions == masked.transitions).all()
-
-
 def test_land_cover_is_counted_beside_the_changed_pixels(tmp_path):
     drawn = write_covered(tmp_path, "abc", without="b", unknown=slice(0, 10))
     found = scan(find_samples(tmp_path), SECOND).counts
@@ -79,13 +71,6 @@ def test_land_cover_is_counted_beside_the_changed_pixels(tmp_path):
         assert counted.tolist() == np.bincount(stacked.ravel(), minlength=256)[1:7].tolist()
     labels = np.stack([each["label1"] for each in drawn.values()])
     assert found.from_pixels.tolist() == np.bincount(labels.ravel(), minlength=7)[1:].tolist()
-
-
-def test_a_training_sees_land_cover_where_there_is_one_and_changes_elsewhere(tmp_path):
-    drawn = write_covered(tmp_path, "ab", without="b")
-    found = scan(find_samples(tmp_path), SECOND, cover=True).counts
-    seen = np.stack([drawn["a"]["cover2"], drawn["b"]["label2"]])
-    assert found.to_pixels.tolist() == np.bincount(seen.ravel(), minlength=7)[1:].tolist()
 
 
 def test_a_sample_that_is_there_twice_is_looked_at_once(second_tree):

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from covers import write_covered
 from pictures import write_png
 from sets import find_samples
 
 from scdcli.errors import DatasetError, UnknownName
 from scdcli.legend import SECOND
+from scdcli.models.networks.losses import inverse_frequency
 from scdcli.training.classweights import class_weights
 
 
@@ -38,6 +40,14 @@ def test_with_inverse_all_labels_count_alike(samples, cover):
     assert len(present) > 1
     np.testing.assert_allclose(present, present[0], rtol=1e-5)
     np.testing.assert_allclose(change, change[0], rtol=1e-5)
+
+
+def test_land_cover_counts_where_there_is_one_and_changes_elsewhere(tmp_path):
+    drawn = write_covered(tmp_path, "ab", without="b")
+    weights = class_weights(find_samples(tmp_path), SECOND, "inverse", cover=True)
+    maps = [drawn["a"]["cover1"], drawn["a"]["cover2"], drawn["b"]["label1"], drawn["b"]["label2"]]
+    pixels = np.bincount(np.ravel(maps), minlength=256)[1:7]
+    torch.testing.assert_close(weights.classes, inverse_frequency(pixels.tolist()))
 
 
 def test_sqrt_is_the_root_and_none_is_none(samples):

@@ -79,7 +79,16 @@ FREEZABLE: dict[str, Callable[[nn.Module], list[nn.Module]]] = {
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """All that is needed to build a network again."""
+    """The settings from which a network is built.
+
+    Attributes:
+        name: A name in `NETWORKS`.
+        blocks: A name in `BLOCKS`, the blocks of the paper's encoder.
+        width: Multiplier of all channel counts; 1 is the paper's.
+        bands: Bands of the image of each date.
+        classes: K, the number of classes.
+        encoder: A name in `ENCODERS`.
+    """
 
     name: str = "asn"
     blocks: str = "residual"

@@ -2,7 +2,7 @@
 
 A residual block is conv3×3 → BN → LeakyReLU → conv3×3 → BN plus a shortcut, summed and activated.
 Nothing is strided: subsampling blocks max-pool between their convolutions, which also keeps odd
-sizes exact (pooling rounds up, the upsampling blocks are told the size to return to).
+sizes exact (pooling rounds up, the upsampling blocks get the size to return to).
 """
 
 from typing import NamedTuple
@@ -64,7 +64,7 @@ class ResidualBlock(nn.Module):
         return conv_bn(in_channels, out_channels)
 
     def weigh(self, channels: int) -> nn.Module:
-        """What the body passes before the sum: nothing here."""
+        """A module between the body and the sum; here it changes nothing."""
         return nn.Identity()
 
 
@@ -156,7 +156,7 @@ class SEDownBlock(_Gated, DownBlock):
 
 
 class EncoderBlocks(NamedTuple):
-    """What an encoder is made of; each block takes (in_channels, out_channels)."""
+    """The blocks of an encoder; each is built from (in_channels, out_channels)."""
 
     entry: type[nn.Module]  # the first block, on the bands of the image
     plain: type[nn.Module]

@@ -181,14 +181,14 @@ class DateEncoder(nn.Module):
 
 
 class DateFusion(nn.Module):
-    """What stands for the change encoder then: both dates' features, side by side, convolved.
+    """The change encoder beside a `DateEncoder`: the features of both dates, joined and convolved.
 
     No published weights read two images at once, and a second encoder would double the cost; so
-    what the change branch knows of the pair comes from the features of its dates.
+    the change branch gets its features from those of the dates.
     """
 
     def __init__(self, widths: Sequence[int]) -> None:
-        """One 3×3 convolution per scale."""
+        """Build one 3×3 convolution per scale; ``widths`` are finest first."""
         super().__init__()
         self.convolve = nn.ModuleList(
             nn.Sequential(conv_bn(2 * width, width), activation()) for width in widths

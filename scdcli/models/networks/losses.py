@@ -17,13 +17,13 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class ClassWeights:
-    """What a pixel counts in the loss, by its label; means are then weighted means."""
+    """Weights of pixels in the loss, by their labels; means become weighted means."""
 
     classes: Tensor  # (K,) float32, for both dates' terms
     change: Tensor  # (2,) float32, unchanged first
 
     def to(self, device: torch.device) -> "ClassWeights":
-        """The same on a device."""
+        """The weights on a device."""
         return ClassWeights(self.classes.to(device), self.change.to(device))
 
 
@@ -93,7 +93,7 @@ def loss_totals(
     labels: tuple[Tensor, Tensor, Tensor],
     weights: ClassWeights | None = None,
 ) -> Tensor:
-    """What `change_loss` divides each of its terms by: pixels that count, or their weights.
+    """The divisors of the terms of `change_loss`: the pixels that count, or their weights.
 
     Args:
         output: Kind of output of the network.
@@ -114,7 +114,7 @@ class _Term(NamedTuple):
     weight: Tensor | None  # by channel
 
     def total(self) -> Tensor:
-        """What a mean over the pixels divides by, a float32 scalar."""
+        """The divisor of the mean over the pixels, a float32 scalar."""
         counts = self.target != IGNORED
         if self.weight is None:
             return counts.sum().float()

@@ -1,4 +1,4 @@
-"""A network with its normalization: what is trained, saved and asked for predictions."""
+"""A network together with the normalization of its input: what is trained, saved and run."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,10 @@ from scdcli.models.networks.outputs import Output
 
 
 class ChangeModel(nn.Module):
-    """Takes a pair in the units of the images; the checkpoint carries mean and std as buffers."""
+    """A network that takes pairs in the units of the images.
+
+    Mean and standard deviation per band are buffers, so that model files carry them.
+    """
 
     mean: Tensor
     std: Tensor
@@ -23,7 +26,7 @@ class ChangeModel(nn.Module):
 
     @property
     def output(self) -> str:
-        """What kind of output the network has, a key of `scdcli.prediction.decode.READOUTS`."""
+        """The kind of output of the network, a key of `scdcli.prediction.decode.READOUTS`."""
         return self.network.output  # type: ignore[return-value]
 
     def forward(self, before: Tensor, after: Tensor) -> Output:

@@ -1,4 +1,4 @@
-"""What networks return: logits of one of three kinds, and the probabilities they stand for.
+"""The three kinds of output of networks: logits, and the probabilities they stand for.
 
 `scdcli.prediction.decode.READOUTS` has a reader of the probabilities for each kind, by the same
 name.
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class Logits(NamedTuple):
-    """Of networks with a change branch (``branches``), before softmax."""
+    """Logits of networks with a change branch (``branches``), before softmax."""
 
     from_class: Tensor  # (B, K, H, W), class 1 first
     to_class: Tensor  # (B, K, H, W)
@@ -19,13 +19,13 @@ class Logits(NamedTuple):
 
 
 class TypeLogits(NamedTuple):
-    """Of networks that tell from-to types apart, unchanged among them (``types``)."""
+    """Logits of networks that tell from-to types apart, unchanged among them (``types``)."""
 
     types: Tensor  # (B, 1 + K·K, H, W): unchanged, then (from - 1)·K + to in order
 
 
 class CoverLogits(NamedTuple):
-    """Of networks that only map the land cover of each date (``covers``)."""
+    """Logits of networks that only map the land cover of each date (``covers``)."""
 
     from_class: Tensor  # (B, K, H, W), class 1 first
     to_class: Tensor  # (B, K, H, W)
@@ -35,7 +35,7 @@ Output = Logits | TypeLogits | CoverLogits
 
 
 def in_float(logits: Output) -> Output:
-    """The same in 32 bits, whatever the precision of the forward pass."""
+    """The logits in 32 bits, whatever the precision of the forward pass."""
     return type(logits)(*(x.float() for x in logits))
 
 

@@ -63,7 +63,7 @@ def _first(scale: int, bands: int, width: int, blocks: EncoderBlocks) -> nn.Modu
 
 
 class PairEncoder(NamedTuple):
-    """What reads the images of a pair: one encoder for each date, and one for the change branch."""
+    """The encoders of a siamese network: one for each date, and one for the change branch."""
 
     widths: tuple[int, ...]  # of the features, finest first
     semantic: nn.Module
@@ -71,7 +71,7 @@ class PairEncoder(NamedTuple):
 
 
 def pair_encoder(bands: int, blocks: EncoderBlocks, width: float, encoder: str) -> PairEncoder:
-    """The encoders of a siamese network, by a name in `scdcli.networks.encoders.ENCODERS`."""
+    """Build the encoders of a siamese network, by a name in `encoders.ENCODERS`."""
     widths = scaled(WIDTHS, width)
     if encoder == "paper":
         return PairEncoder(
@@ -89,7 +89,9 @@ def at_size(logits: Tensor, size: Sequence[int]) -> Tensor:
 
 
 class Decoder(nn.Module):
-    """All features back to one map of logits, in two halves with the pyramids' place between.
+    """The way from the features of all scales back to one map of logits.
+
+    It has two halves, between which the pyramids may stand.
 
     ``skips`` says how the encoder's features join: 0, they are added to the decoder's feature
     (all have the same width); n > 0, a feature of n widths is concatenated to it. ``deepest`` is

@@ -1,7 +1,7 @@
 """The drawing of a panel: columns of two pictures, placed to the pixel, and a legend of colors."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -33,7 +33,7 @@ EDGE_GRAY = "0.6"
 
 @dataclass(frozen=True)
 class Column:
-    """What stands under one title: the earlier date above the later one, of one shape."""
+    """Two pictures of one shape under a title, the earlier date above the later one."""
 
     title: str
     before: Picture
@@ -67,7 +67,7 @@ class _Layout:
         return self.bottom + GAP + self.legend_rows * (LINE + GAP // 2) + MARGIN
 
     def left(self, column: int) -> int:
-        """Of a column."""
+        """The left edge of a column."""
         return MARGIN + ROW_LABEL + column * (self.slot + GAP)
 
 
@@ -75,7 +75,7 @@ def draw_panel(name: str, columns: Sequence[Column], covers: Sequence[LandCover]
     """One panel as a PNG.
 
     Args:
-        name: Of the pair, written above.
+        name: The name of the pair, written above.
         columns: From left to right; all pictures have one shape.
         covers: Names and colors of the legend below.
     """
@@ -83,15 +83,10 @@ def draw_panel(name: str, columns: Sequence[Column], covers: Sequence[LandCover]
     scale = max(1, SMALLEST_CELL // max(height, width))
     slot = max(scale * width, NARROWEST_COLUMN)
     titles = [_wrapped(column.title, slot) for column in columns]
-    layout = _Layout(len(columns), (scale * height, scale * width), slot, 0, 0)
+    cell, highest = (scale * height, scale * width), max(map(len, titles))
+    layout = _Layout(len(columns), cell, slot, highest, legend_rows=0)
     entries = _legend_rows(covers, layout.width - 2 * MARGIN)
-    layout = _Layout(
-        len(columns),
-        (scale * height, scale * width),
-        slot,
-        max(len(lines) for lines in titles),
-        len(entries),
-    )
+    layout = replace(layout, legend_rows=len(entries))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(layout.width / DPI, layout.height / DPI), dpi=DPI)
         page = _Page(figure, layout)
@@ -200,7 +195,7 @@ def _pieces(title: str, width: int) -> Iterator[str]:
 
 
 def text_width(text: str) -> int:
-    """Of a line as it is drawn, pixels."""
+    """The width of a line as it is drawn, pixels."""
     if not text.strip():
         return 0
     with matplotlib.rc_context(STYLE):

@@ -30,7 +30,7 @@ NODATA_COLOR = (0, 0, 0)
 # A panel of many columns gets narrower ones, so that it still fits a page.
 WIDEST_PANEL = 4096
 Thumbnails = tuple[ClassThumbnail, ClassThumbnail]
-"""Of a from and a to map."""
+"""Small versions of a from and a to map."""
 
 SIDES = (160, 512)
 GOLDEN = 0.618034
@@ -135,7 +135,7 @@ def choose_pairs(truth: LabelSet, wanted: Sequence[str]) -> LabelSet:
 
 
 def panel_files(folder: Path, truth: LabelSet, *, overwrite: bool) -> dict[str, Path]:
-    """Where the panel of every pair is written.
+    """The file of the panel of every pair, by name, in a folder that is made.
 
     Raises:
         OutputError: The folder cannot be made, or a file in it exists.

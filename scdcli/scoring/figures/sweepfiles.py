@@ -1,4 +1,4 @@
-"""A sweep over the thresholds as files: tables, a picture, and what a JSON document says of it."""
+"""The files of a sweep over the thresholds: two tables and a picture."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -32,7 +32,7 @@ ROW_HEIGHT, WIDTH = 3.6, 12.0  # inches
 
 
 def sweep_files(folder: Path, *, overwrite: bool) -> list[Path]:
-    """Where the files are written.
+    """The files of a sweep in a folder, which is made.
 
     Raises:
         OutputError: The folder cannot be made, or a file in it exists.

@@ -22,7 +22,7 @@ STRIP_PIXELS = 1 << 20
 
 
 def step(height: int, width: int, side: int) -> int:
-    """Of how many pixels one is kept along an axis, so that no side exceeds ``side``."""
+    """The step n at which every n-th pixel of an axis is kept, so that no side exceeds ``side``."""
     return max(1, ceil(max(height, width) / side))
 
 
