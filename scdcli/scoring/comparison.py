@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,10 @@ class Difference:
     value: float
     interval: Interval
     not_better: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The difference as one JSON-ready entry."""
+        return {"value": self.value, **asdict(self.interval), "not_better": self.not_better}
 
 
 @dataclass(frozen=True)

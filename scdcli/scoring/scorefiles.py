@@ -10,7 +10,7 @@ from scdcli.errors import OutputError
 from scdcli.files.whole import write_csv, write_whole
 from scdcli.legend import UNCHANGED
 from scdcli.scoring.bootstrap import CONFIDENCE
-from scdcli.scoring.comparison import ONE_PAIR, Bootstrap, Difference, Run
+from scdcli.scoring.comparison import ONE_PAIR, Bootstrap, Run
 from scdcli.scoring.counting import Margins, from_to_margins, stacked_matrix
 from scdcli.scoring.evaluation import PairCounts
 from scdcli.scoring.metrics import change_scores, headline, known
@@ -33,7 +33,14 @@ def document(truth: str, runs: Sequence[Run], resampled: Bootstrap | None) -> di
         runs: What was scored.
         resampled: Their intervals and differences, if they were asked for.
     """
-    drawn = {"bootstrap": _describe_bootstrap(resampled)} if resampled else {}
+    drawn = {}
+    if resampled:
+        drawn["bootstrap"] = {
+            "resamples": resampled.resamples,
+            "seed": resampled.seed,
+            "confidence": CONFIDENCE,
+            "undefined": None if resampled.intervals else ONE_PAIR,
+        }
     described = [_describe(run, runs, resampled, number) for number, run in enumerate(runs)]
     if len(described) == 1:
         return {"truth": truth, **described[0], **drawn}
@@ -169,27 +176,10 @@ def _describe(
         if other is not None:
             described["against"] = {"system": runs[other].system, "tta": runs[other].tta}
             described["differences"] = {
-                name: _describe_difference(each) if each else None
+                name: each.to_dict() if each else None
                 for name, each in resampled.differences[number].items()
             }
     return described
-
-
-def _describe_difference(difference: Difference) -> dict[str, Any]:
-    return {
-        "value": difference.value,
-        **asdict(difference.interval),
-        "not_better": difference.not_better,
-    }
-
-
-def _describe_bootstrap(resampled: Bootstrap) -> dict[str, Any]:
-    return {
-        "resamples": resampled.resamples,
-        "seed": resampled.seed,
-        "confidence": CONFIDENCE,
-        "undefined": None if resampled.intervals else ONE_PAIR,
-    }
 
 
 def _cover_columns(run: Run) -> Row:
@@ -210,7 +200,7 @@ def _bounds(resampled: Bootstrap, runs: Sequence[Run], number: int) -> Row:
         return row
     row |= {"against_system": runs[other].system, "against_tta": runs[other].tta}
     for name, difference in resampled.differences[number].items():
-        bounds = _describe_difference(difference) if difference else {}
+        bounds = difference.to_dict() if difference else {}
         row[f"{name}_difference"] = bounds.get("value")
         row[f"{name}_difference_low"] = bounds.get("low")
         row[f"{name}_difference_high"] = bounds.get("high")

@@ -13,11 +13,9 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from scdcli.errors import OutputError, TrainingError
 from scdcli.files.whole import write_csv, write_whole
-from scdcli.models.checkpoint import FORMAT, read_tensors, write_tensors
 
 BEST = "best.safetensors"
 LAST = "last.safetensors"
@@ -105,17 +103,6 @@ def start_run(folder: Path, settings: dict[str, Any]) -> None:
         raise OutputError(f"{folder} cannot be written: {error.strerror}.") from error
     text = json.dumps(settings, indent=2, ensure_ascii=False)
     write_whole(folder / SETTINGS, text.encode() + b"\n")
-
-
-def save_state(folder: Path, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
-    """Write what `load_state` needs to go on after this epoch."""
-    write_tensors(folder / STATE, tensors, {"format": FORMAT, "progress": progress})
-
-
-def load_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and progress of the last finished epoch."""
-    tensors, description = read_tensors(folder / STATE)
-    return tensors, description["progress"]
 
 
 def write_log(folder: Path, logs: Sequence[EpochLog]) -> None:

@@ -11,13 +11,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from scdcli.datasets.samples import Sample
 from scdcli.errors import look_up
-from scdcli.models.checkpoint import LoadedModel
+from scdcli.models.checkpoint import FORMAT, LoadedModel, read_tensors, write_tensors
 from scdcli.models.networks import NetworkSettings, encoders, freeze
 from scdcli.models.networks.losses import ClassWeights
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.pretrained import EncoderWeights
 from scdcli.training.distributed import ALONE, Ranks
-from scdcli.training.runfolder import EpochLog, load_state, save_state
+from scdcli.training.runfolder import STATE, EpochLog
 from scdcli.training.settings import TrainingSettings
 from scdcli.training.startweights import start_model
 
@@ -169,12 +169,13 @@ def store(trainer: Trainer, out: Path) -> None:
         "average_updates": trainer.average.updates if trainer.average else 0,
         "scaler": trainer.scaler.state_dict(),
     }
-    save_state(out, tensors, progress)
+    write_tensors(out / STATE, tensors, {"format": FORMAT, "progress": progress})
 
 
 def restore(trainer: Trainer, out: Path) -> None:
     """Bring a fresh trainer to the last finished epoch of the run in ``out``."""
-    tensors, progress = load_state(out)
+    tensors, description = read_tensors(out / STATE)
+    progress = description["progress"]
 
     def part(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

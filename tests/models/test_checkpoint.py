@@ -131,9 +131,10 @@ def test_a_spread_that_is_none_is_refused(saved, wrong):
 
 
 def test_a_training_state_is_not_a_model(tmp_path):
-    from scdcli.training.runfolder import save_state
+    from scdcli.models.checkpoint import FORMAT, write_tensors
+    from scdcli.training.runfolder import STATE
 
-    save_state(tmp_path, {"model/x": torch.zeros(1)}, {})
+    write_tensors(tmp_path / STATE, {"model/x": torch.zeros(1)}, {"format": FORMAT, "progress": {}})
     with pytest.raises(ModelError, match=r"Give best\.safetensors or last\.safetensors"):
         load_model(str(tmp_path / "state.safetensors"))
 

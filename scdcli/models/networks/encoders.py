@@ -21,7 +21,7 @@ from scdcli.models.networks.blocks import activation, conv_bn
 # Spread of ImageNet's pixels (uint8) over the 128 that EfficientNet-lite divides its input by:
 # dates that are standardized look to the first layer as the images it learnt from.
 STANDARDIZED = 57.6 / 128
-BATCH_NORM = {"momentum": 0.01, "eps": 1e-3}
+MOMENTUM, EPS = 0.01, 1e-3  # of batch normalization
 MOST_BANDS = 8
 
 
@@ -203,9 +203,7 @@ class DateFusion(nn.Module):
 def _normalized(convolution: nn.Conv2d) -> nn.Sequential:
     return nn.Sequential(
         convolution,
-        nn.BatchNorm2d(
-            convolution.out_channels, momentum=BATCH_NORM["momentum"], eps=BATCH_NORM["eps"]
-        ),
+        nn.BatchNorm2d(convolution.out_channels, momentum=MOMENTUM, eps=EPS),
     )
 
 

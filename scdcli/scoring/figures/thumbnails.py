@@ -12,7 +12,7 @@ from scdcli.datasets.classmap import label_windows, open_label
 from scdcli.datasets.samples import Sample
 from scdcli.datasets.scenelabels import open_scene_labels
 from scdcli.legend import NODATA, Legend
-from scdcli.rasters.pair.open import Pair, open_pair
+from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.scene import open_scene, scene_grid
 
 Picture = NDArray[np.uint8]
@@ -76,9 +76,7 @@ def scene_thumbnails(
         grid = scene_grid(dataset, scene.before)
     first, second = (ClassThumbnail(*grid.shape, side) for _ in range(2))
     with open_scene_labels(scene, grid, legend) as read_labels:
-        rows = max(1, STRIP_PIXELS // grid.width)
-        for top in range(0, grid.height, rows):
-            window = Window(0, top, grid.width, min(rows, grid.height - top))
+        for window in _strips(*grid.shape):
             for thumbnail, classes in zip((first, second), read_labels(window), strict=True):
                 thumbnail.add(window, classes)
     return first.index, second.index
@@ -95,33 +93,25 @@ def image_thumbnails(before: Path, after: Path, side: int) -> tuple[Picture, Pic
         PairError: The two cannot be compared.
     """
     with open_pair(before, after) as pair:
-        strips = [_shrunk(pair, window, side) for window in _strips(pair, side)]
-    first, second = (np.concatenate(each) for each in zip(*strips, strict=True))
-    return first, second
+        unit = step(*pair.grid.shape, side)
+        strips = []
+        for window in _strips(*pair.grid.shape, unit):
+            first, second, _ = pair.read(window)
+            strips.append((_means(first, unit), _means(second, unit)))
+    whole = [np.concatenate(each) for each in zip(*strips, strict=True)]
+    return whole[0], whole[1]
 
 
-def _strips(pair: Pair, side: int) -> Iterator[Window]:
-    """Full-width strips of whole steps."""
-    height, width = pair.grid.shape
-    unit = step(height, width, side)
+def _strips(height: int, width: int, unit: int = 1) -> Iterator[Window]:
+    """Full-width strips of whole units of rows."""
     rows = unit * max(1, STRIP_PIXELS // (unit * width))
     for top in range(0, height, rows):
         yield Window(0, top, width, min(rows, height - top))
 
 
-def _shrunk(pair: Pair, window: Window, side: int) -> tuple[Picture, Picture]:
-    unit = step(*pair.grid.shape, side)
-    before, after, _ = pair.read(window)
-    first, second = (_means(_three_bands(each), unit) for each in (before, after))
-    return first, second
-
-
-def _three_bands(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    return pixels[:3] if len(pixels) >= 3 else pixels[:1].repeat(3, axis=0)
-
-
 def _means(pixels: NDArray[np.float32], unit: int) -> Picture:
-    """Means of squares of ``unit`` pixels, (h, w, 3); the last ones are filled from the edge."""
+    """Means of squares of ``unit`` pixels, three bands; the last squares repeat the edge."""
+    pixels = pixels[:3] if len(pixels) >= 3 else pixels[:1].repeat(3, axis=0)
     height, width = pixels.shape[1:]
     padded = np.pad(pixels, ((0, 0), (0, -height % unit), (0, -width % unit)), mode="edge")
     rows, cols = padded.shape[1] // unit, padded.shape[2] // unit
