@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from covers import write_covered
+from runs import train
 from sets import find_samples
 
 from scdcli.datasets.augment import Augmentation
@@ -37,7 +38,7 @@ def samples(tmp_path):
 
 def run(samples, out, settings, network=TINY, **options):
     validation = samples[:2]
-    events = loop.train(samples[2:], validation, out, network, SECOND, settings, CPU, **options)
+    events = train(samples[2:], validation, out, network, SECOND, settings, CPU, **options)
     return [event for event in events if isinstance(event, EpochLog)]
 
 
@@ -101,9 +102,7 @@ def test_without_land_cover_in_the_validation_the_score_is_undefined(samples):
 
 
 def test_a_run_from_before_the_score_goes_on(samples, tmp_path):
-    events = loop.train(
-        samples[2:], samples[:2], tmp_path / "run", TINY, SECOND, settings_of(2), CPU
-    )
+    events = train(samples[2:], samples[:2], tmp_path / "run", TINY, SECOND, settings_of(2), CPU)
     for event in events:
         if isinstance(event, EpochLog):
             break
