@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scdcli.datasets.classmap import open_label
+from scdcli.datasets.layouts import is_drawn
 from scdcli.datasets.legendfile import find_legend
 from scdcli.datasets.scan import Progress, Watch
 from scdcli.legend import Legend
@@ -70,9 +72,7 @@ class EvaluationJob:
         """
         truth = find_truth(self.truth)
         systems = self._systems(truth)
-        for side in (truth, *(system.maps for system in systems)):
-            if side and side.note:
-                note(side.note)
+        _note_choices(truth, systems, note)
         legend = shared_legend(systems, truth, self.legend)
         return Scoring(truth, systems, legend, self.legend is not None, note, watch)
 
@@ -158,3 +158,23 @@ def evaluate(
         normalize,
     )
     return job.prepare(note, watch).score()
+
+
+def _note_choices(truth: LabelSet, systems: Sequence[System], note: Callable[[str], None]) -> None:
+    """Say which of the maps are used where there was a choice, and what is left out of them."""
+    for side in (truth, *(system.maps for system in systems)):
+        if side and side.note:
+            note(side.note)
+    hidden = sum(any(map(_is_transparent, dict.fromkeys(each))) for each in truth.maps.values())
+    if hidden:
+        note(
+            f"{hidden} of {len(truth.maps)} labels have transparent pixels, which count as nodata "
+            'unless the legend file says transparent = "unchanged".'
+        )
+
+
+def _is_transparent(label: Path) -> bool:
+    if is_drawn(label):
+        return False
+    with open_label(label) as opened:
+        return opened.transparent
