@@ -40,7 +40,8 @@ FOR_SETS = {"legend", "binary"}
     metavar="NAME|FILE",
     default=None,
     show_default=False,
-    help="Also say whether two images are what this model was trained for: bands and pixel size.",
+    help="The model that two images are for: other bands than its own are a problem, other pixel "
+    "sizes a warning. If not given, both are warnings, by the default model.",
 )
 @pair_options
 @json_option

@@ -31,10 +31,12 @@ def predict_pair(
 
     With ``--resume`` a finished prediction is left alone, and its summary returned.
     """
+    from scdcli.prediction.fit import require_readable
     from scdcli.prediction.predict import tell_of_pair
     from scdcli.prediction.write import write_prediction
     from scdcli.rasters.pair.coregister import open_registered
 
+    require_readable(before, after, job.pair, predictor.loaded.requirements)
     settings = predictor.loaded.reads(job.pair)
     with (
         _telling_what_is_kept(out, terminal),
@@ -62,6 +64,14 @@ def require_usable_output(out: Path, before: str, after: str, job: PredictionJob
     from scdcli.prediction.outputfolder import require_usable
 
     require_usable(out, (before, after, job.model), job.output)
+
+
+def require_readable_images(before: str, after: str, job: PredictionJob) -> None:
+    """Refuse what metadata shows to be wrong, before a network is loaded, which takes longer."""
+    from scdcli.models.requirements import read_requirements
+    from scdcli.prediction.fit import require_readable
+
+    require_readable(before, after, job.pair, read_requirements(job.model))
 
 
 @contextmanager

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scdcli.cli.batch import SOME_FAILED, Shard, batch_options, open_batch, run_batch
-from scdcli.cli.onepair import output_folder, predict_pair, require_usable_output
+from scdcli.cli.onepair import (
+    output_folder,
+    predict_pair,
+    require_readable_images,
+    require_usable_output,
+)
 from scdcli.cli.options.output import writing_options
 from scdcli.cli.options.pair import pair_options
 from scdcli.cli.options.shared import (
@@ -91,6 +96,7 @@ def _predict_one(
     before: str, after: str, out: Path, job: PredictionJob, terminal: Terminal, as_json: bool
 ) -> None:
     require_usable_output(out, before, after, job)
+    require_readable_images(before, after, job)
     summary = predict_pair(before, after, out, _predictor(job, terminal), job, terminal)
     if not terminal.quiet and not as_json:
         _show(summary)

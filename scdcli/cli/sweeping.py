@@ -122,7 +122,8 @@ def find_sweeping(
 
 
 def _write_model(source: str, out: Path, fitted: "Fit") -> None:
-    from scdcli.models.checkpoint import calibrate_model, find_model
+    from scdcli.models import find_model
+    from scdcli.models.checkpoint import calibrate_model
 
     calibrate_model(
         find_model(source),

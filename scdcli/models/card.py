@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from scdcli.errors import ModelError
-from scdcli.models import bundled_models
-from scdcli.models.checkpoint import ModelHeader, find_model, load_model
+from scdcli.models import bundled_models, find_model
+from scdcli.models.checkpoint import ModelHeader, load_model
 
 LONGEST = 1 << 20  # bytes: a card is read, a book that lies there by accident is not
 

@@ -17,10 +17,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from scdcli import __version__
-from scdcli.errors import ModelError, UnknownName, look_up
+from scdcli.errors import ModelError, look_up
 from scdcli.files.whole import write_whole
 from scdcli.legend import Legend
-from scdcli.models import bundled_models
+from scdcli.models import find_model, known_as
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.requirements import Requirements
@@ -193,8 +193,7 @@ def load_model(name: str, device: str | torch.device | None = None) -> LoadedMod
             f"{device} has no room for the model {path.name}; see what else runs there, or use "
             "--device cpu."
         ) from error
-    known = name if bundled_models().get(name) == path else path.name
-    return LoadedModel(known, model.eval(), header, digest, name)
+    return LoadedModel(known_as(name), model.eval(), header, digest, name)
 
 
 def date_mean_std(model: ChangeModel, normalization: str) -> MeanStd | None:
@@ -213,17 +212,6 @@ def date_mean_std(model: ChangeModel, normalization: str) -> MeanStd | None:
     if not look_up("--standardize", normalization, STANDARDIZATIONS):
         return None
     return MeanStd(tuple(model.mean.tolist()), tuple(model.std.tolist()))
-
-
-def find_model(name: str) -> Path:
-    """The file of a bundled model, or ``name`` itself when it is a file."""
-    path = Path(name)
-    if path.is_file():
-        return path
-    bundled = bundled_models()
-    if name in bundled:
-        return bundled[name]
-    raise UnknownName("model (and no such file)", name, bundled)
 
 
 def _described(header: ModelHeader) -> dict[str, Any]:

@@ -155,7 +155,7 @@ def require_bands(loaded: LoadedModel, pair: Pair) -> None:
         ModelError: The model was trained on another number of bands, or on other dates
             that these are not brought to.
     """
-    problem = wrong_bands(loaded.requirements, pair)
+    problem = wrong_bands(loaded.requirements, pair.count)
     if problem:
         raise ModelError(problem)
     if pair.mean_std != loaded.mean_std:

@@ -9,7 +9,8 @@ from rasterio.io import DatasetReader
 
 from scdcli.errors import ModelError, ScdError
 from scdcli.files.naming import crs_name, file_name, name_of
-from scdcli.models.requirements import Requirements
+from scdcli.models import DEFAULT_MODEL
+from scdcli.models.requirements import Requirements, read_requirements
 from scdcli.polygons.area import PIXELS, central_pixel, measure_ground
 from scdcli.prediction.fit import Remarks, band_advice, judge_fit, wrong_bands
 from scdcli.rasters.grid import Grid
@@ -171,18 +172,19 @@ def _date_taken(dataset: DatasetReader) -> str | None:
 
 
 def _judge(needs: Requirements | None, pair: Pair) -> Remarks:
-    """How the model fits the pair; where none is named, how the bundled ones do.
+    """How the model fits the pair; where none is named, how the default one does.
 
     Raises:
         ModelError: The named model cannot read the pair.
     """
     if needs is not None:
-        problem = wrong_bands(needs, pair)
+        problem = wrong_bands(needs, pair.count)
         if problem:
             raise ModelError(problem)
         return judge_fit(needs, pair)
-    if pair.count == MODEL_BANDS:
-        return Remarks()
+    default = read_requirements(DEFAULT_MODEL)
+    if default is not None and pair.count == default.bands:
+        return judge_fit(default._replace(name=f"{default.name} (the default)"), pair)
     used = "1 band is" if pair.count == 1 else f"{pair.count} bands are"
     warning = (
         f"{used} in use, and the bundled models read {MODEL_BANDS}; "

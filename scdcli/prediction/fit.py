@@ -1,13 +1,17 @@
 """How well a model fits a pair: its bands and pixel size against those of its training."""
 
 import shlex
+from dataclasses import replace
 from math import sqrt
+from pathlib import Path
 from typing import NamedTuple
 
+from scdcli.errors import ModelError
 from scdcli.models.requirements import Requirements
 from scdcli.polygons.area import central_pixel
 from scdcli.rasters.grid import Grid
-from scdcli.rasters.pair.open import Pair
+from scdcli.rasters.pair.open import Pair, match_pair
+from scdcli.rasters.pair.settings import PairSettings
 
 SLACK = 1.25  # by which pixels may be finer or coarser than those trained on
 MOST_ENLARGED = 4.0  # beyond it, enlarged pixels show nothing that the model knows
@@ -31,14 +35,37 @@ class Remarks(NamedTuple):
         return (*self.notes, *(f"Warning: {sentence}" for sentence in self.warnings))
 
 
-def wrong_bands(needs: Requirements, pair: Pair) -> str | None:
-    """Why a model cannot read a pair; None where it can."""
-    if pair.count == needs.bands:
+def wrong_bands(needs: Requirements, used: int) -> str | None:
+    """Why a model cannot read a pair of which ``used`` bands are in use; None where it can."""
+    if used == needs.bands:
         return None
     return (
         f"the model {needs.name} was trained on {needs.bands} bands, but the images have "
-        f"{pair.count} in use; {band_advice(needs.bands, pair.count)}."
+        f"{used} in use; {band_advice(needs.bands, used)}."
     )
+
+
+def require_readable(
+    before: str | Path, after: str | Path, settings: PairSettings, needs: Requirements | None
+) -> None:
+    """Refuse two images by what their metadata and the model's show, before either is loaded.
+
+    Args:
+        before: The earlier image.
+        after: The later image.
+        settings: How they are to be read.
+        needs: What the model expects, if its file says it.
+
+    Raises:
+        InputError: A file cannot be opened, or is of a kind that cannot be compared.
+        PairError: The two cannot be compared.
+        ModelError: The model was trained on another number of bands.
+    """
+    if needs is not None:
+        settings = replace(settings, count=needs.bands)
+    used = len(match_pair(before, after, settings).before)
+    if needs is not None and (problem := wrong_bands(needs, used)):
+        raise ModelError(problem)
 
 
 def band_advice(wanted: int, used: int) -> str:

@@ -15,6 +15,7 @@ from scdcli.legend import NODATA, Legend, transition_code
 from scdcli.models import DEFAULT_MODEL
 from scdcli.models.checkpoint import LoadedModel, load_model
 from scdcli.models.device import pick_device, pick_precision
+from scdcli.models.requirements import read_requirements
 from scdcli.polygons.area import measure_ground
 from scdcli.polygons.strips import STRIP_PIXELS, Strip, find_runs
 from scdcli.polygons.table import TransitionTally
@@ -25,7 +26,7 @@ from scdcli.prediction.chain import (
     default_supertile,
     predict_windows,
 )
-from scdcli.prediction.fit import judge_fit
+from scdcli.prediction.fit import judge_fit, require_readable
 from scdcli.prediction.outputfolder import require_usable
 from scdcli.prediction.provenance import describe_prediction
 from scdcli.prediction.settings import INFERENCE, OUTPUT, InferenceSettings, OutputSettings
@@ -151,6 +152,11 @@ def predict(
     if out is not None:
         inputs = (each for each in (before, after, model) if isinstance(each, str | Path))
         require_usable(Path(out), inputs, output)
+    if not isinstance(before, np.ndarray) and not isinstance(after, np.ndarray):
+        needs = (
+            model.requirements if isinstance(model, LoadedModel) else read_requirements(str(model))
+        )
+        require_readable(before, after, pair, needs)
     predictor = make_predictor(model, inference, note=note)
     with _opened(before, after, pair, coregister, grid, predictor.loaded) as opened:
         tell_of_pair(opened, note)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from scenes import noise, write_scene
 from shifts import ground, off, seen
 from standins import loaded, tiny_model
@@ -150,6 +151,14 @@ def test_check_and_predict_warn_alike_of_pixels_that_the_model_does_not_know(scd
     assert summary["warnings"] == json.loads(
         scd("check", "before.tif", "after.tif", "-m", model, "--json").stdout
     )["warnings"]  # fmt: skip
+
+
+def test_without_a_model_check_speaks_of_the_pixels_that_the_default_one_knows(scd, here):
+    for name in ("before", "after"):
+        write_scene(f"{name}10.tif", noise((3, 60, 80)), Affine(10, 0, 5e5, 0, -10, 4e6))
+    said = "The pixels are 10 m; the model urban (the default) was trained for 0.3 to 1.7 m: expect"
+    assert said in scd("check", "before10.tif", "after10.tif").stdout
+    assert "was trained for" not in scd("check", "before.tif", "after.tif").stdout
 
 
 def test_predict_has_nothing_to_warn_of_where_the_model_knows_the_pixels(scd, here):

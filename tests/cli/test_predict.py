@@ -1,10 +1,13 @@
 """``scd predict`` as an analyst runs it, bad input included."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from scenes import noise, write_scene
 from standins import tiny_model
 
@@ -71,6 +74,27 @@ def test_options_without_effect_are_said(scd, here):
     assert "--min-area and --simplify are for polygons" in result.stderr
     assert "--bounds-crs is not used" in result.stderr
     assert "for polygons" not in scd(*call, "--overwrite").stderr
+
+
+def test_what_metadata_shows_is_said_before_a_network_is_loaded(here):
+    write_scene("two.tif", noise((2, 60, 80)))
+    write_scene("far.tif", noise((3, 60, 80)), Affine(1, 0, 7e5, 0, -1, 4e6))
+    script = (
+        "import sys\n"
+        "from scdcli.cli import main\n"
+        "try:\n    main(sys.argv[1:], prog_name='scd')\n"
+        "except SystemExit as end:\n    print(end.code, 'torch' in sys.modules)"
+    )
+    for images, words in (
+        (("two.tif", "two.tif"), "was trained on 3 bands, but the images have 2 in use"),
+        (("before.tif", "two.tif"), "has 3 bands and two.tif has 2"),
+        (("before.tif", "far.tif"), "do not overlap"),
+        (("before.tif", "none.tif"), "does not exist"),
+    ):
+        call = [sys.executable, "-c", script, "predict", *images, "-m", "model.safetensors"]
+        done = subprocess.run(call, capture_output=True, text=True, timeout=120)
+        assert words in done.stderr
+        assert done.stdout == "1 False\n"
 
 
 def test_bands_are_chosen_by_number(scd, here):

@@ -104,8 +104,8 @@ def test_one_size_is_one_number():
 def test_other_bands_are_said(tmp_path):
     path = write_scene(tmp_path / "a.tif", noise((4, 30, 20), "uint16"))
     with open_pair(path, path) as pair:
-        assert wrong_bands(Requirements("m", 4), pair) is None
-        said = wrong_bands(URBAN, pair)
+        assert wrong_bands(Requirements("m", 4), pair.count) is None
+        said = wrong_bands(URBAN, pair.count)
     assert said == (
         "the model urban was trained on 3 bands, but the images have 4 in use; choose 3 of them, "
         "for example --bands 1,2,3."
@@ -115,9 +115,9 @@ def test_other_bands_are_said(tmp_path):
 def test_of_too_few_bands_one_can_be_repeated(tmp_path):
     path = write_scene(tmp_path / "a.tif", noise((1, 30, 20), "uint8"))
     with open_pair(path, path) as pair:
-        said = wrong_bands(URBAN, pair)
+        said = wrong_bands(URBAN, pair.count)
     assert "was trained on 3 bands, but the images have 1 in use; choose 3 with --bands;" in said
     (advised,) = re.findall(r"--bands ([\d,]+),", said)
     bands = tuple(map(int, advised.split(",")))
     with open_pair(path, path, PairSettings(bands=bands)) as pair:
-        assert wrong_bands(URBAN, pair) is None
+        assert wrong_bands(URBAN, pair.count) is None

@@ -23,7 +23,7 @@ from scdcli.rasters.collar import (
 )
 from scdcli.rasters.georeference import place_scene, read_crs
 from scdcli.rasters.grid import Grid
-from scdcli.rasters.pair.bands import choose_bands
+from scdcli.rasters.pair.bands import BandChoice, choose_bands
 from scdcli.rasters.pair.extent import AreaOfInterest, crop_to_bounds, read_aoi
 from scdcli.rasters.pair.mappings import MeanStd
 from scdcli.rasters.pair.normalization import Normalization, find_normalization
@@ -140,14 +140,8 @@ def open_pair(
     """
     with ExitStack() as stack:
         stack.enter_context(rasterio.Env(**_cache_limit()))
-        assumed = settings.assume_crs and read_crs(settings.assume_crs, "--assume-crs")
-        first, second = (
-            place_scene(
-                stack.enter_context(open_scene(path, allow_vrt=settings.allow_vrt)), path, assumed
-            )
-            for path in (before, after)
-        )
-        plan = _match(first, second, settings, stack)
+        first, second = _open_scenes(before, after, settings, stack)
+        plan = _with_values(_match(first, second, settings), stack)
         read_before, read_after = _open_readers(plan, stack)
         pair = Pair(
             settings=settings,
@@ -164,6 +158,37 @@ def open_pair(
             read_after=read_after,
         )
         yield normalized(pair, (first.name, second.name))
+
+
+def match_pair(
+    before: str | Path, after: str | Path, settings: PairSettings = DEFAULTS
+) -> BandChoice:
+    """The bands of a pair, by its metadata alone: what that shows to be wrong is said at once.
+
+    Args:
+        before: The earlier scene.
+        after: The later scene.
+        settings: As for `open_pair`.
+
+    Raises:
+        InputError: A file cannot be opened, or is of a kind that cannot be compared.
+        PairError: CRS, grid, overlap or bands do not allow a comparison.
+    """
+    with ExitStack() as stack:
+        return _match(*_open_scenes(before, after, settings, stack), settings).bands
+
+
+def _open_scenes(
+    before: str | Path, after: str | Path, settings: PairSettings, stack: ExitStack
+) -> tuple[Scene, Scene]:
+    assumed = settings.assume_crs and read_crs(settings.assume_crs, "--assume-crs")
+    first, second = (
+        place_scene(
+            stack.enter_context(open_scene(path, allow_vrt=settings.allow_vrt)), path, assumed
+        )
+        for path in (before, after)
+    )
+    return first, second
 
 
 def _open_readers(pair: PairPlan, stack: ExitStack) -> tuple[Reader, Reader]:
@@ -217,8 +242,8 @@ def normalized(pair: Pair, names: tuple[str, str]) -> Pair:
     )
 
 
-def _match(first: Scene, second: Scene, settings: PairSettings, stack: ExitStack) -> PairPlan:
-    """Settle bands, place and values of a pair."""
+def _match(first: Scene, second: Scene, settings: PairSettings) -> PairPlan:
+    """Settle bands and place of a pair, which takes no pixel of it."""
     if second.points is None:
         grid = in_crs_of(first.grid, second.grid)
         second = replace(second, grid=on_one_turn(first.grid, grid))
@@ -231,23 +256,28 @@ def _match(first: Scene, second: Scene, settings: PairSettings, stack: ExitStack
             f"{'; '.join(alignment.differences)}. Leave out --strict to have the second "
             "warped onto the first."
         )
-    first, of_first = _about_collar(first, bands.before, settings, stack)
-    second, of_second = _about_collar(second, bands.after, settings, stack)
-    plan = PairPlan(
+    return PairPlan(
         first,
         second,
         settings,
         bands,
         units=pair_units(first, second, bands),
-        collars=(of_first, of_second),
+        collars=(CollarFacts(), CollarFacts()),
         grid=grid,
         aoi=aoi,
         alignment=alignment,
         stretch=None,
     )
-    stretch = settings.stretch or choose_stretch(plan)
+
+
+def _with_values(plan: PairPlan, stack: ExitStack) -> PairPlan:
+    """The same pair with what its pixels settle: the collars, and how values are mapped."""
+    first, of_first = _about_collar(plan.first, plan.bands.before, plan.settings, stack)
+    second, of_second = _about_collar(plan.second, plan.bands.after, plan.settings, stack)
+    plan = replace(plan, first=first, second=second, collars=(of_first, of_second))
+    stretch = plan.settings.stretch or choose_stretch(plan)
     if stretch is None and plan.units.applied:
-        stretch = fixed_stretch(BYTES, len(bands.before))  # what has left the range is clipped
+        stretch = fixed_stretch(BYTES, len(plan.bands.before))  # what leaves the range is clipped
     return replace(plan, stretch=stretch)
 
 

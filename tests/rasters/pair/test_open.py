@@ -10,7 +10,7 @@ from scenes import NORTH_UP, ROTATED, SOUTH_UP, noise, ramp, write_scene
 from scipy.ndimage import binary_erosion
 
 from scdcli.errors import InputError, PairError
-from scdcli.rasters.pair.open import open_pair
+from scdcli.rasters.pair.open import match_pair, open_pair
 from scdcli.rasters.pair.settings import PairSettings
 
 WHOLE = Window(0, 0, 40, 30)
@@ -249,6 +249,15 @@ def test_the_record_is_json_and_names_both_files(scenes):
     assert (record["before"]["name"], record["after"]["name"]) == ("a.tif", "b.tif")
     assert record["overlap"] == 1.0
     assert record["before"]["metadata_sha256"] == record["after"]["metadata_sha256"]
+
+
+def test_metadata_alone_settle_bands_and_place(scenes):
+    """So what they show to be wrong is said before any pixel is read."""
+    first, second = scenes(before=noise((3, 400, 400)), after=noise((3, 400, 400)))
+    first.write_bytes(first.read_bytes()[:20_000])  # the pixels are cut off
+    assert match_pair(first, second).before == (1, 2, 3)
+    with pytest.raises(PairError, match="band 7"):
+        match_pair(first, second, PairSettings(bands=(7,)))
 
 
 def test_blocks_stay_in_memory_for_the_next_window(tmp_path):
