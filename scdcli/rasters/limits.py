@@ -39,6 +39,10 @@ ACROSS = re.compile(
 )
 FOREIGN_ERRORS = (RasterioError, CPLE_BaseError)  # the second is private, and raised all the same
 
+# What libtiff says of a file that ends too early, with rows counted in the tile, if at all.
+CUT_OFF = re.compile(r"\w+: ?Read error at [^;]*; got (\d+) bytes, expected (\d+)")
+NOWHERE = re.compile(r" at \w+ 4294967295(, \w+ 4294967295)*")  # its -1: no row, no column
+
 MOST_BANDS = 4096
 LARGEST_BLOCK = 512 * 2**20  # bytes, decoded: GDAL holds at least one in memory
 
@@ -199,4 +203,6 @@ def cause(error: BaseException, path: str | Path) -> str:
         error = error.__cause__
     text = str(getattr(error, "errmsg", "") or error).strip() or type(error).__name__
     text = without_secrets(text.replace(str(path), name_of(path)))
+    text = CUT_OFF.sub(r"the file is cut off: of the \2 bytes of a block \1 are there", text)
+    text = NOWHERE.sub("", text)
     return text.rstrip(".") + "."

@@ -44,6 +44,8 @@ DRIVERS = {
     "PCIDSK": (".pix",),
 }
 
+MOST_PAGES = 20  # whose size is looked up
+
 Reader = Callable[[Window], NDArray[np.float32]]
 """Window of a grid to (C, h, w) float32, NaN in every band of a pixel without a measurement."""
 
@@ -196,6 +198,24 @@ def scene_grid(dataset: DatasetReader, path: str | Path) -> Grid:
             f"{transform.to_gdal()}; give it the right one with gdal_edit.py -a_ullr."
         )
     return Grid(dataset.height, dataset.width, transform, dataset.crs)
+
+
+def page_sizes(dataset: DatasetReader) -> list[tuple[int, int]]:
+    """Widths and heights of the images in a file, in order; of the one that is read first.
+
+    Overviews are no images of their own. An image that cannot be opened has the size (0, 0).
+    """
+    pages = dataset.subdatasets
+    if len(pages) < 2:
+        return [(dataset.width, dataset.height)]
+    sizes = [(dataset.width, dataset.height)]
+    for name in pages[1:MOST_PAGES]:
+        try:
+            with georeference_optional(), rasterio.open(name, driver=dataset.driver) as page:
+                sizes.append((page.width, page.height))
+        except FOREIGN_ERRORS:
+            sizes.append((0, 0))
+    return sizes + [(0, 0)] * (len(pages) - len(sizes))
 
 
 def alpha_bands(dataset: DatasetReader) -> tuple[int, ...]:

@@ -93,9 +93,22 @@ def test_a_file_cut_in_its_pixels_names_the_window(tmp_path):
     scene = write_scene(tmp_path / "cut.tif", noise((1, 300, 400)), compress="deflate")
     path = truncate(scene, 0.5)
     window = Window(10, 200, 50, 90)
-    message = r"cut\.tif \(rows 200-289, columns 10-59\) cannot be read: .*TIFF"
+    message = r"cut\.tif \(rows 200-289, columns 10-59\) cannot be read: the file is cut off"
     with open_scene(path) as dataset, pytest.raises(InputError, match=message):
         read_window(dataset, window, (1,), path)
+
+
+@pytest.mark.parametrize("profile", [{"tiled": True, "blockxsize": 128, "blockysize": 128}, {}])
+@pytest.mark.parametrize("share", [0.3, 0.98])
+def test_a_file_that_ends_too_early_is_said_to_be_cut_off(tmp_path, profile, share):
+    """In the words of libtiff it may be at row 4294967295."""
+    scene = write_scene(tmp_path / "cut.tif", noise((1, 500, 400)), compress="deflate", **profile)
+    path = truncate(scene, share)
+    message = r"cut\.tif \(rows 0-499, columns 0-399\) cannot be read: the file is cut off: of the "
+    with open_scene(path) as dataset, pytest.raises(InputError, match=message) as refused:
+        read_window(dataset, Window(0, 0, 400, 500), (1,), path)
+    assert "429496" not in str(refused.value)
+    assert refused.match(r"bytes of a block \d+ are there\. Copy the file again")
 
 
 def test_ground_control_points_are_refused_with_the_remedy(tmp_path):

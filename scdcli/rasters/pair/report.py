@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import Any
 
 from rasterio.io import DatasetReader
 
-from scdcli.files.naming import crs_name, file_name, is_remote
+from scdcli.files.naming import crs_name, file_name, is_remote, name_of, without_secrets
 from scdcli.rasters.alignment import Alignment
 from scdcli.rasters.collar import NEAR, CollarFacts
 from scdcli.rasters.crs import taken_as_one
@@ -20,7 +21,7 @@ from scdcli.rasters.pair.extent import AreaOfInterest
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.rasters.pair.stretch import Stretch
 from scdcli.rasters.pair.units import PairUnits
-from scdcli.rasters.scene import Scene, alpha_bands, spectral_bands
+from scdcli.rasters.scene import Scene, alpha_bands, page_sizes, spectral_bands
 
 MOST_DETAIL = 2.0  # between the two pixel sizes
 LEAST_SHARE = 0.01
@@ -133,9 +134,21 @@ def _about_dates(first: Scene, second: Scene) -> Iterator[str]:
 
 
 def _about_file(scene: Scene) -> Iterator[str]:
-    pages = len(scene.dataset.subdatasets)
-    if pages > 1:
-        yield f"{scene.name} holds {pages} images; the first is read."
+    sizes = page_sizes(scene.dataset)
+    if len(sizes) < 2:
+        return
+    largest = max(sizes, key=lambda size: size[0] * size[1])
+    said = f"{scene.name} holds {len(sizes)} images; the first is read"
+    if largest == sizes[0]:
+        yield f"{said}."
+        return
+    number = sizes.index(largest) + 1
+    page = without_secrets(name_of(scene.dataset.subdatasets[number - 1]))
+    first, other = (f"{width} x {height}" for width, height in (sizes[0], largest))
+    yield (
+        f"{said}, which has {first} pixels and may be a preview: number {number} has {other}. "
+        f"Write that one into a file of its own: gdal_translate {shlex.quote(page)} image.tif"
+    )
 
 
 def notes(pair: PairPlan) -> Iterator[str]:

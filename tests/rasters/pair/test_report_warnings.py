@@ -113,6 +113,26 @@ def test_a_file_of_several_images_is_said(tmp_path):
     assert f"{path} holds 2 images; the first is read." in notes_of(path, path)
 
 
+def test_a_first_image_that_is_a_preview_is_said_with_the_command_for_the_other(tmp_path):
+    path = tmp_path / "two pages.tif"
+    for size in (40, 60, 200, 40):
+        write_scene(path, noise((1, size, size)), append_subdataset=path.exists())
+    assert (
+        f"{path} holds 4 images; the first is read, which has 40 x 40 pixels and may be a preview: "
+        "number 3 has 200 x 200. Write that one into a file of its own: gdal_translate "
+        f"'GTIFF_DIR:3:{path}' image.tif"
+    ) in notes_of(path, path)
+    with rasterio.open(f"GTIFF_DIR:3:{path}") as page:
+        assert page.shape == (200, 200)
+
+
+def test_overviews_are_no_images_of_their_own(scene):
+    path = scene("a.tif", (300, 300))
+    with rasterio.open(path, "r+") as dataset:
+        dataset.build_overviews([2, 4])
+    assert "images" not in notes_of(path, path)
+
+
 def test_a_sound_pair_gets_no_warning(scene):
     assert (
         notes_of(
