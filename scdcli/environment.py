@@ -36,6 +36,12 @@ def use_own_data() -> None:
             pass
 
 
+def _is_ours_or_missing(error: ImportError) -> bool:
+    """Whether a module of ours is wrong, or a library is not installed at all."""
+    name = error.name or ""
+    return name.startswith("scdcli") or (isinstance(error, ModuleNotFoundError) and "." not in name)
+
+
 def stay_offline() -> None:
     """Let PROJ fetch no grids, whatever `PROJ_NETWORK` says: the same pair gives the same map."""
     os.environ["PROJ_NETWORK"] = "OFF"
@@ -57,7 +63,7 @@ def inherited_cause(error: BaseException) -> str | None:
         names: tuple[str, ...]
         if DATABASE in str(each):
             names, said = DATA_OF_PROJ, "PROJ cannot use the data that the environment names"
-        elif isinstance(each, ImportError) and not (each.name or "").startswith("scdcli"):
+        elif isinstance(each, ImportError) and not _is_ours_or_missing(each):
             names, said = PLACES_OF_CODE, f"a library cannot be loaded ({each})"
         else:
             continue

@@ -134,7 +134,13 @@ def test_a_library_of_another_program_is_one_sentence_that_names_the_variable(tm
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("a bug"), ImportError("a bug of ours", name="scdcli.cli")], ids=repr
+    "error",
+    [
+        ValueError("a bug"),
+        ImportError("a bug of ours", name="scdcli.cli"),
+        ModuleNotFoundError("not installed", name="torch"),
+    ],
+    ids=repr,
 )
 def test_other_errors_are_no_matter_of_the_environment(monkeypatch, error):
     for name in ("PROJ_LIB", "PYTHONPATH"):
