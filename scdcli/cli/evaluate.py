@@ -13,6 +13,7 @@ from scdcli.cli.options.shared import (
     CommaList,
     Command,
     bands_option,
+    binary_option,
     complete_model,
     grouped,
     json_option,
@@ -20,6 +21,7 @@ from scdcli.cli.options.shared import (
     output_option,
     overwrite_option,
     quiet_option,
+    refuse_legend_of_masks,
     seed_option,
     tta_option,
     verbose_option,
@@ -109,6 +111,7 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
 @bands_option
 @normalize_option
 @legend_option
+@binary_option
 @output_option("FILE", "Write all scores to a .json file, or a row per system to a .csv file.")
 @_file_option("--matrix", "FILE.csv", "Write the SeK of every transition, a row per class before.")
 @_file_option("--per-pair", "FILE.csv", "Write a row of scores for every pair.")
@@ -145,6 +148,7 @@ def evaluate(
     bands: tuple[int | str, ...] | None,
     normalize: str,
     legend: str | None,
+    binary: bool,
     output: Path | None,
     matrix: Path | None,
     per_pair: Path | None,
@@ -162,9 +166,9 @@ def evaluate(
 
     TRUTH and --pred are folders: label1 and label2 with class maps of equal names (PNG or
     GeoTIFF, colors or indices), a prediction (from.tif, to.tif), or a folder of predictions; TRUTH
-    also scenes as scd train takes them, with polygons too. Of a set with splits, test is used. 255
-    at either date leaves a pixel out. Several systems come in one table: models first, then
-    folders.
+    also scenes as scd train takes them, with polygons too, and sets with masks of change, of which
+    change alone is scored. Of a set with splits, test is used. 255 at either date leaves a pixel
+    out. Several systems come in one table: models first, then folders.
 
     \b
     scd evaluate SECOND --pred maps
@@ -177,11 +181,12 @@ def evaluate(
 
     files = ScoreFiles(output, matrix, per_pair, panels, panel_pairs or (), overwrite)
     _require_usable(files)
+    refuse_legend_of_masks(legend, binary=binary)
     if pred and not model:
         _refuse_running_options()
     terminal = Terminal(quiet)
     given = find_legend(legend) if legend else None
-    job = EvaluationJob(truth, model, pred, given, tta, inference, bands, normalize)
+    job = EvaluationJob(truth, model, pred, given, tta, inference, bands, normalize, binary)
     scoring = job.prepare(terminal.note, terminal.watch)
     asked = SweepFiles(sweep, calibrate, overwrite)
     sweeping = find_sweeping(job.names, scoring.systems, asked, inference.threshold)

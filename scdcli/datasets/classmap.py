@@ -161,6 +161,8 @@ class LabelMap:
         colored: Whether the file holds colors (3 bands) instead of indices.
         coding: How its pixels write the classes; ours for a file that carries its legend.
         transparent: Whether pixels may be transparent, and are what the coding says.
+        collapsed: Whether its classes are read as one, changed: it carries some where only change
+            is asked for.
     """
 
     path: Path
@@ -171,6 +173,7 @@ class LabelMap:
     colored: bool
     coding: Coding
     transparent: bool
+    collapsed: bool = False
 
     def read(self, window: Window) -> NDArray[np.uint8]:
         """Class indices of a window, (h, w); values above the legend's last come as they are.
@@ -192,6 +195,9 @@ class LabelMap:
             index = self._decode(pixels[0])
         if hidden is not None:
             index[hidden] = self.coding.transparent if self.transparent else NODATA
+        if self.collapsed:
+            require_known(index, str(self.path), self.carried)
+            index[(index != UNCHANGED) & (index != NODATA)] = 1
         return index
 
     def count_transparent(self, window: Window) -> int:
@@ -286,14 +292,15 @@ def open_label(path: Path, legend: Legend | None = None) -> Iterator[LabelMap]:
         carried = carried_legend(dataset, path)
         coding = legend.coding if legend and not carried else Coding()
         require_usable_nodata(dataset, path, colored, coding)
-        if legend and carried:
+        if legend and carried and not legend.coding.mask:
             require_same_classes(path, legend, carried)
         known = legend or carried or (SECOND if colored else None)
         if legend and not colored and coding.values is None and not coding.mask:
             require_plain_palette(dataset, path, legend)
         grid = scene_grid(dataset, path)
         transparent = is_transparent(dataset, colored, coding)
-        yield LabelMap(path, dataset, grid, known, carried, colored, coding, transparent)
+        collapsed = carried is not None and legend is not None and legend.coding.mask
+        yield LabelMap(path, dataset, grid, known, carried, colored, coding, transparent, collapsed)
 
 
 def read_label(path: Path, legend: Legend | None = None) -> NDArray[np.uint8]:

@@ -42,7 +42,7 @@ class Run:
     def headline(self) -> dict[str, Value]:
         """The scores it is known by, under the names they bear in files."""
         cover = self.land_cover.scores.headline() if self.land_cover else {}
-        return self.evaluation.scores.headline() | cover
+        return self.evaluation.scores.headline() | self.evaluation.detection() | cover
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from scdcli.errors import DatasetError
 from scdcli.legend import MAX_CLASSES, NODATA, TRANSITION_BASE, Legend
 from scdcli.scoring.counting import JointCounts, count_joint, from_to_margins, stacked_matrix
 from scdcli.scoring.mappairs import ScoredPair, WindowTally
-from scdcli.scoring.metrics import Scores, Value, known, reasons, scores
+from scdcli.scoring.metrics import Scores, Value, detection, known, reasons, scores
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Evaluation:
                 self.transitions(), self.scores.categorical_sek, strict=True
             )
         }
-        headline = self.scores.headline()
+        headline = self.scores.headline() | self.detection()
         return {
             "legend": self.legend.to_dict() if self.legend else None,
             "classes": self.classes,
@@ -91,6 +91,15 @@ class Evaluation:
             "stacked_matrix": stacked_matrix(self.counts, self.classes).tolist(),
             "undefined": reasons(headline | class_iou | categorical),
         }
+
+    @property
+    def change_only(self) -> bool:
+        """Whether the labels are masks of change."""
+        return self.legend is not None and self.legend.coding.mask
+
+    def detection(self) -> dict[str, Value]:
+        """Precision, recall and F1 of change, where the labels say nothing else."""
+        return detection(from_to_margins(self.counts, 1)) if self.change_only else {}
 
     def transitions(self) -> list[tuple[int, int]]:
         """All (from, to) pairs in code order, as in ``scores.categorical_sek``."""

@@ -21,9 +21,8 @@ from scdcli.scoring.calibration import (
 )
 from scdcli.scoring.counting import ClassMap
 from scdcli.scoring.mappairs import ScoredWindow
-from scdcli.scoring.metrics import Value, known
+from scdcli.scoring.metrics import NOT_PREDICTED, Value, known
 from scdcli.scoring.sweep import (
-    NOT_PREDICTED,
     THRESHOLDS,
     SweepCounts,
     ThresholdScores,

@@ -40,6 +40,8 @@ class EvaluationJob:
         bands: Band numbers the models read of the images, from 1; None for all but alpha.
         normalize: How AFTER is brought to the values of BEFORE, one of
             `scdcli.rasters.pair.methods.METHODS`.
+        binary: Whether the labels are masks of change, whatever the layout: then change alone is
+            scored.
     """
 
     truth: Path
@@ -50,6 +52,7 @@ class EvaluationJob:
     inference: InferenceSettings = INFERENCE
     bands: tuple[int | str, ...] | None = None
     normalize: str = DEFAULT_METHOD
+    binary: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,7 +73,7 @@ class EvaluationJob:
             ModelError: A model file is damaged.
             UnknownName: No such model, device, precision or test-time augmentation.
         """
-        truth = find_truth(self.truth)
+        truth = find_truth(self.truth, binary=self.binary)
         systems = self._systems(truth)
         _note_choices(truth, systems, note)
         legend = shared_legend(systems, truth, self.legend)
@@ -80,7 +83,7 @@ class EvaluationJob:
         """Models, once per test-time augmentation, then folders."""
         if self.names:
             find_images(truth)
-        maps = [find_predictions(folder) for folder in self.predictions]
+        maps = [find_predictions(folder, masks=truth.masks) for folder in self.predictions]
         for each in maps:
             match(truth, each)
         forms = [*map(model_forms, self.names), *map(folder_forms, self.predictions)]
@@ -118,6 +121,7 @@ def evaluate(
     inference: InferenceSettings = INFERENCE,
     bands: Sequence[int] | None = None,
     normalize: str = DEFAULT_METHOD,
+    binary: bool = False,
     note: Callable[[str], None] = lambda sentence: None,
     watch: Watch = _unwatched,
 ) -> list[Run]:
@@ -134,6 +138,8 @@ def evaluate(
         inference: How the models are run, but for ``tta``.
         bands: Band numbers the models read of the images, from 1; None for all but alpha.
         normalize: How AFTER is brought to the values of BEFORE: none, match or pif.
+        binary: Whether the labels are masks of change, whatever the layout: then change alone is
+            scored.
         note: Called with a sentence for each thing to know.
         watch: Called with the title of a system and the number of pairs; gives a context whose
             value is called with (pairs done, pairs).
@@ -156,6 +162,7 @@ def evaluate(
         inference,
         None if bands is None else tuple(bands),
         normalize,
+        binary,
     )
     return job.prepare(note, watch).score()
 

@@ -328,6 +328,8 @@ def _require_same_place(first: LabelMap, other: LabelMap) -> None:
 
 
 def _require_same_legend(label: LabelMap, legend: Legend | None) -> None:
+    if label.collapsed:
+        return  # whatever its classes are
     own = label.carried if legend else label.legend
     if own and (legend is None or own.names != legend.names):
         other = f"legend {legend.name!r} ({', '.join(legend.names)})" if legend else "none"

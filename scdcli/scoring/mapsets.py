@@ -1,11 +1,11 @@
 """The class maps of a set, found in each known shape of folder: names and files."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 
-from scdcli.datasets.layouts import TABLE, is_drawn, scenes_layout, table_layout
+from scdcli.datasets.layouts import TABLE, is_drawn, masks_layout, scenes_layout, table_layout
 from scdcli.datasets.samples import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIXES,
@@ -36,6 +36,7 @@ class LabelSet:
         note: What was chosen where the folder left a choice.
         scenes: Images and labels of the pairs that are large scenes, by name; their labels are read
             on the grid of BEFORE, and may be polygons.
+        masks: Whether these are masks of change, which say where but not what.
     """
 
     root: Path
@@ -43,10 +44,15 @@ class LabelSet:
     single: bool = False
     note: str | None = None
     scenes: dict[str, Sample] = field(default_factory=dict)
+    masks: bool = False
 
 
-def find_truth(root: Path) -> LabelSet:
+def find_truth(root: Path, *, binary: bool = False) -> LabelSet:
     """The labels of a folder: of its ``test`` split if it has splits, of ``truth`` in a demo.
+
+    Args:
+        root: The folder.
+        binary: Whether they are masks of change, whatever the layout.
 
     Raises:
         DatasetError: The folder has none of the known shapes, or maps without their other date.
@@ -60,20 +66,21 @@ def find_truth(root: Path) -> LabelSet:
     split = root / "test"
     scenes = _find_scenes(split if splits else root)
     if scenes is None:
-        return _first(root, TRUTH_SHAPES)
+        return replace(_first(root, TRUTH_SHAPES), masks=binary)
     note = f"{root} has splits; {split} is used." if splits else None
     maps = {scene.name: (scene.from_label, scene.to_label) for scene in scenes}
     single = len(scenes) == 1 and scenes[0].before.parent == root
-    return LabelSet(root, maps, single, note, {scene.name: scene for scene in scenes})
+    masks = binary or any(scene.mask for scene in scenes)
+    return LabelSet(root, maps, single, note, {scene.name: scene for scene in scenes}, masks)
 
 
-def find_predictions(root: Path) -> LabelSet:
-    """The predicted maps of a folder.
+def find_predictions(root: Path, *, masks: bool = False) -> LabelSet:
+    """The predicted maps of a folder; where the labels are masks, also one mask for each pair.
 
     Raises:
         DatasetError: The folder has none of the known shapes, or maps without their other date.
     """
-    return _first(root, PREDICTION_SHAPES)
+    return _first(root, (*PREDICTION_SHAPES, _plain_masks) if masks else PREDICTION_SHAPES)
 
 
 def match(truth: LabelSet, predictions: LabelSet) -> dict[str, tuple[Files, Files]]:
@@ -136,7 +143,7 @@ def _is_split(folder: Path) -> bool:
 
 
 def _list_scenes(folder: Path) -> Listing | None:
-    return table_layout(folder) or scenes_layout(folder)
+    return masks_layout(folder) or table_layout(folder) or scenes_layout(folder)
 
 
 def _find_scenes(folder: Path) -> list[Sample] | None:
@@ -149,7 +156,8 @@ def _find_scenes(folder: Path) -> list[Sample] | None:
     if listing is None:
         return None
     listed = (folder / TABLE).is_file()
-    if not listed and not any(is_drawn(each.from_label) or each.aoi for each in listing.samples):
+    needed = (is_drawn(each.from_label) or each.aoi or each.mask for each in listing.samples)
+    if not listed and not any(needed):
         return None
     require_none(listing.problems, f"{folder} is incomplete")
     return listing.samples
@@ -167,6 +175,11 @@ def _second_maps(root: Path) -> dict[str, Files] | None:
             "every pair needs both."
         )
     return {name: (before[name], after[name]) for name in sorted(before)}
+
+
+def _plain_masks(root: Path) -> dict[str, Files] | None:
+    files = by_stem(root, IMAGE_SUFFIXES)
+    return {name: (file, file) for name, file in files.items()} or None
 
 
 def _one_prediction(root: Path) -> dict[str, Files] | None:

@@ -36,6 +36,8 @@ ONE_TYPE = Undefined(
 ONE_CLASS = Undefined(
     "the legend has one class, so that there is only one type of change; two are needed"
 )
+NOT_PREDICTED = Undefined("nothing is predicted as changed")
+NOT_LABELLED = Undefined("nothing is labelled as changed")
 ABSENT = Undefined("occurs neither in the labels nor in the predictions")
 
 
@@ -157,6 +159,20 @@ def separated_kappa(margins: Margins) -> Value:
     if np.count_nonzero(margins.predicted[changed] + margins.labelled[changed]) == 1:
         return ONE_CLASS if len(margins.hits) == 2 else ONE_TYPE
     return _times_exp(_kappa(margins.separated()), iou_changed)
+
+
+def detection(margins: Margins) -> dict[str, Value]:
+    """Precision, recall and F1 of change, whatever the type."""
+    total, hits = int(margins.labelled.sum()), int(margins.hits[UNCHANGED])
+    predicted = total - int(margins.predicted[UNCHANGED])
+    labelled = total - int(margins.labelled[UNCHANGED])
+    right = predicted + labelled - (total - hits)
+    nothing = NO_CHANGE if total else NO_PIXELS
+    return {
+        "precision": right / predicted if predicted else NOT_PREDICTED,
+        "recall": right / labelled if labelled else NOT_LABELLED,
+        "f1": 2 * right / (predicted + labelled) if predicted + labelled else nothing,
+    }
 
 
 def categorical_sek(margins: Margins, index: int) -> Value:

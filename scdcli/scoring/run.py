@@ -65,7 +65,7 @@ class Scoring:
     def score(self) -> list[Run]:
         """The scores of every system, in order; all with one K."""
         # Without a legend nobody knows how many classes the land cover has.
-        covers = find_known(self.truth) if self.legend else {}
+        covers = find_known(self.truth) if self.legend and not self.truth.masks else {}
         parts: dict[str, tuple[PairCounts, ...]] = {}
         land_covers: dict[str, LandCover | None] = {}
         titles = run_titles([(system.name, system.tta) for system in self.systems])
@@ -104,7 +104,8 @@ class Scoring:
         tallies: list[WindowTally] = [cover_tally]
         confidence = None
         if self.sweeps is not None and system.predictor:
-            confidence = ConfidenceTally(Confidence.empty(system.predictor.classes))
+            classes = 1 if self.truth.masks else system.predictor.classes
+            confidence = ConfidenceTally(Confidence.empty(classes))
             tallies.append(confidence)
         if self.panels:
             tallies.append(self.panels.tally(title))
@@ -142,7 +143,12 @@ class Scoring:
         assert system.predictor is not None
         assert self.legend is not None
         unscored = None if system.maps_land_cover else NOT_LEARNT
-        predict = predict_with(system.predictor, system.bands, normalize=system.normalize)
+        predict = predict_with(
+            system.predictor,
+            system.bands,
+            normalize=system.normalize,
+            change_only=self.truth.masks,
+        )
         known = {} if unscored else covers
         pairs = pairs_of_predictor(self.truth, predict, self.legend, known, overrule=self.overrule)
         return pairs, unscored
@@ -171,9 +177,13 @@ class Scoring:
 
 
 def predict_with(
-    predictor: "Predictor", bands: BandNames | None, *, normalize: str = "none"
+    predictor: "Predictor",
+    bands: BandNames | None,
+    *,
+    normalize: str = "none",
+    change_only: bool = False,
 ) -> PredictPair:
-    """A function that predicts a pair, for `pairs_of_predictor`."""
+    """A function that predicts a pair for `pairs_of_predictor`; classes as one for change only."""
     from scdcli.prediction.chain import read_windows
 
     header = predictor.loaded.header
@@ -187,6 +197,8 @@ def predict_with(
     def predict(before: Path, after: Path) -> Iterator[Prediction]:
         with open_pair(before, after, settings) as pair:
             for window, reading, valid in read_windows(pair, predictor):
+                if change_only:
+                    reading = reading.as_change()
                 yield Prediction.of(
                     window, reading, predictor.threshold, valid, land_cover=header.land_cover
                 )

@@ -17,8 +17,9 @@ from scdcli.prediction.decode import Reading
 from scdcli.scoring.counting import ClassMap, Counts, Margins
 from scdcli.scoring.metrics import (
     NO_CHANGE,
+    NOT_LABELLED,
+    NOT_PREDICTED,
     ChangeScores,
-    Undefined,
     Value,
     change_scores,
 )
@@ -28,8 +29,6 @@ THRESHOLDS = tuple(
     sorted({n / 100 for n in range(101)} | {*NEAR_AN_END} | {round(1 - n, 4) for n in NEAR_AN_END})
 )
 BINS = len(THRESHOLDS) + 1  # of the probability: below the first threshold, between two, ...
-NOT_PREDICTED = Undefined("nothing is predicted as changed")
-NOT_LABELLED = Undefined("nothing is labelled as changed")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scdcli.errors import DatasetError
-from scdcli.legend import Legend
+from scdcli.legend import CHANGE, Legend
 from scdcli.rasters.pair.bands import BandNames
 from scdcli.rasters.pair.methods import DEFAULT_METHOD
 from scdcli.scoring.mappairs import files_legend
@@ -69,8 +69,15 @@ def shared_legend(
     """The legend of the labels and of all systems; None for indices that nobody declared.
 
     Raises:
-        DatasetError: The models predict other classes than each other, or than the given legend.
+        DatasetError: The models predict other classes than each other, or than the given legend;
+            or one is given for masks of change.
     """
+    if truth.masks:
+        if given:
+            raise DatasetError(
+                f"{truth.root} holds masks of change, which have no classes; leave --legend out."
+            )
+        return CHANGE
     models = [system for system in systems if system.legend]
     for system in models:
         _require_same_classes(models[0], system, given)

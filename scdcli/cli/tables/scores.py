@@ -25,6 +25,19 @@ FIELDS = {
     "OA": "oa",
     "kappa": "kappa",
 }
+# Where labels are masks of change, which have no classes.
+CHANGE_NARROW = {
+    "Precision": "precision",
+    "Recall": "recall",
+    "F1": "f1",
+    "IoU changed": "iou_changed",
+}
+CHANGE_COLUMNS = CHANGE_NARROW | {
+    "IoU unchanged": "iou_unchanged",
+    "mIoU": "miou",
+    "OA": "oa",
+    "kappa": "kappa",
+}
 COVER_FIELDS = {"mIoU": "landcover_miou", "OA": "landcover_oa"}
 MATRICES = {"from-to": "from_to", "stacked": "stacked"}
 # A wider matrix does not fit a terminal; --json and --matrix have it for any number of classes.
@@ -74,6 +87,21 @@ def headline(run: "Run", resampled: "Bootstrap | None") -> "Table":
             if intervals:
                 row.append(span(intervals.get(names.get((matrix, field), ""))))
         table.add_row(*row)
+    return table
+
+
+def change_table(run: "Run", resampled: "Bootstrap | None") -> "Table":
+    """Scores of change alone."""
+    from rich.table import Table
+
+    intervals = resampled.intervals[0] if resampled and resampled.intervals else {}
+    table = Table("in %")
+    for name in ("change", "95 %") if intervals else ("change",):
+        table.add_column(name, justify="right")
+    scores = run.headline()
+    for label, name in CHANGE_COLUMNS.items():
+        between = [span(intervals.get(name))] if intervals else []
+        table.add_row(label, percent(scores[name]), *between)
     return table
 
 
@@ -146,6 +174,10 @@ def matrix(found: "Evaluation") -> "Table":
 
 def reasons(run: "Run") -> list[str]:
     """Why what is missing is missing: name of the score and its reason."""
+    if run.evaluation.change_only:
+        named = {name: run.headline()[key] for name, key in CHANGE_COLUMNS.items()}
+        told = {name: getattr(value, "reason", None) for name, value in named.items()}
+        return [f"{name} is undefined: {reason}." for name, reason in told.items() if reason]
     values = {
         f"{name} ({kind})": getattr(getattr(run.evaluation.scores, matrix), field)
         for name, field in FIELDS.items()
@@ -189,8 +221,10 @@ def span(found: "Interval | None") -> str:
 def comparison(runs: Sequence["Run"], resampled: "Bootstrap | None", console: "Console") -> "Table":
     """The widest of the tables that fits; its numbers are never cut."""
     several = len({run.tta for run in runs if run.tta}) > 1
-    tables = [_by_run(runs, resampled, columns, tta=several) for columns in (COLUMNS, NARROW)]
-    if several:
+    change = runs[0].evaluation.change_only
+    choice = (CHANGE_COLUMNS, CHANGE_NARROW) if change else (COLUMNS, NARROW)
+    tables = [_by_run(runs, resampled, columns, tta=several) for columns in choice]
+    if several and not change:
         tables.insert(0, _by_system(runs, resampled))
     options = console.options.update(max_width=ANY_WIDTH)
     widths = (console.measure(each, options=options).maximum for each in tables)
@@ -216,7 +250,8 @@ def differences(
         if other is None:
             continue
         names = [title] if simple else [title, titles[other]]
-        for label, name in PAPER_COLUMNS.items():
+        columns = {"mIoU": "miou"} if runs[0].evaluation.change_only else PAPER_COLUMNS
+        for label, name in columns.items():
             table.add_row(*names, label, *_difference(found[name]))
             names = [""] * len(names)
     return f"Differences{f' to {titles[0]}' if simple else ''} in points of %", table
@@ -269,7 +304,7 @@ def _cell(
     """A score, with its interval below for the few that have room for one."""
     if number is None:
         return ""
-    text = percent(runs[number].evaluation.scores.headline()[name])
+    text = percent(runs[number].headline()[name])
     if resampled and resampled.intervals and name in WITH_INTERVAL:
         return f"{text}\n{span(resampled.intervals[number][name])}"
     return text
@@ -309,6 +344,9 @@ def show_scores(runs: Sequence["Run"], resampled: "Bootstrap | None") -> None:
 
 
 def _show_one(run: "Run", resampled: "Bootstrap | None", console: "Console") -> None:
+    if run.evaluation.change_only:
+        console.print(change_table(run, resampled))
+        return
     console.print(headline(run, resampled))
     console.print("IoU of the classes, both dates", class_table(run.evaluation))
     if run.evaluation.classes <= WIDEST_MATRIX:
@@ -319,7 +357,7 @@ def _show_one(run: "Run", resampled: "Bootstrap | None", console: "Console") -> 
 
 def _show_matrices(runs: Sequence["Run"], titles: Sequence[str], console: "Console") -> None:
     for run, title in zip(runs, titles, strict=True):
-        if run.evaluation.classes <= WIDEST_MATRIX:
+        if run.evaluation.classes <= WIDEST_MATRIX and not run.evaluation.change_only:
             scores = run.evaluation.scores.from_to
             ious = (percent(scores.iou_unchanged), percent(scores.iou_changed))
             console.print(f"\n{title}: SeK of each transition in %", matrix(run.evaluation))
