@@ -6,7 +6,6 @@ is padded), so on a CPU the result does not depend on how the scene is split int
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from scdcli.models.device import BatchSize, autocast, is_out_of_memory
 from scdcli.models.networks import outputs
 from scdcli.prediction.decode import READOUTS, ClassMaps, Reading, read
 from scdcli.prediction.fit import wrong_bands
+from scdcli.prediction.journal import UnfinishedSupertile
 from scdcli.prediction.tiling import Blend, Supertile, Tiling, overlap, supertiles
 from scdcli.prediction.tta import TTA, View, sides
 from scdcli.rasters.pair.open import Pair
@@ -67,16 +67,6 @@ def read_chips(pair: Pair, tile: Supertile, mean: NDArray[np.float32]) -> Iterat
         pad = ((0, 0), (0, window.height - height), (0, window.width - width))
         before, after = (np.pad(x, pad, mode="symmetric") for x in (before, after))
         yield Chip(window, before, after, valid)
-
-
-class Unfinished(Protocol):
-    """Keeps what the chips of one supertile have added up to, so that it can go on later."""
-
-    def load(self) -> dict[str, NDArray[Any]] | None:
-        """What was kept of this supertile."""
-
-    def offer(self, layers: dict[str, NDArray[Any]], /) -> None:
-        """What could be kept now."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +173,7 @@ def predict_windows(
 
 
 def predict_supertile(
-    pair: Pair, tile: Supertile, predictor: Predictor, unfinished: Unfinished | None = None
+    pair: Pair, tile: Supertile, predictor: Predictor, unfinished: UnfinishedSupertile | None = None
 ) -> tuple[ClassMaps, NDArray[np.bool_]]:
     """Class maps of a supertile core, and where both dates are measured; see `read_supertile`."""
     reading, valid = read_supertile(pair, tile, predictor, unfinished)
@@ -200,7 +190,7 @@ def read_windows(
 
 
 def read_supertile(
-    pair: Pair, tile: Supertile, predictor: Predictor, unfinished: Unfinished | None = None
+    pair: Pair, tile: Supertile, predictor: Predictor, unfinished: UnfinishedSupertile | None = None
 ) -> tuple[Reading, NDArray[np.bool_]]:
     """Change probabilities and classes of a supertile core, and where both dates are measured.
 

@@ -56,25 +56,21 @@ class Journal:
         Raises:
             OSError: There is no room.
         """
-        self._put(self._path(number), layers)
+        self.put(self._path(number), layers)
         self._path(number, ".part").unlink(missing_ok=True)
 
     def part(self, number: int) -> "UnfinishedSupertile":
-        """What is kept of a supertile before it is finished."""
-        return UnfinishedSupertile(self, number)
+        """The sums of a supertile that is not finished."""
+        return UnfinishedSupertile(self, self._path(number, ".part"))
 
-    def load_part(self, number: int) -> Layers | None:
-        """What the chips of an unfinished supertile had added up to; None if that is not kept."""
-        return _read(self._path(number, ".part"))
-
-    def store_part(self, number: int, layers: Layers) -> None:
-        """Keep that. Where there is no room, nothing is kept: the work itself may still fit."""
-        with suppress(OSError):
-            self._put(self._path(number, ".part"), layers, compression=zipfile.ZIP_STORED)
-
-    def _put(self, path: Path, layers: Layers, compression: int = zipfile.ZIP_DEFLATED) -> None:
+    def put(self, path: Path, layers: Layers, compression: int = zipfile.ZIP_DEFLATED) -> None:
+        """Write a file of layers, which appears whole, and before the first the identity."""
         if not self._folder.exists():
-            self._begin()
+            begun = self._folder.with_suffix(".draft")
+            begun.mkdir()
+            text = json.dumps(self._identity, ensure_ascii=False, indent=1)
+            (begun / IDENTITY).write_text(text, encoding="utf-8")
+            begun.replace(self._folder)
         draft = path.with_suffix(".draft")
         try:
             _write(draft, layers, compression)
@@ -82,34 +78,28 @@ class Journal:
         finally:
             draft.unlink(missing_ok=True)
 
-    def _begin(self) -> None:
-        draft = self._folder.with_suffix(".draft")
-        draft.mkdir()
-        text = json.dumps(self._identity, ensure_ascii=False, indent=1)
-        (draft / IDENTITY).write_text(text, encoding="utf-8")
-        draft.replace(self._folder)
-
     def _path(self, number: int, suffix: str = ".npz") -> Path:
         return self._folder / f"{number:06d}{suffix}"
 
 
 class UnfinishedSupertile:
-    """One supertile of a journal while its chips are added up."""
+    """The sums over the chips of one supertile, kept every half minute of work."""
 
-    def __init__(self, journal: Journal, number: int) -> None:
+    def __init__(self, journal: Journal, path: Path) -> None:
         """Made by `Journal.part`."""
-        self._journal, self._number = journal, number
-        self._kept = time.monotonic()
+        self._journal, self._path = journal, path
+        self._last_kept = time.monotonic()
 
     def load(self) -> Layers | None:
-        """What an earlier run had added up, if it is kept."""
-        return self._journal.load_part(self._number)
+        """The sums of an earlier run; None if none are kept."""
+        return _read(self._path)
 
     def offer(self, layers: Layers) -> None:
-        """Keep this if half a minute of work has passed since something was kept."""
-        if time.monotonic() - self._kept >= KEEP_EVERY:
-            self._journal.store_part(self._number, layers)
-            self._kept = time.monotonic()
+        """Keep these sums, if half a minute has passed since any were kept and there is room."""
+        if time.monotonic() - self._last_kept >= KEEP_EVERY:
+            with suppress(OSError):  # without them, the work itself may still fit on the disk
+                self._journal.put(self._path, layers, compression=zipfile.ZIP_STORED)
+            self._last_kept = time.monotonic()
 
 
 def _read(path: Path) -> Layers | None:

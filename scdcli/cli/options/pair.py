@@ -5,8 +5,7 @@ from math import isfinite
 import click
 
 from scdcli.cli.options.shared import BANDS, CommaList, Command, grouped
-from scdcli.rasters.pair.methods import METHODS
-from scdcli.rasters.pair.settings import PairSettings
+from scdcli.rasters.pair.settings import METHODS, PairSettings
 
 normalize_option = click.option(
     "--normalize",

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scdcli.rasters.pair.methods import DEFAULT_METHOD
-
 if TYPE_CHECKING:  # a command reads its defaults here, and its help page is to be quick
     from scdcli.rasters.pair.bands import BandNames
     from scdcli.rasters.pair.extent import Bounds
@@ -12,12 +10,15 @@ if TYPE_CHECKING:  # a command reads its defaults here, and its help page is to 
     from scdcli.rasters.pair.normalization import Normalization
     from scdcli.rasters.pair.stretch import Stretch
 
+METHODS = ("none", "match", "pif")
+"""How the values of AFTER may be brought to those of BEFORE, by name."""
+DEFAULT_METHOD = "none"
 MOST_PIXELS = 40_000_000_000
 
 
 @dataclass(frozen=True)
 class PairSettings:
-    """What `scdcli.rasters.pair.open.open_pair` is asked for.
+    """How `scdcli.rasters.pair.open.open_pair` reads two scenes as a pair.
 
     Attributes:
         bands: Bands to use, numbers from 1 or names; by default all but alpha, by name where the
@@ -27,10 +28,10 @@ class PairSettings:
         scale: Values that become 0 and 255; by default uint8 is used as it is, and other types get
             the 2 to 98 % range of both dates together.
         stretch: The stretch found when the same pair was opened before, to save finding it.
-        normalize: How AFTER is brought to the values of BEFORE, of `scdcli.rasters.pair.methods`.
+        normalize: How AFTER is brought to the values of BEFORE, one of `METHODS`.
         mean_std: Mean and spread per band that each date is then brought to by its own, for a model
             that wants it; not where the pair has another number of bands.
-        normalization: What was found when the same pair was opened before.
+        normalization: The normalization found when the same pair was opened before.
         strict: Refuse two scenes that do not lie on exactly the same grid.
         allow_vrt: Also open VRT files.
         shift: (rows, cols) of the BEFORE grid, down and right, by which AFTER is moved before it

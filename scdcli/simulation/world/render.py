@@ -1,4 +1,4 @@
-"""From one date's canvas to light: colors, texture, shadows, cars, water."""
+"""From the canvas of one date to light: colors, texture, water, trees, cars, sun and shadows."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scdcli.simulation.camera.noise import Field, fractal_noise, grain, value_noise
+from scdcli.simulation.camera.placing import shift
+from scdcli.simulation.camera.relief import shadow_edge
 from scdcli.simulation.world.canvas import NO_CAR, NO_TREE, Canvas, local_coordinates, tree_rows
 from scdcli.simulation.world.conditions import Conditions
 from scdcli.simulation.world.draft import Draft, Part
-from scdcli.simulation.world.light import lean, slope_light, sunlight
 from scdcli.simulation.world.materials import CROPS, INDEX, OPACITY, SPECIES, TABLE, WATER
 
 SCALES = (1.0, 3.0, 10.0, 45.0)
 CROP = INDEX["crop"]
+PIXEL_SIZE = 0.5  # meters
+HIGHEST = 52.0  # meters, of all that stands
 
 
 @dataclass(frozen=True)
@@ -190,3 +193,54 @@ def _paint_cars(color: Field, canvas: Canvas, rng: np.random.Generator) -> Field
         color[channel][rows, cols] = paint[number, channel] * glass
     height[rows, cols] = 1.5
     return height
+
+
+def sunlight(height: Field, conditions: Conditions) -> Field:
+    """Share of direct sun that reaches every pixel, (H, W) float32 in 0..1."""
+    drop = np.float32(np.tan(conditions.elevation) * PIXEL_SIZE)
+    direction = np.array([np.sin(conditions.azimuth), np.cos(conditions.azimuth)])
+    direction /= np.abs(direction).max()
+    drop *= np.float32(np.hypot(*direction))
+    edge = shadow_edge(height, direction, drop, HIGHEST)
+    covered = (edge - height - np.float32(0.15)) / np.float32(0.5)
+    return np.asarray(1.0 - np.clip(covered, 0.0, 1.0), dtype=np.float32)
+
+
+def slope_light(height: Field, conditions: Conditions) -> Field:
+    """Brightness factor of slopes turned to or from the sun, (H, W) float32 around 1."""
+    down = np.diff(height, axis=0, prepend=height[:1])
+    across = np.diff(height, axis=1, prepend=height[:, :1])
+    toward = down * np.float32(np.sin(conditions.azimuth))
+    toward += across * np.float32(np.cos(conditions.azimuth))
+    tilt = np.clip(toward / np.float32(PIXEL_SIZE), -1.3, 1.3)
+    strength = np.float32(0.42 * conditions.direct / np.tan(max(conditions.elevation, 0.45)) ** 0.5)
+    return np.asarray(np.clip(1.0 + strength * tilt, 0.3, 1.7), dtype=np.float32)
+
+
+def lean(image: Field, height: Field, wall: Field, conditions: Conditions) -> Field:
+    """The scene viewed slightly from the side: high things are displaced, and their walls show.
+
+    Args:
+        image: The scene viewed from straight above, (3, H, W) float32.
+        height: Height above ground in meters, (H, W).
+        wall: Color of walls, (3, H, W).
+        conditions: Of the date; its lean is how far things are displaced per meter of height.
+
+    Returns:
+        (3, H, W) float32.
+    """
+    per_meter = float(np.hypot(*conditions.lean))
+    steps = round(per_meter * float(height.max()))
+    if steps < 1:
+        return image
+    view = image.copy()
+    unit = np.array(conditions.lean[::-1]) / per_meter
+    for step in range(1, steps + 1):
+        rows, cols = (round(step * float(part)) for part in unit)
+        level = step / per_meter
+        moved = shift(height, rows, cols)
+        roof = np.abs(moved - level) <= 0.5 / per_meter
+        facade = moved > level + 0.5 / per_meter
+        np.copyto(view, shift(wall, rows, cols), where=facade)
+        np.copyto(view, shift(image, rows, cols), where=roof)
+    return view

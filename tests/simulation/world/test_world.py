@@ -12,7 +12,7 @@ from scdcli.simulation.world import draw_pair
 from scdcli.simulation.world.conditions import draw_conditions
 from scdcli.simulation.world.frame import draw_frame
 from scdcli.simulation.world.layout import draw_plan
-from scdcli.simulation.world.light import lean, sunlight
+from scdcli.simulation.world.render import lean, sunlight
 
 BUILDING = 5
 SEEDS = range(24, 38)
