@@ -5,6 +5,7 @@ it runs, so that ``scd --help`` answers at once.
 """
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -103,6 +104,9 @@ class ScdGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(130)
+        except click.BadParameter as error:
+            said = error.message + _decimal_point(error.message)
+            raise click.BadParameter(said, error.ctx, error.param, error.param_hint) from error
         except Exception as error:
             text = inherited_cause(error) or (str(error) if isinstance(error, ScdError) else None)
             if text is None:
@@ -130,6 +134,12 @@ def _strange_variables(group: ScdGroup, ctx: click.Context) -> Iterator[str]:
         hint = meant(name, sorted(known), likeness=0.85)  # all begin alike
         if name not in known and (hint or name.startswith(ours)):
             yield f"Warning: {name} in the environment is not used: no option is called so.{hint}"
+
+
+def _decimal_point(message: str) -> str:
+    """What to add to click's complaint about a number with a comma."""
+    found = re.search(r"'(-?\d+),(\d+)' is not a valid float", message)
+    return f" Write {found[1]}.{found[2]}." if found else ""
 
 
 def _environment(ctx: click.Context) -> AbstractContextManager[object]:

@@ -18,6 +18,7 @@ from rasterio.windows import Window
 from scdcli.datasets.classmap import open_label, unknown_class
 from scdcli.datasets.samples import IMAGE_SUFFIXES, by_stem, unread
 from scdcli.errors import DatasetError, InputError, UnknownName
+from scdcli.files.text import decode
 from scdcli.legend import NODATA, UNCHANGED, Color, Legend
 from scdcli.polygons.area import central_pixel
 from scdcli.rasters.scene import (
@@ -135,7 +136,7 @@ def find_source(name: str, legend: Legend) -> SourceKey:
     if path.suffix.lower() != ".toml" and not path.is_file():
         raise UnknownName("source (and no such file)", name, SOURCES)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        table = tomllib.loads(decode(path.read_bytes(), str(path)))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; check the name.") from error
     except ValueError as error:

@@ -140,7 +140,7 @@ def draw_curves(logs: Sequence[EpochLog]) -> bytes:
 
 
 def _refuse_other_settings(path: Path, settings: dict[str, Any], defaults: dict[str, Any]) -> None:
-    stored = json.loads(json.dumps(defaults)) | json.loads(path.read_text())
+    stored = json.loads(json.dumps(defaults)) | json.loads(path.read_text(encoding="utf-8"))
     wanted = json.loads(json.dumps(settings))
     differing = [
         f"{name} was {stored.get(name)!r} and is {wanted.get(name)!r}"

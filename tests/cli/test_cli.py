@@ -207,6 +207,19 @@ def test_a_config_may_come_from_a_windows_editor(scd, tmp_path):
     assert "is not UTF-8 text: byte 0xe4" in result.stderr
 
 
+def test_a_decimal_comma_is_one_sentence(scd, config):
+    typed = scd("predict", "a.tif", "b.tif", "--min-area", "0,5")
+    assert (typed.exit_code, typed.stderr.splitlines()[-1]) == (
+        2,
+        "Error: Invalid value for '--min-area': '0,5' is not a valid float range. Write 0.5.",
+    )
+    written = scd("--config", config("[predict]\r\nmin-area = 0,5\r\n"), "models")
+    assert written.exit_code == 2
+    assert "is not TOML: Expected newline or end of document after a statement (at line 2" in (
+        " ".join(written.stderr.split())
+    )
+
+
 def test_missing_config_is_a_usage_error(scd, tmp_path):
     result = scd("--config", tmp_path / "none.toml", "models")
     assert result.exit_code == 2

@@ -80,6 +80,14 @@ def test_a_key_that_is_no_file_or_no_toml(tmp_path):
         find_source(key_file(tmp_path, "water ="), URBAN)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_key_may_come_from_a_windows_editor(tmp_path, encoding):
+    text = "# Schlüssel\r\n[classes]\r\nwater = 7\r\n"
+    (tmp_path / "key.toml").write_bytes(text.encode(encoding))
+    key = find_source(str(tmp_path / "key.toml"), URBAN)
+    assert key.decode(np.array([[[7]]], dtype=np.uint8), "x.png").tolist() == [[1]]
+
+
 def test_images_are_found_in_a_folder_and_in_the_folders_of_it(tmp_path):
     key = find_source(str(labelled_images(tmp_path / "a", count=1, size=128)), URBAN)
     labelled_images(tmp_path / "b", count=2, size=128)
