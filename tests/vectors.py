@@ -11,7 +11,7 @@ from rasterio.crs import CRS
 
 from scdcli.legend import SECOND
 from scdcli.polygons.area import measure_ground
-from scdcli.polygons.files.shapefile import NAMES
+from scdcli.polygons.files.shapefile import SHORT_NAMES
 from scdcli.polygons.files.vector import write_polygons
 from scdcli.polygons.strips import Strip, find_runs
 from scdcli.polygons.trace.trace import trace
@@ -38,7 +38,7 @@ def write(folder, codes=CODES, *, height=2, crs=UTM, transform=TRANSFORM, legend
 def read(path):
     """Column name to values by id, geometries as ``outline``; a shapefile's under our names."""
     fields, geometry, columns = _read_parquet(path) if path.suffix == ".parquet" else _read(path)
-    ours = {short: name for name, short in NAMES.items()} if path.suffix == ".shp" else {}
+    ours = {short: name for name, short in SHORT_NAMES.items()} if path.suffix == ".shp" else {}
     table = {ours.get(name, name): column for name, column in zip(fields, columns, strict=True)}
     table["outline"] = shapely.from_wkb(geometry)
     order = np.argsort(table["id"]) if "id" in table else []  # FlatGeobuf sorts by place

@@ -62,9 +62,9 @@ def folder_at_once(
         mark: As in `require_free`.
         overwrite: As in `require_free`.
         only: As in `require_free`.
-        kept: Name of a folder in it that outlives an interruption and every failure but a refusal
-            of the inputs, once something lies in it, and is there again the next time. It never
-            reaches the destination.
+        kept: Name of a folder in it that, once it holds something, is kept for the next run after
+            an interruption and after every failure but a refusal of the inputs. It never reaches
+            the destination.
 
     Raises:
         OutputError: The destination is taken, is being written by another process, or cannot be
@@ -83,7 +83,7 @@ def folder_at_once(
                 require_free(folder, mark=mark, overwrite=overwrite, only=only)
                 _clear(partial, kept)
                 yield partial
-                # Asked again: another run may have finished here meanwhile.
+                # Once more: another run may have finished here meanwhile.
                 require_free(folder, mark=mark, overwrite=overwrite, only=only)
                 if kept and (partial / kept).exists():
                     # Renamed first: half of it must never pass for all of it.
@@ -134,7 +134,7 @@ def _locked(partial: Path, folder: Path) -> Iterator[None]:
 
 
 def _may_go_on(error: BaseException) -> bool:
-    """Whether the work may be of use later: all but what is refused for its inputs."""
+    """Whether the work can be resumed after an error: after all but a refusal of the inputs."""
     return not isinstance(error, ScdError) or isinstance(error, OutputError)
 
 

@@ -1,6 +1,6 @@
-"""Long calls into C, during which Python cannot answer a signal.
+"""Signals during long calls into C, in which Python cannot answer them.
 
-A program that can be killed at any moment without harm may let signals end it there and then.
+A program that can be killed at any moment without harm may let them end it at once.
 """
 
 import signal
@@ -14,7 +14,7 @@ _owned = False
 
 @contextmanager
 def owning_the_process() -> Iterator[None]:
-    """Inside, the process may end in a long call: it is a command, not somebody's notebook."""
+    """Inside, signals may end the process in a long call: it is a command, not a notebook."""
     global _owned
     before, _owned = _owned, True
     try:

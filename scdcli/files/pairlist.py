@@ -23,7 +23,7 @@ LONGEST_NAME = 240  # bytes; file systems hold 255, and work in progress has a l
 
 
 class ListedPair(NamedTuple):
-    """One pair of a table, and the folder of its result."""
+    """One pair of a table: its line from 1, both images, and the folder of its result."""
 
     line: int
     before: str
@@ -56,9 +56,9 @@ def read_pairs(table: Table, folder: Path, out: Path | None) -> list[ListedPair]
     """
     if not set(NEEDED) <= set(table.columns):
         columns = ", ".join(column for column in table.columns if column)
-        found = f"has the columns {columns}" if columns else "is empty"
+        head = f"has the columns {columns}" if columns else "is empty"
         raise InputError(
-            f"{table.name} {found}; begin it with a line that names the columns "
+            f"{table.name} {head}; begin it with a line that names the columns "
             "before and after, and maybe output."
         )
     if not table.rows:
@@ -79,7 +79,7 @@ def read_pairs(table: Table, folder: Path, out: Path | None) -> list[ListedPair]
 
 
 def unused_columns(table: Table) -> list[str]:
-    """The columns that `read_pairs` does not look at."""
+    """The columns that `read_pairs` does not use."""
     return [column for column in table.columns if column and column not in NEEDED + OPTIONAL]
 
 
@@ -135,18 +135,18 @@ def _refuse_shared_outputs(name: str, pairs: Sequence[ListedPair]) -> None:
     at: dict[str, list[ListedPair]] = defaultdict(list)
     for pair in pairs:
         at[_place(str(pair.output))].append(pair)
-    shared = [found for found in at.values() if len(found) > 1]
+    shared = [group for group in at.values() if len(group) > 1]
     if shared:
         listed = "; ".join(
-            f"{listed_lines([pair.line for pair in found])} to {found[0].output}"
-            for found in shared[:SHOWN]
+            f"{listed_lines([pair.line for pair in group])} to {group[0].output}"
+            for group in shared[:SHOWN]
         )
         more = f"; and {len(shared) - SHOWN} folders more" if len(shared) > SHOWN else ""
         raise InputError(
             f"{name} sends several pairs to one folder ({listed}{more}); give each its own in a "
             "column output."
         )
-    outputs = {place: found[0] for place, found in at.items()}
+    outputs = {place: group[0] for place, group in at.items()}
     for pair in pairs:
         for path in (str(pair.output), pair.before, pair.after):
             around = None if is_remote(path) else _around(_place(path), outputs)

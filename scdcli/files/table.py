@@ -47,8 +47,8 @@ def read_table(content: bytes, name: str, needed: Collection[str]) -> Table:
     Args:
         content: The file.
         name: What messages call it.
-        needed: Columns by which the head is known, in lower case; what stands between them is the
-            delimiter. That a table has them is not asked here.
+        needed: Columns in lower case; the delimiter is the one that separates them in the first
+            line. A table without them is not refused here.
 
     Raises:
         InputError: It is no text with cells, has one column twice, or a line with more cells than
@@ -70,22 +70,22 @@ def read_table(content: bytes, name: str, needed: Collection[str]) -> Table:
     twice = sorted({column for column in columns if column and columns.count(column) > 1})
     if twice:
         raise InputError(f"{name_from_here} has the column {twice[0]} twice; rename or remove one.")
-    found = tuple(_rows(name_from_here, columns, filled[1:]))
-    return Table(name_from_here, columns, found, guessed=name_from_here != name)
+    body = tuple(_rows(name_from_here, columns, filled[1:]))
+    return Table(name_from_here, columns, body, guessed=name_from_here != name)
 
 
 def _announced(lines: io.StringIO) -> tuple[int, str | None]:
-    """How many lines a leading ``sep=;`` takes, and what it announces; Excel hides that line."""
+    """Lines that a leading ``sep=;`` takes, which Excel hides, and the delimiter it announces."""
     start = lines.readline()
-    found = re.fullmatch(r'"?sep=([^\w\s"]|\t)"?[,;\t]*', start.rstrip("\r\n"), re.IGNORECASE)
-    if found:
-        return 1, found[1]
+    announced = re.fullmatch(r'"?sep=([^\w\s"]|\t)"?[,;\t]*', start.rstrip("\r\n"), re.IGNORECASE)
+    if announced:
+        return 1, announced[1]
     lines.seek(0)
     return 0, None
 
 
 def _delimiter(text: str, needed: Collection[str]) -> str:
-    """What stands between the columns in the first line that is not empty."""
+    """The delimiter of the first line that is not empty."""
     head = next((line for line in text.splitlines() if line.strip()), "")
     for delimiter in DELIMITERS:
         cells = next(csv.reader([head], delimiter=delimiter), [])

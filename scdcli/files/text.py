@@ -31,11 +31,11 @@ def decode(content: bytes, name: str) -> str:
     try:
         text = content.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        found = content[error.start : error.start + 1]
-        sign = found.decode(ANSI, errors="ignore")
+        byte = content[error.start : error.start + 1]
+        sign = byte.decode(ANSI, errors="ignore")
         reading = f", which Windows-1252 has for {sign}" if sign > "\x7f" else ""
         raise InputError(
-            f"{name} is not {encoding.upper().removesuffix('-SIG')} text: byte 0x{found.hex()} at "
+            f"{name} is not {encoding.upper().removesuffix('-SIG')} text: byte 0x{byte.hex()} at "
             f"{error.start}{reading}; {REMEDY}."
         ) from error
     if "\0" in text:
@@ -44,9 +44,9 @@ def decode(content: bytes, name: str) -> str:
 
 
 def decode_ansi(content: bytes, name: str) -> tuple[str, str]:
-    """The same, or else the text in Windows-1252, and what messages call the file from then on.
+    """The text of a file in UTF-8, UTF-16 or else Windows-1252, and its name for messages.
 
-    That no byte is against Windows-1252 does not show that it was meant, so messages say it.
+    Almost any bytes are valid Windows-1252, so the name says where that is a guess.
 
     Raises:
         InputError: It is in none of these encodings, or no text.

@@ -264,8 +264,8 @@ def _turned(grid: Grid, degrees: float) -> Grid:
 def _counted_from(crs: CRS, degrees: float) -> CRS:
     """The CRS with another prime meridian."""
 
-    def other(found: re.Match[str]) -> str:
-        return f'PRIMEM["middle of the image",{float(found[1]) + degrees!r}]'
+    def other(meridian: re.Match[str]) -> str:
+        return f'PRIMEM["middle of the image",{float(meridian[1]) + degrees!r}]'
 
     wkt = PRIME_MERIDIAN.sub(other, crs.to_wkt())
     return CRS.from_wkt(NUMBER.sub("]", wkt))

@@ -51,18 +51,16 @@ def finish(path: Path, layer: str, style_qml: str | None) -> None:
         database.execute("UPDATE gpkg_contents SET last_change = ?", (moment,))
 
 
-def polygon_qml(legend: Legend, transitions: Iterable[tuple[int, int]] | None = None) -> str:
-    """A QGIS style that tells polygons apart by their field ``transition``.
+def polygon_qml(legend: Legend, transitions: Iterable[tuple[int, int]]) -> str:
+    """A QGIS style that colors polygons by their field ``transition``.
 
     Args:
         legend: Names and colors.
-        transitions: The (from, to) pairs to show in the legend; all of different classes if None.
+        transitions: The (from, to) pairs to show in the legend.
 
     Returns:
         The text of a ``.qml`` file or of a style in a GeoPackage.
     """
-    if transitions is None:
-        transitions = [(a, b) for a, b in legend.transitions() if a != b]
     root = ET.Element("qgis", version=QGIS_VERSION, styleCategories="Symbology")
     renderer = ET.SubElement(root, "renderer-v2", type="categorizedSymbol", attr="transition")
     categories = ET.SubElement(renderer, "categories")

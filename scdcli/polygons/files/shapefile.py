@@ -7,23 +7,10 @@ import pyarrow as pa
 import shapely
 
 from scdcli.errors import OutputError
-from scdcli.polygons.files.features import GEOMETRY, outlines_of
+from scdcli.polygons.files.features import outlines_of
 
-NAMES = {
-    GEOMETRY: GEOMETRY,
-    "id": "id",
-    "from_class": "from_class",
-    "to_class": "to_class",
-    "transition": "transition",
-    "from_name": "from_name",
-    "to_name": "to_name",
-    "area_m2": "area_m2",
-    "area_px": "area_px",
-    "perimeter_m": "perim_m",
-    "perimeter_px": "perim_px",
-    "confidence": "confidence",
-}
-"""The name of every column; left to itself GDAL cuts names off after ten characters."""
+SHORT_NAMES = {"perimeter_m": "perim_m", "perimeter_px": "perim_px"}
+"""Of columns with longer names than a shapefile holds: GDAL cuts off after ten characters."""
 
 MOST_BYTES = 2_000_000_000  # much software reads offsets as signed 32-bit numbers
 
@@ -34,14 +21,12 @@ VERTEX = 16
 
 def changed_names(unit: str) -> dict[str, str]:
     """The columns that a shapefile has under another name, where lengths are in this unit."""
-    return {
-        name: short for name, short in NAMES.items() if name != short and name.endswith(f"_{unit}")
-    }
+    return {name: short for name, short in SHORT_NAMES.items() if name.endswith(f"_{unit}")}
 
 
-def renamed(features: pa.Table) -> pa.Table:
+def with_short_names(features: pa.Table) -> pa.Table:
     """The features with the columns' names in a shapefile."""
-    return features.rename_columns([NAMES[name] for name in features.column_names])
+    return features.rename_columns([SHORT_NAMES.get(name, name) for name in features.column_names])
 
 
 def require_room(path: Path, batch: pa.RecordBatch) -> None:

@@ -189,10 +189,10 @@ def _geopackage(layer: Layer, features: pa.RecordBatchReader) -> None:
 
 
 def _shapefile(layer: Layer, features: pa.RecordBatchReader) -> None:
-    _write(layer, "ESRI Shapefile", shapefile.renamed(features.schema.empty_table()))
+    _write(layer, "ESRI Shapefile", shapefile.with_short_names(features.schema.empty_table()))
     for batch in features:
         shapefile.require_room(layer.path, batch)
-        table = shapefile.renamed(pa.Table.from_batches([batch]))
+        table = shapefile.with_short_names(pa.Table.from_batches([batch]))
         _write(layer, "ESRI Shapefile", table, append=True)
 
 
