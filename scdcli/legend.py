@@ -152,9 +152,14 @@ class Legend:
         """All (from, to) pairs in code order, the same class twice included."""
         return ((a, b) for a in self.indices() for b in self.indices())
 
+    @property
+    def change_only(self) -> bool:
+        """Whether there is no class to tell, only that something changed."""
+        return self.classes == CHANGE.classes
+
     def transition_name(self, from_class: int, to_class: int) -> str:
         """For example ``low vegetation → building``; of masks of change ``changed``."""
-        if self.classes == CHANGE.classes:
+        if self.change_only:
             return CHANGE[1].name
         return f"{self[from_class].name} → {self[to_class].name}"
 

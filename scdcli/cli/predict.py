@@ -106,7 +106,7 @@ def _predict_one(
 def _predictor(job: PredictionJob, terminal: Terminal) -> "Predictor":
     """The model, once the options are such that it can be of use."""
     from scdcli.polygons.files.vector import require_formats
-    from scdcli.prediction.predict import make_predictor
+    from scdcli.prediction.predict import make_predictor, require_classes
 
     require_formats(job.output.formats)
     if not job.output.formats and (job.output.min_area or job.output.simplify):
@@ -114,6 +114,7 @@ def _predictor(job: PredictionJob, terminal: Terminal) -> "Predictor":
             "--min-area and --simplify are for polygons, of which --vector none has none."
         )
     predictor = make_predictor(job.model, job.inference, note=terminal.note)
+    require_classes(predictor, job.output)
     if job.output.land_cover and not predictor.loaded.header.land_cover:
         terminal.note(
             f"The model {predictor.loaded.name} has learnt classes on changed pixels only: its "
@@ -125,6 +126,8 @@ def _predictor(job: PredictionJob, terminal: Terminal) -> "Predictor":
 def _show(summary: dict[str, Any]) -> None:
     """The transitions as a table on stderr, largest first."""
     from rich.table import Table
+
+    from scdcli.legend import Legend
 
     unit = "hectares" if summary["valid"]["hectares"] is not None else "pixels"
     table = Table(box=None, header_style="bold")
@@ -138,7 +141,10 @@ def _show(summary: dict[str, Any]) -> None:
         shown = shown_hectares(amount) if unit == "hectares" else f"{amount:,}"
         return shown, "" if extent["percent"] is None else shown_percent(extent["percent"])
 
-    for row in sorted(summary["transitions"], key=lambda row: -row["pixels"]):
+    legend = Legend.from_dict(summary["model"]["legend"])
+    # Of change alone the sum says it all.
+    listed = [] if legend.change_only else summary["transitions"]
+    for row in sorted(listed, key=lambda row: -row["pixels"]):
         table.add_row(row["from_name"], row["to_name"], *cells(row))
     for name in ("changed", "unchanged"):
         table.add_row(name, "", *cells(summary[name]), style="bold")

@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from scdcli.errors import PairError
+from scdcli.errors import ModelError, PairError
 from scdcli.files.folder import timestamp
 from scdcli.legend import NODATA, Legend, transition_code
 from scdcli.models import DEFAULT_MODEL
@@ -158,11 +158,26 @@ def predict(
         )
         require_readable(before, after, pair, needs)
     predictor = make_predictor(model, inference, note=note)
+    require_classes(predictor, output)
     with _opened(before, after, pair, coregister, grid, predictor.loaded) as opened:
         tell_of_pair(opened, note)
         if out is None:
             return predict_in_memory(opened, predictor, progress=progress)
         return write_prediction(opened, predictor, Path(out), output, progress=progress)
+
+
+def require_classes(predictor: Predictor, output: OutputSettings) -> None:
+    """Refuse to map the land cover with a model that knows of no classes.
+
+    Raises:
+        ModelError: It was trained on masks of change.
+    """
+    loaded = predictor.loaded
+    if output.land_cover and loaded.header.legend.change_only:
+        raise ModelError(
+            f"The model {loaded.name} was trained on masks of change and tells no classes apart: "
+            "there is no land cover to map. Leave --land-cover out, or choose a model with classes."
+        )
 
 
 def make_predictor(

@@ -82,6 +82,8 @@ def _facts(card: "Card") -> "Table":
     network = header.network
     encoder = f"{network.blocks} blocks" if network.encoder == "paper" else network.encoder
     learnt = "the land cover of every pixel" if header.land_cover else "changed pixels only"
+    if header.legend.change_only:
+        learnt = "change alone: it tells no classes apart"
     return _table(
         [
             ("network", f"{network.name}, {encoder}, width {network.width:g}"),
