@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
@@ -31,6 +32,8 @@ from scdcli.rasters.limits import (
 
 # Tried one by one: a VRT, also one renamed .tif, can make GDAL read any other file.
 # rasterio 1.4 takes no list of drivers. Suffixes count only where files are looked for in a folder.
+SHORTEST = 1e-12  # side of a pixel in units of the CRS; the longest is the inverse
+SMALLEST_SINE = 1e-9  # of the angle between the sides of a pixel
 DRIVERS = {
     "GTiff": (".tif", ".tiff"),
     "JP2OpenJPEG": (".jp2", ".j2k"),
@@ -192,7 +195,7 @@ def scene_grid(dataset: DatasetReader, path: str | Path) -> Grid:
             f"gdalwarp {option} {name_of(path)} on-a-grid.tif"
         )
     transform = dataset.transform
-    if not np.isfinite(transform).all() or transform.is_degenerate:
+    if not has_size(transform):
         raise InputError(
             f"{name_of(path)} has a geotransform in which pixels have no size or no place: "
             f"{transform.to_gdal()}; give it the right one with gdal_edit.py -a_ullr."
@@ -216,6 +219,15 @@ def page_sizes(dataset: DatasetReader) -> list[tuple[int, int]]:
         except FOREIGN_ERRORS:
             sizes.append((0, 0))
     return sizes + [(0, 0)] * (len(pages) - len(sizes))
+
+
+def has_size(transform: Affine) -> bool:
+    """Whether pixels have a place, and sides of a length that numbers can be computed with."""
+    if not np.isfinite(tuple(transform)).all():
+        return False
+    width, height = Grid(1, 1, transform, None).pixel_size
+    apart = abs(transform.determinant) > SMALLEST_SINE * width * height
+    return apart and all(SHORTEST <= side <= 1 / SHORTEST for side in (width, height))
 
 
 def alpha_bands(dataset: DatasetReader) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from scenes import NORTH_UP, UTM, noise, write_scene
 from scdcli.errors import InputError
 from scdcli.rasters.pair.report import describe
 from scdcli.rasters.scene import (
+    has_size,
     measured_window,
     open_scene,
     read_window,
@@ -206,8 +207,13 @@ def test_grid_of_a_scene(tmp_path):
 
 @pytest.mark.parametrize(
     "transform",
-    [Affine(1, 1, 500_000, 1, 1, 4_000_000), Affine(1, 0, math.nan, 0, -1, 4_000_000)],
-    ids=["no size", "no place"],
+    [
+        Affine(1, 1, 500_000, 1, 1, 4_000_000),
+        Affine(1, 1, 500_000, 1, 1 + 1e-12, 4_000_000),
+        Affine(1, 0, math.nan, 0, -1, 4_000_000),
+        Affine(1e-300, 0, 500_000, 0, -1e29, 4_000_000),
+    ],
+    ids=["a line", "nearly a line", "no place", "no size"],
 )
 def test_pixels_without_size_or_place_are_refused(tmp_path, transform):
     path = write_scene(tmp_path / "a.tif", noise((1, 30, 40)), transform)
@@ -216,3 +222,9 @@ def test_pixels_without_size_or_place_are_refused(tmp_path, transform):
         pytest.raises(InputError, match=r"a\.tif has a geotransform in which .*gdal_edit"),
     ):
         scene_grid(dataset, path)
+
+
+@pytest.mark.parametrize("side", [1e-9, 1e-6, 0.05, 1e6])
+def test_pixels_of_any_unit_have_a_size(side):
+    for transform in (Affine.scale(side, -side), Affine.rotation(20) @ Affine.scale(side)):
+        assert has_size(transform)
