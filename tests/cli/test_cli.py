@@ -14,6 +14,7 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 from maps import draw, write_prediction
+from scenes import noise, write_scene
 
 from scdcli import __version__
 from scdcli.cli import ALIASES, COMMANDS, main
@@ -236,7 +237,8 @@ def test_the_environment_fills_options(scd, tmp_path, monkeypatch):
 
 def test_the_environment_names_the_config(scd, config, tmp_path, monkeypatch):
     monkeypatch.setenv("SCD_CONFIG", str(config('[predict]\ndevice = "abacus"\n')))
-    result = scd("predict", "a.tif", "b.tif", "-o", tmp_path / "out")
+    pair = [write_scene(tmp_path / name, noise((3, 64, 64))) for name in ("a.tif", "b.tif")]
+    result = scd("predict", *pair, "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert "no device named 'abacus'" in result.stderr
 
