@@ -76,8 +76,8 @@ class ScdGroup(click.Group):
     ) -> click.Context:
         """Read the options of the group itself, of which ``--help`` prints."""
         write_every_sign()
-        if said := next(filter(None, map(why_no_text, args)), None):
-            raise click.ClickException(said)
+        if reason := next(filter(None, map(why_no_text, args)), None):
+            raise click.ClickException(reason)
         with ending_unread():
             return super().make_context(info_name, args, parent, **extra)
 
@@ -105,8 +105,8 @@ class ScdGroup(click.Group):
             click.echo("Interrupted.", err=True)
             ctx.exit(130)
         except click.BadParameter as error:
-            said = error.message + _decimal_point(error.message)
-            raise click.BadParameter(said, error.ctx, error.param, error.param_hint) from error
+            message = error.message + _decimal_point(error.message)
+            raise click.BadParameter(message, error.ctx, error.param, error.param_hint) from error
         except Exception as error:
             text = inherited_cause(error) or (str(error) if isinstance(error, ScdError) else None)
             if text is None:

@@ -42,7 +42,7 @@ class Terminal:
             self.problem(text)
 
     def problem(self, text: str) -> None:
-        """One line on stderr that is said to the quiet, too."""
+        """One line on stderr that is printed with --quiet, too."""
         with ending_unread():
             click.echo(text, err=True)
 
@@ -106,8 +106,8 @@ def resuming_call() -> str:
 
 def meant(name: str, known: Iterable[str], likeness: float = 0.7) -> str:
     """`` Did you mean X?`` where a known name is much like this one, else nothing."""
-    found = get_close_matches(name, list(known), n=1, cutoff=likeness)
-    return f" Did you mean {found[0]}?" if found else ""
+    close = get_close_matches(name, list(known), n=1, cutoff=likeness)
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 def shown_hectares(amount: float) -> str:
@@ -219,15 +219,15 @@ def show_origin(error: BaseException) -> None:
 
 def _versions() -> str:
     """What ran; libraries only where they have been loaded."""
-    found = [f"scd {__version__}", f"Python {sys.version.split()[0]}"]
+    versions = [f"scd {__version__}", f"Python {sys.version.split()[0]}"]
     for label, module, attribute in (
         ("GDAL", "rasterio", "__gdal_version__"),
         ("rasterio", "rasterio", "__version__"),
         ("torch", "torch", "__version__"),
     ):
         if module in sys.modules:
-            found.append(f"{label} {getattr(sys.modules[module], attribute)}")
-    return ", ".join(found)
+            versions.append(f"{label} {getattr(sys.modules[module], attribute)}")
+    return ", ".join(versions)
 
 
 class Bar:

@@ -275,13 +275,13 @@ def _show(training: "Training", terminal: Terminal) -> None:
     from scdcli.training.runfolder import EpochLog
     from scdcli.training.stages import Stage, train_in_stages
 
-    seen: list[Path] = []
-    kept = partial(_what_is_kept, training, seen)
+    folders: list[Path] = []
+    kept = partial(_what_is_kept, training, folders)
     with terminal.when_stopped(kept), terminal.progress("training", None) as bar:
         for event in train_in_stages(training):
             if isinstance(event, Stage):
                 stage = event
-                seen.append(stage.out)
+                folders.append(stage.out)
             elif isinstance(event, EpochLog):
                 terminal.note(_epoch_line(event, stage))
             elif isinstance(event, CalibratedModel):

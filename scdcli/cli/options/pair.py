@@ -26,14 +26,14 @@ coregister_option = click.option(
 )
 
 
-def _is_box(found: tuple[float, ...]) -> bool:
-    if len(found) != 4 or not all(map(isfinite, found)):
+def _is_box(bounds: tuple[float, ...]) -> bool:
+    if len(bounds) != 4 or not all(map(isfinite, bounds)):
         return False
-    return found[0] < found[2] and found[1] < found[3]
+    return bounds[0] < bounds[2] and bounds[1] < bounds[3]
 
 
-def _is_range(found: tuple[float, ...]) -> bool:
-    return len(found) == 2 and all(map(isfinite, found)) and found[0] < found[1]
+def _is_range(limits: tuple[float, ...]) -> bool:
+    return len(limits) == 2 and all(map(isfinite, limits)) and limits[0] < limits[1]
 
 
 BOX = CommaList(float, "L,B,R,T: left below right, then bottom below top", _is_box, spaces=True)

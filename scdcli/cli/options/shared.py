@@ -92,8 +92,8 @@ def complete_model(
     names = [name for name in bundled_models() if name.startswith(incomplete)]
     folder, begun = os.path.split(incomplete)
     beside = sorted(Path(folder or ".").glob(f"{escape(begun)}*{MODEL_SUFFIX}"))
-    found = [*names, *(os.path.join(folder, path.name) for path in beside)]  # noqa: PTH118  as typed
-    return [CompletionItem(each) for each in found] or [CompletionItem(incomplete, type="file")]
+    choices = [*names, *(os.path.join(folder, path.name) for path in beside)]  # noqa: PTH118  as typed
+    return [CompletionItem(each) for each in choices] or [CompletionItem(incomplete, type="file")]
 
 
 json_option = click.option("--json", is_flag=True, help="Print the result as JSON on stdout.")
@@ -189,12 +189,12 @@ def _threshold(ctx: click.Context, param: click.Parameter, text: str) -> float |
     if text == "auto":
         return None
     try:
-        found = float(text)
+        share = float(text)
     except ValueError:
-        found = -1.0
-    if not 0 <= found <= 1:
+        share = -1.0
+    if not 0 <= share <= 1:
         raise click.BadParameter(f"{text!r} is neither auto nor a number from 0 to 1.")
-    return found
+    return share
 
 
 threshold_option = click.option(

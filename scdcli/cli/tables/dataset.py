@@ -52,13 +52,13 @@ def _splits(report: "SetReport") -> "Table":
     table = Table(box=None, header_style="bold")
     for name in ("split", "pairs", "size", "bands", "type", "CRS", "changed %", "nodata %"):
         table.add_column(name, justify="right" if name.endswith(("%", "pairs")) else "left")
-    for name, found in report.splits.items():
-        counts = found.counts
-        sizes = {f"{width} x {height}": n for (width, height), n in found.sizes.items()}
+    for name, split in report.splits.items():
+        counts = split.counts
+        sizes = {f"{width} x {height}": n for (width, height), n in split.sizes.items()}
         table.add_row(
             name,
-            f"{found.pairs:,}",
-            *(_kinds(each) for each in (sizes, found.bands, found.types, found.systems)),
+            f"{split.pairs:,}",
+            *(_kinds(each) for each in (sizes, split.bands, split.types, split.systems)),
             _percent(counts.changed, counts.changed + counts.unchanged),
             _percent(counts.nodata, counts.total),
         )

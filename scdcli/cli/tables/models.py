@@ -103,20 +103,18 @@ def _facts(card: "Card") -> "Table":
 
 
 def _training(card: "Card") -> Iterator[tuple[str, str]]:
-    said = card.header.training
-    if "pairs" in said:
-        held_out = (
-            f", {said['validation_pairs']:,} to validate" if "validation_pairs" in said else ""
-        )
-        yield "trained on", f"{said.get('data') or 'a set'}: {said['pairs']:,} pairs{held_out}"
-    if said.get("init"):
-        yield "started from", f"{said['init']['name']}, SHA-256 {said['init']['sha256'][:12]}…"
+    run = card.header.training
+    if "pairs" in run:
+        held_out = f", {run['validation_pairs']:,} to validate" if "validation_pairs" in run else ""
+        yield "trained on", f"{run.get('data') or 'a set'}: {run['pairs']:,} pairs{held_out}"
+    if run.get("init"):
+        yield "started from", f"{run['init']['name']}, SHA-256 {run['init']['sha256'][:12]}…"
     if card.steps is not None:
         chip = f", chips of {card.header.chip}" if card.header.chip else ""
         yield (
             "training",
-            f"{card.steps:,} steps of {said['batch']}{chip}: epoch {said['epoch']} of "
-            f"{said.get('epochs', said['epoch'])}, seed {said.get('seed', 'not said')}",
+            f"{card.steps:,} steps of {run['batch']}{chip}: epoch {run['epoch']} of "
+            f"{run.get('epochs', run['epoch'])}, seed {run.get('seed', 'not said')}",
         )
 
 

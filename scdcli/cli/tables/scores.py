@@ -59,12 +59,13 @@ AS_GIVEN = "maps"
 ANY_WIDTH = 10_000
 
 
-def set_title(found: "Evaluation") -> str:
+def set_title(evaluation: "Evaluation") -> str:
     """What was scored, in one line."""
-    classes = "1 class" if found.classes == 1 else f"{found.classes} classes"
-    legend = f"legend {found.legend.name}" if found.legend else classes
-    pairs = "1 pair" if found.pairs == 1 else f"{found.pairs} pairs"
-    return f"{pairs}, {found.pixels:,} pixels ({found.nodata_pixels:,} nodata left out), {legend}"
+    classes = "1 class" if evaluation.classes == 1 else f"{evaluation.classes} classes"
+    legend = f"legend {evaluation.legend.name}" if evaluation.legend else classes
+    pairs = "1 pair" if evaluation.pairs == 1 else f"{evaluation.pairs} pairs"
+    pixels = f"{evaluation.pixels:,} pixels ({evaluation.nodata_pixels:,} nodata left out)"
+    return f"{pairs}, {pixels}, {legend}"
 
 
 def headline(run: "Run", resampled: "Bootstrap | None") -> "Table":
@@ -105,14 +106,14 @@ def change_table(run: "Run", resampled: "Bootstrap | None") -> "Table":
     return table
 
 
-def class_table(found: "Evaluation") -> "Table":
+def class_table(evaluation: "Evaluation") -> "Table":
     """IoU of every class."""
     from rich.table import Table
 
     table = Table("class")
     table.add_column("IoU %", justify="right")
-    for index, value in enumerate(found.scores.class_iou, 1):
-        table.add_row(f"{index} {found.class_name(index)}", percent(value))
+    for index, value in enumerate(evaluation.scores.class_iou, 1):
+        table.add_row(f"{index} {evaluation.class_name(index)}", percent(value))
     return table
 
 
@@ -158,17 +159,17 @@ def cover_comparison(
     return table
 
 
-def matrix(found: "Evaluation") -> "Table":
+def matrix(evaluation: "Evaluation") -> "Table":
     """As the paper's Table II: SeK of every transition, a row per class before."""
     from rich.table import Table
 
     table = Table("from \\ to")
-    for to_class in range(1, found.classes + 1):
+    for to_class in range(1, evaluation.classes + 1):
         table.add_column(str(to_class), justify="right")
-    values = iter(found.scores.categorical_sek)
-    for from_class in range(1, found.classes + 1):
-        row = [percent(next(values)) for _ in range(found.classes)]
-        table.add_row(f"{from_class} {found.class_name(from_class)}", *row)
+    values = iter(evaluation.scores.categorical_sek)
+    for from_class in range(1, evaluation.classes + 1):
+        row = [percent(next(values)) for _ in range(evaluation.classes)]
+        table.add_row(f"{from_class} {evaluation.class_name(from_class)}", *row)
     return table
 
 
@@ -176,8 +177,8 @@ def reasons(run: "Run") -> list[str]:
     """Why what is missing is missing: name of the score and its reason."""
     if run.evaluation.change_only:
         named = {name: run.headline()[key] for name, key in CHANGE_COLUMNS.items()}
-        told = {name: getattr(value, "reason", None) for name, value in named.items()}
-        return [f"{name} is undefined: {reason}." for name, reason in told.items() if reason]
+        reasons = {name: getattr(value, "reason", None) for name, value in named.items()}
+        return [f"{name} is undefined: {reason}." for name, reason in reasons.items() if reason]
     values = {
         f"{name} ({kind})": getattr(getattr(run.evaluation.scores, matrix), field)
         for name, field in FIELDS.items()
@@ -185,14 +186,14 @@ def reasons(run: "Run") -> list[str]:
     }
     if run.land_cover:
         values["Land cover"] = run.land_cover.scores.oa
-    told = {name: getattr(value, "reason", None) for name, value in values.items()}
-    return [f"{name} is undefined: {reason}." for name, reason in told.items() if reason]
+    reasons = {name: getattr(value, "reason", None) for name, value in values.items()}
+    return [f"{name} is undefined: {reason}." for name, reason in reasons.items() if reason]
 
 
 def explanation(resampled: "Bootstrap") -> str:
     """What the intervals are, and how many resamples they leave out."""
     known: Sequence[Interval] = [
-        each for found in resampled.intervals for each in found.values() if each
+        each for intervals in resampled.intervals for each in intervals.values() if each
     ]
     text = (
         f"95 % of {resampled.resamples:,} resamples of the pairs (seed {resampled.seed}) lie in "
@@ -210,12 +211,12 @@ def percent(value: "Value") -> str:
     return f"{round(100 * value, 2) + 0.0:.2f}" if isinstance(value, float | int) else DASH
 
 
-def span(found: "Interval | None") -> str:
+def span(interval: "Interval | None") -> str:
     """An interval; nothing where there is none."""
-    if found is None:
+    if interval is None:
         return ""
-    between = DASH if found.low >= 0 else " to "
-    return f"{100 * found.low:.1f}{between}{100 * found.high:.1f}"
+    between = DASH if interval.low >= 0 else " to "
+    return f"{100 * interval.low:.1f}{between}{100 * interval.high:.1f}"
 
 
 def comparison(runs: Sequence["Run"], resampled: "Bootstrap | None", console: "Console") -> "Table":
