@@ -10,7 +10,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
@@ -142,7 +142,15 @@ def read_window(
 def valid_window(dataset: DatasetReader, window: Window, path: str | Path) -> NDArray[np.bool_]:
     """Where one window holds measurements, (h, w): nodata, alpha and masks taken together."""
     with reading(path, window):
-        return np.asarray(dataset.dataset_mask(window=window)) > 0
+        valid = np.asarray(dataset.dataset_mask(window=window)) > 0
+        if dataset.nodata is not None and _ignores_nodata(dataset):
+            valid &= (dataset.read(window=window) != dataset.nodata).any(axis=0)
+    return valid
+
+
+def _ignores_nodata(dataset: DatasetReader) -> bool:
+    """Whether GDAL makes no mask of a nodata value, as of one beside a NITF file in JPEG."""
+    return all(flags == [MaskFlags.all_valid] for flags in dataset.mask_flag_enums)
 
 
 def measured_window(

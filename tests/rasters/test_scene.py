@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from rasterio.control import GroundControlPoint
+from rasterio.shutil import copy
 from rasterio.windows import Window
 from scenes import NORTH_UP, UTM, noise, write_scene
 
@@ -158,6 +159,25 @@ def with_infinity_and_nodata(tmp_path):
     pixels[:, :4, :7] = -9999
     pixels[1, 4, :7] = np.inf
     return write_scene(tmp_path / "both.tif", pixels, nodata=-9999)
+
+
+def with_nodata_beside_a_nitf(tmp_path):
+    """Of which GDAL makes no mask; far from its edge the collar of a JPEG is exact."""
+    pixels = np.full((3, 30, 40), 120, np.uint8)
+    pixels[:, :5, :7] = 0
+    blocks = pixels.repeat(16, 1).repeat(16, 2)
+    plain = write_scene(tmp_path / "plain.tif", blocks, nodata=0)
+    copy(plain, tmp_path / "jpeg.ntf", driver="NITF", IC="C3")
+    return tmp_path / "jpeg.ntf"
+
+
+def test_a_nodata_value_of_which_gdal_makes_no_mask_is_one(tmp_path):
+    path = with_nodata_beside_a_nitf(tmp_path)
+    with open_scene(path) as dataset:
+        assert dataset.nodata == 0
+        valid = valid_window(dataset, Window(0, 0, 640, 480), path)
+    assert not valid[:64, :96].any()
+    assert valid[96:, 128:].all()
 
 
 @pytest.mark.parametrize("scene", [with_nodata, with_mask, with_nan, with_infinity_and_nodata])
