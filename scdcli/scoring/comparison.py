@@ -79,9 +79,9 @@ class Bootstrap:
 
     resamples: int
     seed: int
-    intervals: tuple[dict[str, Interval | None], ...]
-    against: tuple[int | None, ...]
-    differences: tuple[dict[str, Difference | None], ...]
+    intervals: Sequence[dict[str, Interval | None]] = ()
+    against: Sequence[int | None] = ()
+    differences: Sequence[dict[str, Difference | None]] = ()
 
 
 def bootstrap(runs: Sequence[Run], resamples: int, seed: int) -> Bootstrap:
@@ -96,34 +96,25 @@ def bootstrap(runs: Sequence[Run], resamples: int, seed: int) -> Bootstrap:
         seed: Random seed of the draws.
     """
     if runs[0].evaluation.pairs < 2:
-        return Bootstrap(resamples, seed, (), (), ())
+        return Bootstrap(resamples, seed)
     counts = [[part.counts for part in run.evaluation.parts] for run in runs]
     values = resampled_scores(counts, runs[0].evaluation.classes, resamples, seed)
     for run, drawn in zip(runs, values, strict=True):
         if run.land_cover:
             drawn |= resampled_cover(run.land_cover, resamples, seed)
     scores = [run.headline() for run in runs]
-    against = tuple(_reference(runs, number) for number in range(len(runs)))
-    return Bootstrap(
-        resamples=resamples,
-        seed=seed,
-        intervals=tuple(
-            {name: _interval(known[name], drawn[name]) for name in known}
-            for known, drawn in zip(scores, values, strict=True)
-        ),
-        against=against,
-        differences=tuple(
-            {
-                name: _difference(
-                    known[name], scores[other][name], drawn[name], values[other][name]
-                )
-                for name in known
-            }
-            if other is not None
-            else {}
-            for known, drawn, other in zip(scores, values, against, strict=True)
-        ),
-    )
+    against = [_reference(runs, number) for number in range(len(runs))]
+    intervals = [
+        {name: _interval(value, drawn[name]) for name, value in known.items()}
+        for known, drawn in zip(scores, values, strict=True)
+    ]
+    differences: list[dict[str, Difference | None]] = [{} for _ in runs]
+    for row, known, drawn, other in zip(differences, scores, values, against, strict=True):
+        if other is not None:
+            for name, value in known.items():
+                shift = drawn[name] - values[other][name]
+                row[name] = _difference(value, scores[other][name], shift)
+    return Bootstrap(resamples, seed, intervals, against, differences)
 
 
 def model_forms(name: str) -> list[str]:
@@ -216,12 +207,9 @@ def _interval(value: Value, drawn: Floats) -> Interval | None:
     return None if isinstance(value, Undefined) else interval(drawn)
 
 
-def _difference(
-    value: Value, reference: Value, drawn: Floats, reference_drawn: Floats
-) -> Difference | None:
+def _difference(value: Value, reference: Value, differences: Floats) -> Difference | None:
     if isinstance(value, Undefined) or isinstance(reference, Undefined):
         return None
-    differences = drawn - reference_drawn
     middle = interval(differences)
     if middle is None:
         return None

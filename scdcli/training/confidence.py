@@ -66,17 +66,11 @@ def _confidence(
     chips = Chips(
         validation, legend, bands=header.network.bands, cover=False, mean_std=loaded.mean_std
     )
-    with ranks.together():
-        part = _confidence_part(loaded, chips, hardware)
-    return sum(ranks.gather(part), start=Confidence.empty(len(legend)))
-
-
-@torch.inference_mode()
-def _confidence_part(loaded: LoadedModel, chips: Chips, hardware: Hardware) -> Confidence:
-    tally = ConfidenceTally(Confidence.empty(len(chips.legend)))
-    for _, _, window in score_part(loaded.model, chips, hardware):
-        tally.add(window)
-    return tally.confidence
+    tally = ConfidenceTally(Confidence.empty(len(legend)))
+    with ranks.together(), torch.inference_mode():
+        for _, _, window in score_part(loaded.model, chips, hardware):
+            tally.add(window)
+    return sum(ranks.gather(tally.confidence), start=Confidence.empty(len(legend)))
 
 
 def _write(path: Path, fitted: Fit) -> None:

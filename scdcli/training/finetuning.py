@@ -1,7 +1,7 @@
 """A trained model as the start of a training on other classes: what of it is taken over."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
 import torch
@@ -14,34 +14,17 @@ from scdcli.models.networks.model import ChangeModel
 from scdcli.training.startweights import inner_model
 
 
-@dataclass(frozen=True)
-class TakenClasses:
-    """The classes to learn, matched with those of a trained model.
+def places_of_classes(there: Legend, here: Legend) -> list[int | None]:
+    """The place of each class to learn among those of a model, from 0; None for a new class.
 
-    Attributes:
-        places: For each of them its place among the model's classes, from 0; None for a new one.
-        taken: Names of those the model has.
-        new: Names of those it has not.
-        left: Names of classes of the model that are not to be learnt.
+    Classes are found by name, whatever their order, colors and capitals.
+
+    Args:
+        there: The classes of the model.
+        here: The classes to learn.
     """
-
-    places: list[int | None]
-    taken: list[str]
-    new: list[str]
-    left: list[str]
-
-
-def taken_classes(there: Legend, here: Legend) -> TakenClasses:
-    """Classes of a model found again by name, whatever their order, colors and capitals."""
-    known = {each.name.casefold(): place for place, each in enumerate(there.classes)}
-    places = [known.get(each.name.casefold()) for each in here.classes]
-    names = list(zip(here.classes, places, strict=True))
-    return TakenClasses(
-        places,
-        [each.name for each, place in names if place is not None],
-        [each.name for each, place in names if place is None],
-        [each.name for place, each in enumerate(there.classes) if place not in places],
-    )
+    known = {name.casefold(): place for place, name in enumerate(there.names)}
+    return [known.get(name.casefold()) for name in here.names]
 
 
 def with_classes(start: LoadedModel, network: NetworkSettings, legend: Legend) -> LoadedModel:
@@ -57,13 +40,13 @@ def with_classes(start: LoadedModel, network: NetworkSettings, legend: Legend) -
         legend: The classes to learn.
     """
     start = inner_model(start, network)
-    classes = taken_classes(start.header.legend, legend)
+    places = places_of_classes(start.header.legend, legend)
     known = len(start.header.legend)
-    if classes.places == list(range(known)):
+    if places == list(range(known)):
         return start
     settings = replace(start.header.network, classes=len(legend))
     built = build(settings)
-    _take_over(built, start.model.network, classes.places, known)
+    _take_over(built, start.model.network, places, known)
     model = ChangeModel(built, start.model.mean.tolist(), start.model.std.tolist())
     header = replace(start.header, network=settings, legend=legend)
     return replace(start, model=model, header=header)
@@ -71,13 +54,17 @@ def with_classes(start: LoadedModel, network: NetworkSettings, legend: Legend) -
 
 def describe_classes(start: LoadedModel, legend: Legend) -> str | None:
     """A sentence on which classes of a model are kept, new or dropped; None if all are kept."""
-    classes = taken_classes(start.header.legend, legend)
-    if not classes.new and not classes.left:
+    there = start.header.legend
+    places = places_of_classes(there, legend)
+    pairs = list(zip(legend.names, places, strict=True))
+    new = [name for name, place in pairs if place is None]
+    left = [name for place, name in enumerate(there.names) if place not in places]
+    if not new and not left:
         return None
     parts = [
-        (classes.taken, "known to it"),
-        (classes.new, "new, which start afresh"),
-        (classes.left, "of the model, which are dropped"),
+        ([name for name, place in pairs if place is not None], "known to it"),
+        (new, "new, which start afresh"),
+        (left, "of the model, which are dropped"),
     ]
     listed = "; ".join(f"{', '.join(names)} ({what})" for names, what in parts if names)
     return f"All weights of {start.name} are taken over but those of classes: {listed}."

@@ -19,7 +19,7 @@ from scdcli.models.networks.outputs import Output, in_float, probabilities
 from scdcli.prediction.decode import read
 from scdcli.rasters.pair.mappings import MeanStd
 from scdcli.scoring.counting import JointCounts, count_joint
-from scdcli.scoring.landcover import CoverMatrices, CoverTally, LandCover
+from scdcli.scoring.landcover import CoverTally, LandCover
 from scdcli.scoring.mappairs import Prediction, ScoredWindow
 from scdcli.scoring.metrics import ChangeScores, Value, known, scores
 from scdcli.training.trainer import Hardware
@@ -52,16 +52,30 @@ def validate(
 ) -> Validation | None:
     """Loss and scores over whole pairs at τ = 0.5, one pair at a time; None without pairs.
 
-    With ``mean_std`` each image is brought to them. With ``land_cover`` that of the pairs that have
-    it is scored, too. Processes share the pairs; the result is that of one, to the bit.
+    Processes share the pairs; the result is that of one process, to the bit.
+
+    Args:
+        model: The model.
+        samples: The pairs.
+        legend: Classes of the labels.
+        hardware: Where to compute.
+        weights: Class weights of the loss.
+        mean_std: The mean and spread that each image is brought to.
+        land_cover: Whether to score the land cover, too, of the pairs that have it.
     """
     if not samples:
         return None
     ranks = hardware.ranks
     chips = Chips(samples, legend, bands=len(model.mean), cover=False, mean_std=mean_std)
-    with ranks.together():
-        part = _validate_part(model, chips, hardware, weights, land_cover=land_cover)
-    parts = ranks.gather(part)
+    semantic = 0.0 if legend.coding.mask else 1.0
+    losses, counts, covers = [], JointCounts.empty(), CoverTally(len(legend))
+    with ranks.together(), torch.inference_mode():
+        for logits, labels, window in score_part(model, chips, hardware, land_cover=land_cover):
+            loss = change_loss(logits, *labels, alpha=semantic, beta=semantic, weights=weights)
+            losses.append(float(loss))
+            counts += count_joint((*window.labels, *window.predicted.classes))
+            covers.add(window)
+    parts = ranks.gather((losses, counts, covers.total))
     losses = [parts[i % ranks.count][0][i // ranks.count] for i in range(len(chips))]
     counts = sum((each[1] for each in parts), start=JointCounts.empty())
     whole = scores(counts, len(legend))
@@ -76,29 +90,6 @@ def logged(validation: Validation | None) -> dict[str, float | None]:
     first, cover = validation.from_to, validation.landcover_miou
     values = (first.miou, first.sek, validation.stacked.sek, first.score, cover)
     return {"val_loss": validation.loss, **dict(zip(SCORES, map(known, values), strict=True))}
-
-
-@torch.inference_mode()
-def _validate_part(
-    model: ChangeModel,
-    chips: Chips,
-    hardware: Hardware,
-    weights: ClassWeights | None,
-    *,
-    land_cover: bool,
-) -> tuple[list[float], JointCounts, CoverMatrices]:
-    """Losses, counts and land-cover matrices of the pairs of this process."""
-    counts = JointCounts.empty()
-    covers = CoverTally(len(chips.legend))
-    losses = []
-    for logits, labels, window in score_part(model, chips, hardware, land_cover=land_cover):
-        semantic = 0.0 if chips.legend.coding.mask else 1.0
-        losses.append(
-            float(change_loss(logits, *labels, alpha=semantic, beta=semantic, weights=weights))
-        )
-        counts += count_joint((*window.labels, *window.predicted.classes))
-        covers.add(window)
-    return losses, counts, covers.total
 
 
 def score_part(

@@ -118,7 +118,7 @@ def test_every_run_is_compared_with_the_first_system_at_its_augmentation():
         run("b", "flip", 2),
         run("maps", None, 3),
     ]
-    assert bootstrap(runs, 100, 0).against == (None, 0, 0, 1, 0, 0)
+    assert bootstrap(runs, 100, 0).against == [None, 0, 0, 1, 0, 0]
 
 
 def test_a_set_of_one_pair_has_no_intervals():

@@ -20,7 +20,7 @@ from scdcli.models.networks import NETWORKS, NetworkSettings, build, freeze
 from scdcli.models.networks.model import ChangeModel
 from scdcli.training.finetuning import (
     describe_classes,
-    taken_classes,
+    places_of_classes,
     trained_parameters,
     with_classes,
 )
@@ -57,16 +57,13 @@ def pair():
 
 
 def test_classes_are_found_by_name_whatever_order_color_and_capitals():
-    found = taken_classes(SECOND, MINE)
-    assert found.places == [BUILDING, None, WATER]
-    assert (found.taken, found.new) == (["Building", "water"], ["parking"])
-    assert found.left == ["n.v.g. surface", "low vegetation", "tree", "playground"]
+    assert places_of_classes(SECOND, MINE) == [BUILDING, None, WATER]
     told = describe_classes(start_of("asn"), MINE)
     assert "Building, water (known to it); parking (new, which start afresh); " in told
     assert "n.v.g. surface, low vegetation, tree, playground (of the model, which " in told
     turned = Legend("turned", tuple(reversed(SECOND.classes)))
     assert describe_classes(start_of("asn"), turned) is None
-    assert taken_classes(SECOND, turned).places == [5, 4, 3, 2, 1, 0]
+    assert places_of_classes(SECOND, turned) == [5, 4, 3, 2, 1, 0]
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS.keys() - {"asn-atl"}))
@@ -274,5 +271,7 @@ def test_a_start_of_three_bands_takes_the_colors_of_more(scd, tmp_path):
 
 
 def test_other_bundled_classes_are_compared_by_name():
-    assert taken_classes(SECOND, URBAN).taken == ["water", "building"]
+    places = places_of_classes(SECOND, URBAN)
+    kept = [name for name, place in zip(URBAN.names, places, strict=True) if place is not None]
+    assert kept == ["water", "building"]
     assert describe_classes(loaded(), SECOND) is None
