@@ -144,7 +144,7 @@ class ThresholdSweep:
         tta: Its test-time augmentation.
         threshold: The threshold that was scored.
         temperature: The temperature of the model.
-        confidence: Labels and probabilities, counted over the set.
+        tally: Labels and probabilities; all of the set are counted before anything is asked.
     """
 
     title: str
@@ -152,7 +152,12 @@ class ThresholdSweep:
     tta: str | None
     threshold: float
     temperature: float
-    confidence: Confidence
+    tally: ConfidenceTally
+
+    @property
+    def confidence(self) -> Confidence:
+        """Labels and probabilities, counted over the set."""
+        return self.tally.confidence
 
     @cached_property
     def rows(self) -> list[ThresholdScores]:

@@ -102,25 +102,18 @@ class Scoring:
         pairs, unscored = self._pairs(system, covers)
         cover_tally = CoverTally(len(self.legend or ()))
         tallies: list[WindowTally] = [cover_tally]
-        confidence = None
         if self.sweeps is not None and system.predictor:
-            classes = 1 if self.truth.masks else system.predictor.classes
-            confidence = ConfidenceTally(Confidence.empty(classes))
-            tallies.append(confidence)
+            model = system.predictor
+            tally = ConfidenceTally(Confidence.empty(1 if self.truth.masks else model.classes))
+            tallies.append(tally)
+            self.sweeps[title] = ThresholdSweep(
+                title, system.name, system.tta, model.threshold, model.temperature, tally
+            )
         if self.panels:
             tallies.append(self.panels.tally(title))
         with self.watch(title, len(self.truth.maps)) as progress:
             shown = _shown(pairs, len(self.truth.maps), progress)
             parts = count_set(shown, self.legend, tallies)
-        if self.sweeps is not None and confidence and system.predictor:
-            self.sweeps[title] = ThresholdSweep(
-                title,
-                system.name,
-                system.tta,
-                system.predictor.threshold,
-                system.predictor.temperature,
-                confidence.confidence,
-            )
         if not covers:
             return parts, None
         if unscored:

@@ -37,7 +37,10 @@ class Encoder(nn.Module):
         """Build one level per scale but the last: two plain blocks, then one that subsamples."""
         super().__init__()
         self.levels = nn.ModuleList(
-            nn.Sequential(_first(scale, bands, width, blocks), blocks.plain(width, width))
+            nn.Sequential(
+                blocks.plain(width, width) if scale else blocks.entry(bands, width),
+                blocks.plain(width, width),
+            )
             for scale, width in enumerate(widths[:-1])
         )
         self.downs = nn.ModuleList(blocks.down(width, deeper) for width, deeper in pairwise(widths))
@@ -56,10 +59,6 @@ class Encoder(nn.Module):
             features.append(x)
             x = down(x)
         return [*features, x]
-
-
-def _first(scale: int, bands: int, width: int, blocks: EncoderBlocks) -> nn.Module:
-    return blocks.plain(width, width) if scale else blocks.entry(bands, width)
 
 
 class PairEncoder(NamedTuple):
@@ -111,8 +110,10 @@ class Decoder(nn.Module):
         for scale in scales:
             width = widths[scale]
             joined = at_bottom if scale == bottom else skips + 1
-            plain = [PlainBlock(width * joined, width), PlainBlock(width, width)]
-            self.levels.append(nn.Sequential(*plain, *_last_plain(scale, width)))
+            more = 2 if scale == 0 else 1
+            plain = [PlainBlock(width * joined, width)]
+            plain += [PlainBlock(width, width) for _ in range(more)]
+            self.levels.append(nn.Sequential(*plain))
         self.ups = nn.ModuleList(UpBlock(widths[s], widths[s - 1]) for s in scales if s > 0)
         self.head = nn.Conv2d(widths[0], out_channels, 1)
 
@@ -138,7 +139,3 @@ class Decoder(nn.Module):
         x = self.ups[step - 1](x, list(skip.shape[-2:]))
         x = torch.cat((x, skip), dim=1) if self.skips else x + skip
         return self.levels[step](x)  # type: ignore[no-any-return]
-
-
-def _last_plain(scale: int, width: int) -> list[nn.Module]:
-    return [PlainBlock(width, width)] if scale == 0 else []

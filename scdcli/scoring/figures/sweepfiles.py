@@ -13,20 +13,21 @@ from matplotlib.figure import Figure
 from scdcli.files.whole import write_csv, write_whole
 from scdcli.scoring.calibration import reliability
 from scdcli.scoring.fitting import ThresholdSweep
-from scdcli.scoring.metrics import Value, known
+from scdcli.scoring.metrics import known
 from scdcli.scoring.scorefiles import Row, prepare_folder
 
 FILES = ("sweep.csv", "reliability.csv", "sweep.png")
 STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}
-NAMES = {"sek_from_to": "SeK (from-to)", "f1": "F1"}
-# Distinct in hue and in lightness (Okabe and Ito), so also without color vision.
+# Labels and colors of the lines, by column of sweep.csv. The colors are distinct in hue and in
+# lightness (Okabe and Ito), so also without color vision.
 LINES = {
-    "precision": "#0072B2",
-    "recall": "#E69F00",
-    "IoU changed": "#009E73",
-    "SeK (from-to)": "#D55E00",
-    "SeK (stacked)": "#CC79A7",
+    "precision": ("precision", "#0072B2"),
+    "recall": ("recall", "#E69F00"),
+    "iou_changed": ("IoU changed", "#009E73"),
+    "sek_from_to": ("SeK (from-to)", "#D55E00"),
+    "sek_stacked": ("SeK (stacked)", "#CC79A7"),
 }
+NAMES = {"sek_from_to": LINES["sek_from_to"][0], "f1": "F1"}
 BEFORE, AFTER = "#999999", "#0072B2"
 ROW_HEIGHT, WIDTH = 3.6, 12.0  # inches
 
@@ -100,23 +101,17 @@ def draw_sweeps(runs: Sequence[ThresholdSweep]) -> bytes:
 
 
 def _draw_scores(axis: Any, run: ThresholdSweep) -> None:  # noqa: ANN401  of matplotlib
-    thresholds = [row.threshold for row in run.rows]
-    series: dict[str, list[Value]] = {
-        "precision": [row.precision for row in run.rows],
-        "recall": [row.recall for row in run.rows],
-        "IoU changed": [row.from_to.iou_changed for row in run.rows],
-        "SeK (from-to)": [row.from_to.sek for row in run.rows],
-        "SeK (stacked)": [row.stacked.sek for row in run.rows],
-    }
-    for name, values in series.items():
-        points = np.array([known(value) for value in values], float)  # None becomes nan
+    rows = _score_rows(run)
+    thresholds = [row["threshold"] for row in rows]
+    for column, (label, color) in LINES.items():
+        points = np.array([row[column] for row in rows], float)  # None becomes nan
         if not np.isnan(points).all():
-            axis.plot(thresholds, points, color=LINES[name], label=name, linewidth=1.6)
+            axis.plot(thresholds, points, color=color, label=label, linewidth=1.6)
     now = f"threshold {run.threshold:g}"
     axis.axvline(run.threshold, color="black", linewidth=1.2, label=now)
     if run.best:
         name = NAMES[run.best.score]
-        axis.axvspan(run.best.low, run.best.high, color=LINES["SeK (from-to)"], alpha=0.12)
+        axis.axvspan(run.best.low, run.best.high, color=LINES["sek_from_to"][1], alpha=0.12)
         best = f"best {name}: {100 * run.best.best:.1f} % at {run.best.middle:.2f}"
         axis.axvline(run.best.middle, color="black", linewidth=1.2, linestyle="--", label=best)
     axis.set(title=run.title, xlabel="threshold", xlim=(0, 1), ylim=(min(0, axis.get_ylim()[0]), 1))
