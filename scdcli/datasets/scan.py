@@ -284,35 +284,37 @@ def _scan_scene(sample: Sample, legend: Legend) -> DatasetScan:
     return result + DatasetScan(0, counts, transparent=transparent)
 
 
-def notes(found: DatasetScan, legend: Legend) -> list[str]:
-    """What to know of a set that is no problem, as sentences."""
-    said, total = [], found.counts.total
-    if found.transparent:
-        share = f" ({100 * found.transparent / total:.1f} %)" if total else ""
-        counted = f"{found.transparent:,} pixels{share} of the labels are transparent, which counts"
-        said.append(
+def notes(result: DatasetScan, legend: Legend) -> list[str]:
+    """Sentences about what is worth knowing of a set and no problem."""
+    sentences, total = [], result.counts.total
+    if result.transparent:
+        share = f" ({100 * result.transparent / total:.1f} %)" if total else ""
+        counted = (
+            f"{result.transparent:,} pixels{share} of the labels are transparent, which counts"
+        )
+        sentences.append(
             f"{counted} as unchanged, as the legend says."
             if legend.coding.transparent == UNCHANGED
             else f'{counted} as nodata. If it means unchanged, write transparent = "unchanged" in '
             "a legend file and give that with --legend."
         )
-    if found.counts.nodata > MOSTLY * total:
-        said.append(
-            f"{100 * found.counts.nodata / total:.1f} % of the pixels of the labels are nodata; "
+    if result.counts.nodata > MOSTLY * total:
+        sentences.append(
+            f"{100 * result.counts.nodata / total:.1f} % of the pixels of the labels are nodata; "
             "nothing is learnt from these."
         )
-    return said
+    return sentences
 
 
-def learns_nothing(found: DatasetScan, legend: Legend, name: str) -> list[str]:
+def learns_nothing(result: DatasetScan, legend: Legend, name: str) -> list[str]:
     """Why nothing can be learnt from labels that are sound one by one; nothing if it can.
 
     Args:
-        found: Of labels without a problem.
+        result: The look through labels without a problem.
         legend: The classes of the labels.
-        name: What the set is called.
+        name: The name of the set, for the sentence.
     """
-    counts = found.counts
+    counts = result.counts
     if not counts.total:
         return []
     masks = "Are these masks of change (0 and 255, or 0 and 1)? Give --binary to learn from them."
@@ -326,7 +328,7 @@ def learns_nothing(found: DatasetScan, legend: Legend, name: str) -> list[str]:
         hint = "" if not counts.nodata else f", and {nodata}"
         remedy = (
             'If transparent means unchanged, write transparent = "unchanged" in a legend file.'
-            if found.transparent
+            if result.transparent
             else "Labels hold 0 where nothing changed; the class of every pixel belongs in cover1 "
             "and cover2."
         )
