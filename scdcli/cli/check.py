@@ -1,7 +1,8 @@
 """``scd check``: whether two images can be compared, or what is wrong with a labelled set."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ from scdcli.rasters.pair.settings import PairSettings
 
 if TYPE_CHECKING:
     from scdcli.models.checkpoint import LoadedModel
+    from scdcli.prediction.fit import Remarks
+    from scdcli.rasters.pair.open import Pair
 
 FOR_BOTH = {"paths", "bands", "json", "quiet", "verbose"}
 FOR_SETS = {"legend", "binary"}
@@ -41,7 +44,7 @@ FOR_SETS = {"legend", "binary"}
     default=None,
     show_default=False,
     help="The model that two images are for: other bands than its own are a problem, other pixel "
-    "sizes a warning. If not given, both are warnings, by the default model.",
+    "sizes or looks a warning. If not given, bands and sizes are warnings, by the default model.",
 )
 @pair_options
 @json_option
@@ -116,6 +119,7 @@ def _check_pair(
         settings,
         coregister=coregister,
         needs=loaded.requirements if loaded else None,
+        judge=_likeness(loaded) if loaded else None,
     )
     if as_json:
         click.echo(dumps(report.to_dict(), indent=2, ensure_ascii=False))
@@ -130,6 +134,12 @@ def _load(model: str | None) -> "LoadedModel | None":
     from scdcli.models.checkpoint import load_model  # imports torch, which nothing else here needs
 
     return load_model(model)
+
+
+def _likeness(loaded: "LoadedModel") -> Callable[["Pair"], "Remarks"]:
+    from scdcli.prediction.likeness import judge_likeness
+
+    return partial(judge_likeness, loaded)
 
 
 def _check_set(

@@ -21,15 +21,17 @@ from scdcli.errors import ModelError, look_up
 from scdcli.files.whole import write_whole
 from scdcli.legend import Legend
 from scdcli.models import find_model, known_as
+from scdcli.models.familiarity import Familiarity
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.requirements import Requirements
 from scdcli.rasters.pair.mappings import MeanStd
 from scdcli.rasters.pair.settings import PairSettings
 
-FORMAT = 2
+FORMAT = 3  # 2 brought what SINCE_2 names, 3 the tensors of FAMILIAR
 HEADER_KEY = "scd"
 SINCE_2 = {"temperature", "normalization", "pixel_size"}  # header entries of format 2
+FAMILIAR = "familiar."  # begins the names of tensors that are none of the network's
 # Whether each date is brought to the mean and spread of the training data.
 STANDARDIZATIONS = {"none": False, "per-date": True}
 
@@ -97,6 +99,7 @@ class LoadedModel:
         header: The header of the file.
         sha256: The SHA-256 of the file, in hexadecimal.
         given: The name or path that the user gave.
+        familiarity: What its training images look like; None where the file does not say.
     """
 
     name: str
@@ -104,6 +107,7 @@ class LoadedModel:
     header: ModelHeader
     sha256: str
     given: str = ""
+    familiarity: Familiarity | None = None
 
     @property
     def requirements(self) -> Requirements:
@@ -120,6 +124,19 @@ class LoadedModel:
     def reads(self, settings: PairSettings) -> PairSettings:
         """The settings with the number of bands and the standardization of this model."""
         return replace(settings, count=self.header.network.bands, mean_std=self.mean_std)
+
+
+def describe_familiar(source: Path, out: Path, familiarity: Familiarity) -> None:
+    """A copy of a model file that also says what images it knows.
+
+    Args:
+        source: The model file.
+        out: The copy; may be the same file.
+        familiarity: Fitted with this very model.
+    """
+    tensors, description = read_tensors(source)
+    known = {f"{FAMILIAR}{name}": tensor for name, tensor in vars(familiarity).items()}
+    write_tensors(out, tensors | known, _described(_header(source, description)))
 
 
 def save_model(path: Path, model: ChangeModel, header: ModelHeader, *, half: bool = False) -> None:
@@ -183,7 +200,8 @@ def load_model(name: str, device: str | torch.device | None = None) -> LoadedMod
             f"{classes}; the file is damaged, train or fetch it again."
         )
     model = ChangeModel(build(header.network), [0.0] * bands, [1.0] * bands)
-    _fill(model, tensors, path)
+    familiarity = _familiarity(tensors, path)
+    _fill(model, {k: x for k, x in tensors.items() if not k.startswith(FAMILIAR)}, path)
     digest = sha256(path.read_bytes()).hexdigest()
     # The order of memory that convolutions on a CPU are fastest in (a third, at 8 channels).
     try:
@@ -193,7 +211,7 @@ def load_model(name: str, device: str | torch.device | None = None) -> LoadedMod
             f"{device} has no room for the model {path.name}; see what else runs there, or use "
             "--device cpu."
         ) from error
-    return LoadedModel(known_as(name), model.eval(), header, digest, name)
+    return LoadedModel(known_as(name), model.eval(), header, digest, name, familiarity)
 
 
 def date_mean_std(model: ChangeModel, normalization: str) -> MeanStd | None:
@@ -239,6 +257,22 @@ def _header(path: Path, description: dict[str, Any]) -> ModelHeader:
             "damaged, train or fetch it again."
         )
     return header
+
+
+def _familiarity(tensors: dict[str, Tensor], path: Path) -> Familiarity | None:
+    known = {k.removeprefix(FAMILIAR): x for k, x in tensors.items() if k.startswith(FAMILIAR)}
+    if not known:
+        return None
+    size = len(known["center"]) if "center" in known and known["center"].ndim == 1 else 0
+    shapes = {"center": (size,), "whitening": (size, size), "limit": ()}
+    if {name: tuple(x.shape) for name, x in known.items()} != shapes or not all(
+        torch.isfinite(x).all() for x in known.values()
+    ):
+        raise ModelError(
+            f"{path}: what it says of the images it knows ({FAMILIAR}*) is damaged; train or fetch "
+            "it again."
+        )
+    return Familiarity(**known)
 
 
 def _fill(model: ChangeModel, tensors: dict[str, Tensor], path: Path) -> None:

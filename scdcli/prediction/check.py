@@ -1,6 +1,6 @@
 """Whether two images can be compared: problems, warnings, and facts about both."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,7 @@ def check_pair(
     *,
     coregister: bool = False,
     needs: Requirements | None = None,
+    judge: Callable[[Pair], Remarks] | None = None,
 ) -> PairReport:
     """Check two images as `scd predict` would read them, from samples of their pixels.
 
@@ -85,6 +86,7 @@ def check_pair(
         settings: How they are to be read.
         coregister: Try to move AFTER over BEFORE.
         needs: What the model that they are for expects; None where no model is named.
+        judge: What else is to be said of a pair that the model can read.
     """
     scenes = (_scene(before, settings), _scene(after, settings))
     try:
@@ -93,6 +95,8 @@ def check_pair(
             registration,
         ):
             fit = _judge(needs, pair)
+            if judge is not None:
+                fit = fit.and_also(judge(pair))
             values = sample_values(pair)
             names = (name_of(before), name_of(after))
             return PairReport(

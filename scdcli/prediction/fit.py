@@ -29,6 +29,10 @@ class Remarks(NamedTuple):
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def and_also(self, others: "Remarks") -> "Remarks":
+        """These and others."""
+        return Remarks(self.notes + others.notes, self.warnings + others.warnings)
+
     @property
     def lines(self) -> tuple[str, ...]:
         """Notes and warnings, as they are shown while predicting."""

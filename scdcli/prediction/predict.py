@@ -26,7 +26,8 @@ from scdcli.prediction.chain import (
     default_supertile,
     predict_windows,
 )
-from scdcli.prediction.fit import judge_fit, require_readable
+from scdcli.prediction.fit import require_readable
+from scdcli.prediction.likeness import judge_model
 from scdcli.prediction.outputfolder import require_usable
 from scdcli.prediction.provenance import describe_prediction
 from scdcli.prediction.settings import INFERENCE, OUTPUT, InferenceSettings, OutputSettings
@@ -252,7 +253,7 @@ def predict_in_memory(
             f"{MOST_IN_MEMORY:,} that are returned in memory; give a folder to write them to, or "
             "choose a part with bounds."
         )
-    fit = judge_fit(predictor.loaded.requirements, pair)
+    fit = judge_model(predictor.loaded, pair)
     for line in fit.lines:
         predictor.say(line)
     layers = np.full((5, *grid.shape), NODATA, dtype=np.uint8)

@@ -22,8 +22,8 @@ from scdcli.polygons.table import TransitionTally, write_transitions
 from scdcli.polygons.trace.trace import trace
 from scdcli.prediction.chain import Predictor, predict_supertile, require_bands
 from scdcli.prediction.decode import ClassMaps
-from scdcli.prediction.fit import judge_fit
 from scdcli.prediction.journal import JOURNAL, Journal, Layers, differences, open_journal
+from scdcli.prediction.likeness import judge_model
 from scdcli.prediction.outputfolder import SUMMARY
 from scdcli.prediction.provenance import describe_prediction, tags
 from scdcli.prediction.settings import OUTPUT, OutputSettings
@@ -85,7 +85,7 @@ def write_prediction(
     record = describe_prediction(pair, predictor, settings)
     if settings.resume and (finished := _finished(out, record, overwrite=settings.overwrite)):
         return finished
-    fit = judge_fit(predictor.loaded.requirements, pair)
+    fit = judge_model(predictor.loaded, pair)
     for line in fit.lines:
         predictor.say(line)
     with folder_at_once(out, mark=SUMMARY, overwrite=settings.overwrite, kept=JOURNAL) as folder:

@@ -100,7 +100,7 @@ def test_foreign_tensors_are_refused(tmp_path):
 
 def test_a_later_format_is_refused_with_both_numbers(saved):
     rewrite(saved, format=99)
-    with pytest.raises(ModelError, match=r"format 99, this scd .* reads up to 2"):
+    with pytest.raises(ModelError, match=r"format 99, this scd .* reads up to 3"):
         load_model(str(saved))
 
 

@@ -34,7 +34,8 @@ class ChangeModel(nn.Module):
 
         Both dates are normalized alike: the difference between them is the signal.
         """
-        return self.network(self._normalize(before), self._normalize(after))  # type: ignore[no-any-return]
+        return self.network(self.normalize(before), self.normalize(after))  # type: ignore[no-any-return]
 
-    def _normalize(self, image: Tensor) -> Tensor:
+    def normalize(self, image: Tensor) -> Tensor:
+        """(B, bands, H, W) in the units of the images, brought to mean 0 and spread 1."""
         return (image - self.mean[:, None, None]) / self.std[:, None, None]
