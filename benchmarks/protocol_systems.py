@@ -26,8 +26,9 @@ from scdcli.models.checkpoint import load_model
 from scdcli.prediction.chain import Predictor, default_chip, default_supertile, predict_windows
 from scdcli.prediction.tiling import Tiling
 from scdcli.rasters.pair.coregister import open_registered
+from scdcli.rasters.pair.methods import DEFAULT_METHOD
 from scdcli.rasters.pair.open import open_pair
-from scdcli.rasters.pair.settings import DEFAULT_METHOD, PairSettings
+from scdcli.rasters.pair.settings import PairSettings
 from scdcli.rasters.scene import open_scene
 from scdcli.scoring.comparison import model_forms, short_names
 

@@ -27,7 +27,7 @@ from protocol_systems import System, find_systems
 from protocol_table import write_tables
 
 from scdcli.models import bundled_models
-from scdcli.rasters.pair.settings import DEFAULT_METHOD
+from scdcli.rasters.pair.methods import DEFAULT_METHOD
 
 VERSION = 1  # of what is measured: another one measures everything again
 PARTS = ("synthetic", "unchanged", "unchanged-as-is", "real", "time")

@@ -14,7 +14,7 @@ from scdcli.legend import Legend
 from scdcli.models import DEFAULT_MODEL
 from scdcli.prediction.settings import INFERENCE, InferenceSettings
 from scdcli.prediction.tta import find_tta
-from scdcli.rasters.pair.settings import DEFAULT_METHOD
+from scdcli.rasters.pair.methods import DEFAULT_METHOD
 from scdcli.scoring.comparison import Run, folder_forms, model_forms, short_names
 from scdcli.scoring.mapsets import LabelSet, find_images, find_predictions, find_truth, match
 from scdcli.scoring.run import Scoring
@@ -39,7 +39,7 @@ class EvaluationJob:
         inference: How the models are run.
         bands: Band numbers the models read of the images, from 1; None for all but alpha.
         normalize: How AFTER is brought to the values of BEFORE, one of
-            `scdcli.rasters.pair.settings.METHODS`.
+            `scdcli.rasters.pair.methods.METHODS`.
         binary: Whether the labels are masks of change, whatever the layout: then change alone is
             scored.
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scdcli.errors import DatasetError
 from scdcli.legend import CHANGE, Legend
 from scdcli.rasters.pair.bands import BandNames
-from scdcli.rasters.pair.settings import DEFAULT_METHOD
+from scdcli.rasters.pair.methods import DEFAULT_METHOD
 from scdcli.scoring.mappairs import files_legend
 from scdcli.scoring.mapsets import LabelSet
 

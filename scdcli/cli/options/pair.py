@@ -5,7 +5,8 @@ from math import isfinite
 import click
 
 from scdcli.cli.options.shared import BANDS, CommaList, Command, grouped
-from scdcli.rasters.pair.settings import METHODS, PairSettings
+from scdcli.rasters.pair.methods import METHODS
+from scdcli.rasters.pair.settings import PairSettings
 
 normalize_option = click.option(
     "--normalize",

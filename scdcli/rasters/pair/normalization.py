@@ -20,9 +20,9 @@ from scdcli.rasters.pair.mappings import (
     measure,
     standardizing_line,
 )
+from scdcli.rasters.pair.methods import METHODS
 from scdcli.rasters.pair.pif import pif_line
 from scdcli.rasters.pair.sample import Sample, pixels_of, places_of
-from scdcli.rasters.pair.settings import METHODS
 
 PLACE = 4  # pixels: means of so many a side suffer less from small shifts and noise
 FEW_PLACES = 400  # with fewer, places are single pixels

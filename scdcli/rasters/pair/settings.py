@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scdcli.rasters.pair.methods import DEFAULT_METHOD
+
 if TYPE_CHECKING:  # a command reads its defaults here, and its help page is to be quick
     from scdcli.rasters.pair.bands import BandNames
     from scdcli.rasters.pair.extent import Bounds
@@ -10,9 +12,6 @@ if TYPE_CHECKING:  # a command reads its defaults here, and its help page is to 
     from scdcli.rasters.pair.normalization import Normalization
     from scdcli.rasters.pair.stretch import Stretch
 
-METHODS = ("none", "match", "pif")
-"""How the values of AFTER may be brought to those of BEFORE, by name."""
-DEFAULT_METHOD = "none"
 MOST_PIXELS = 40_000_000_000
 
 
@@ -28,7 +27,7 @@ class PairSettings:
         scale: Values that become 0 and 255; by default uint8 is used as it is, and other types get
             the 2 to 98 % range of both dates together.
         stretch: The stretch found when the same pair was opened before, to save finding it.
-        normalize: How AFTER is brought to the values of BEFORE, one of `METHODS`.
+        normalize: How AFTER is brought to the values of BEFORE, of `scdcli.rasters.pair.methods`.
         mean_std: Mean and spread per band that each date is then brought to by its own, for a model
             that wants it; not where the pair has another number of bands.
         normalization: The normalization found when the same pair was opened before.
