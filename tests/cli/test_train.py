@@ -115,9 +115,11 @@ def test_values_out_of_range_are_usage_errors(scd, tmp_path, options):
 
 def test_index_labels_need_a_legend(scd, second_tree, tmp_path):
     root = second_tree(pairs=3, size=64)
-    for part in ("label1", "label2"):
+    for part, value in (("label1", 3), ("label2", 5)):
+        label = np.zeros((64, 64), np.uint8)
+        label[:20] = value
         for path in (root / "train" / part).iterdir():
-            write_png(path, np.zeros((64, 64), np.uint8))
+            write_png(path, label)
     command = ("train", root, "-o", tmp_path / "run", *QUICK)
     refused = scd(*command)
     assert refused.exit_code == 1
