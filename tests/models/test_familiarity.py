@@ -6,9 +6,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 from standins import Thresholds, loaded, tiny_model
 
 from scdcli.errors import ModelError
+from scdcli.models import bundled_models
 from scdcli.models.checkpoint import (
     calibrate_model,
     describe_familiar,
@@ -93,6 +95,15 @@ def test_what_is_damaged_is_refused(tmp_path, damage):
         write_tensors(path, others if broken is None else others | {name: broken}, header)
         with pytest.raises(ModelError, match="images it knows"):
             load_model(str(path))
+
+
+def test_the_default_model_knows_its_images():
+    path = bundled_models()["urban"]
+    assert {name for name in load_file(path) if name.startswith("familiar.")} == {
+        "familiar.center",
+        "familiar.whitening",
+        "familiar.limit",
+    }
 
 
 def test_it_moves_with_its_model(tmp_path):
