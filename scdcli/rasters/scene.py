@@ -257,7 +257,11 @@ def _open(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
     for driver in drivers:
         try:
             with rasterio.Env(**opening(path)), georeference_optional():
-                return rasterio.open(path, driver=driver)
+                dataset = rasterio.open(path, driver=driver)
+                # Headers of masks are read when first asked for; what is wrong with them comes out
+                # at the next question. Both are asked here, where an error can be told.
+                _ = dataset.mask_flag_enums, dataset.colorinterp
+                return dataset
         except FOREIGN_ERRORS as error:
             if "not recognized" not in str(error):
                 raise InputError(

@@ -113,6 +113,24 @@ def test_a_file_that_ends_too_early_is_said_to_be_cut_off(tmp_path, profile, sha
     assert refused.match(r"bytes of a block \d+ are there\. Copy the file again")
 
 
+def test_a_damaged_header_of_a_mask_is_one_sentence(tmp_path):
+    """It is read when something is asked of the mask first, and told at the next question."""
+    path = write_scene(tmp_path / "a.tif", noise((3, 64, 64)), mask=np.full((64, 64), 255, "u1"))
+    content = bytearray(path.read_bytes())
+    image = int.from_bytes(content[4:8], "little")  # where the directory of the image begins
+    tags = int.from_bytes(content[image : image + 2], "little")
+    after = image + 2 + 12 * tags
+    mask = int.from_bytes(content[after : after + 4], "little")
+    entries = range(
+        mask + 2, mask + 2 + 12 * int.from_bytes(content[mask : mask + 2], "little"), 12
+    )
+    height = next(k for k in entries if content[k : k + 2] == (257).to_bytes(2, "little"))
+    content[height : height + 2] = (258).to_bytes(2, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.tif cannot be opened: .*Copy the file again"):
+        open_scene(path).__enter__()
+
+
 def test_ground_control_points_are_refused_with_the_remedy(tmp_path):
     corners = [(0, 0), (0, 40), (30, 0), (30, 40)]
     points = [GroundControlPoint(row, col, 500_000 + col, 4e6 - row) for row, col in corners]
