@@ -104,6 +104,14 @@ def test_a_table_lists_scenes_by_their_files(write):
         find_samples(root)
 
 
+def test_a_name_too_long_for_any_file_is_a_missing_one(write):
+    root = write("a")
+    long = "2" * 300
+    (root / "pairs.csv").write_text(f"before,after,from,to\n{long},a/after.tif,a/b.tif,a/to.tif\n")
+    with pytest.raises(DatasetError, match=f"line 2: .*{long} is missing"):
+        find_samples(root)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("head", ["", "sep=;\r\n"], ids=["plain", "sep"])
 def test_a_table_of_scenes_may_come_from_a_spreadsheet(write, encoding, head):
