@@ -7,6 +7,7 @@ from torch import Tensor
 
 from scdcli.models.networks.model import ChangeModel
 
+SIDE = 256  # pixels of the windows that are looked at
 SCALES = slice(-3, -1)  # features at 1/8 and 1/16: texture and shapes, not yet classes
 SHRINKAGE = 0.05  # of the correlation matrix toward the identity (Ledoit and Wolf 2004)
 

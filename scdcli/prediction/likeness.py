@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from scdcli.models.checkpoint import LoadedModel
-from scdcli.models.familiarity import features
+from scdcli.models.familiarity import SIDE, features
 from scdcli.prediction.fit import Remarks, judge_fit
 from scdcli.rasters.pair.open import Pair
 
-SIDE = 256  # pixels of a window
 LEAST = 64  # pixels, below which there is too little to judge by
 STEP = 1024  # pixels of the scene to each side for which one window stands
 PER_AXIS = 3  # windows at most, so that time does not grow with the scene

@@ -28,6 +28,7 @@ from scdcli.training.classweights import SCHEMES, class_weights
 from scdcli.training.confidence import CalibratedModel, fit_models
 from scdcli.training.data import TrainingSet
 from scdcli.training.finetuning import with_classes
+from scdcli.training.looks import keep_looks
 from scdcli.training.optimization import optimize
 from scdcli.training.runfolder import BEST, LAST, EpochLog, require_run, start_run, write_log
 from scdcli.training.schedule import plan_epoch, poly_rate, require_divisible
@@ -182,6 +183,7 @@ def train(training: Training) -> Iterator[StepDone | EpochLog | CalibratedModel]
         yield log
     if training.calibrate and validation:
         yield from fit_models(out, validation, legend, hardware)
+    ranks.by_first(lambda: keep_looks(out, samples, validation, legend, hardware))
 
 
 def _weights(data: TrainingSet, settings: TrainingSettings, classes: int) -> ClassWeights | None:
