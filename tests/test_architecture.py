@@ -25,14 +25,14 @@ ROWS = (
     "polygons",
     "datasets models",
     "prediction",
-    "scoring simulation",
+    "sampling scoring simulation",
     "training",
     "cli scdcli",  # the two front doors: the terminal and Python
     "__main__",
 )
 ROW_OF = {name: number for number, names in enumerate(ROWS) for name in names.split()}
 
-WITHOUT_TORCH = {"errors", "legend", "files", "rasters", "polygons", "simulation"}
+WITHOUT_TORCH = {"errors", "legend", "files", "rasters", "polygons", "sampling", "simulation"}
 # What runs a model, or maps that exist: these are scored without loading what the other needs.
 LATE = {"scdcli.scoring.job", "scdcli.scoring.run", "scdcli.scoring.systems"}
 
