@@ -345,8 +345,9 @@ def started(tmp_path, *afters, **pipes):
 def test_a_line_is_there_before_the_next_pair_and_a_signal_ends_the_batch(tmp_path, number, status):
     with started(tmp_path, "a.tif", "slow.tif", "c.tif", stdout=subprocess.PIPE) as process:
         assert json.loads(process.stdout.readline())["after"] == "a.tif"
-        while process.stderr.readline().strip() != "slow":
-            pass
+        for line in iter(process.stderr.readline, ""):
+            if line == "slow\n":
+                break
         process.send_signal(number)
         told, said = process.communicate(timeout=60)
     assert process.returncode == status

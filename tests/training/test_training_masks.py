@@ -1,6 +1,7 @@
 """Training on masks of change: alone, or with a model whose classes stay as they are."""
 
 from dataclasses import replace
+from math import isfinite
 
 import pytest
 import torch
@@ -52,6 +53,18 @@ def test_a_fresh_network_learns_change_alone(samples, tmp_path, name):
     best = max(logs, key=lambda log: log.miou)  # the first of equal ones
     assert header.scores["miou"] == best.miou
     assert header.training["epoch"] == best.epoch
+
+
+@pytest.mark.parametrize("name", ["asn-atl", "fc-ef", "fc-siam-conc", "hrscd-str2", "hrscd-str3"])
+def test_the_other_kinds_of_networks_take_a_step(samples, tmp_path, name):
+    network, start = NetworkSettings(name, width=0.125, classes=1), None
+    if name == "asn-atl":  # revises another, as in a training of two stages
+        start = load_model(str(model(tmp_path / "start.safetensors", "asn", CHANGE)))
+    found = events(samples, tmp_path / "run", network, replace(QUICK, epochs=1), start=start)
+    losses = [event.loss for event in found if isinstance(event, StepDone)]
+    assert losses
+    assert all(map(isfinite, losses))
+    assert load_model(str(tmp_path / "run/last.safetensors")).header.legend == CHANGE
 
 
 @pytest.mark.parametrize("name", ["hrscd-str4", "asn"])
