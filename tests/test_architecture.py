@@ -23,7 +23,7 @@ ROWS = (
     "files",
     "rasters",
     "polygons",
-    "datasets models",
+    "datasets models reporting",
     "prediction",
     "sampling scoring simulation",
     "training",
@@ -32,7 +32,16 @@ ROWS = (
 )
 ROW_OF = {name: number for number, names in enumerate(ROWS) for name in names.split()}
 
-WITHOUT_TORCH = {"errors", "legend", "files", "rasters", "polygons", "sampling", "simulation"}
+WITHOUT_TORCH = {
+    "errors",
+    "legend",
+    "files",
+    "rasters",
+    "polygons",
+    "reporting",
+    "sampling",
+    "simulation",
+}
 # What runs a model, or maps that exist: these are scored without loading what the other needs.
 LATE = {"scdcli.scoring.job", "scdcli.scoring.run", "scdcli.scoring.systems"}
 

@@ -58,7 +58,8 @@ def predict(
     """Map what changed between two images of one place.
 
     AFTER is brought onto the grid of BEFORE when they differ. DIR gets from.tif, to.tif,
-    transition.tif, probability.tif, changes.gpkg, transitions.csv and summary.json.
+    transition.tif, probability.tif, changes.gpkg, transitions.csv, summary.json and report.html,
+    the page to look at first.
 
     With --pairs one model maps many pairs. A pair that fails stops no other; the exit status is
     then 3. With --json every pair is a line of JSON as soon as it is done.

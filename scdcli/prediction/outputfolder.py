@@ -8,8 +8,7 @@ from scdcli.errors import OutputError
 from scdcli.files.folder import require_free
 from scdcli.files.naming import name_of
 from scdcli.prediction.settings import OutputSettings
-
-SUMMARY = "summary.json"
+from scdcli.reporting.finished import SUMMARY as SUMMARY
 
 
 def require_usable(out: Path, inputs: Iterable[str | Path], output: OutputSettings) -> None:

@@ -11,7 +11,7 @@ from scdcli.prediction.settings import OutputSettings
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import Pair
 
-GOING_ON = ("overwrite", "resume")  # settings that do not change what is predicted
+GOING_ON = ("overwrite", "resume", "report")  # settings that do not change what is predicted
 
 
 def tags(pair: Pair, predictor: Predictor) -> dict[str, str]:

@@ -45,6 +45,7 @@ class OutputSettings:
         formats: Formats of the polygons, names in `scdcli.polygons.files.vector.DRIVERS`.
         min_area: Smallest area of a polygon, m² (pixels without a CRS); rasters keep everything.
         simplify: How far outlines of polygons may move, m (pixels without a CRS).
+        report: Also write ``report.html``, a page to look at.
         overwrite: Replace a prediction that is there.
         resume: Go on with what an interrupted run left; leave a finished one alone.
     """
@@ -53,6 +54,7 @@ class OutputSettings:
     formats: tuple[str, ...] = ("gpkg",)
     min_area: float = 0.0
     simplify: float = 0.0
+    report: bool = True
     overwrite: bool = False
     resume: bool = False
 

@@ -44,6 +44,9 @@ from scdcli.rasters.sidecar import (
     write_probability_qml,
     write_qml,
 )
+from scdcli.reporting.changes import Changes
+from scdcli.reporting.page import REPORT
+from scdcli.reporting.report import write_report
 
 COVERS = ("before_cover", "after_cover")
 VECTORS = ("formats", "min_area", "simplify")
@@ -91,7 +94,8 @@ def write_prediction(
     with folder_at_once(out, mark=SUMMARY, overwrite=settings.overwrite, kept=JOURNAL) as folder:
         journal = open_journal(folder, _identity(record, predictor), resume=settings.resume)
         codes = _write_rasters(pair, predictor, folder, settings, journal, progress)
-        tally = _write_polygons(pair, ground, legend, folder, settings, codes)
+        changes = Changes()
+        tally = _write_polygons(pair, ground, legend, folder, settings, codes, changes)
         write_transitions(folder / "transitions.csv", tally.transitions(legend))
         summary = record | {
             "created": timestamp().isoformat(),
@@ -106,6 +110,8 @@ def write_prediction(
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+        if settings.report:
+            _write_report(folder, changes, pair, predictor)
     return json.loads(text)  # type: ignore[no-any-return]  # as a reader of the file sees it
 
 
@@ -190,6 +196,7 @@ def _write_polygons(
     folder: Path,
     settings: OutputSettings,
     codes: set[int],
+    changes: Changes,
 ) -> TransitionTally:
     tally = TransitionTally(ground)
     strips = read_strips(folder / "transition.tif", folder / "probability.tif")
@@ -202,7 +209,7 @@ def _write_polygons(
     try:
         write_polygons(
             folder,
-            polygons,
+            changes.watching(polygons),
             pair.grid,
             ground,
             legend,
@@ -215,6 +222,17 @@ def _write_polygons(
             "--resume."
         ) from error
     return tally
+
+
+def _write_report(folder: Path, changes: Changes, pair: Pair, predictor: Predictor) -> None:
+    """Write the page, without which the prediction is as good: no failure of it may cost that."""
+    try:
+        write_report(folder, changes, pair)
+    except Exception as error:
+        predictor.say(
+            f"Warning: {REPORT} could not be made ({type(error).__name__}: {error}). Everything "
+            "else is there; scd report makes the page again."
+        )
 
 
 def _kinds(legend: Legend, settings: OutputSettings) -> dict[str, RasterKind]:

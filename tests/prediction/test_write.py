@@ -38,6 +38,7 @@ FILES = {
     "changes.gpkg",
     "transitions.csv",
     "summary.json",
+    "report.html",
 }
 
 

@@ -49,6 +49,11 @@ simplify_option = click.option(
     help="How far outlines of polygons may move to lose vertices, m (pixels without a CRS); "
     "neighbors stay neighbors.",
 )
+report_option = click.option(
+    "--report/--no-report",
+    default=OutputSettings.report,
+    help="Write report.html, a page to look at.",
+)
 resume_option = click.option(
     "--resume",
     is_flag=True,
@@ -67,6 +72,7 @@ def writing_options(command: Command) -> Command:
         vector_option,
         min_area_option,
         simplify_option,
+        report_option,
         overwrite_option,
         resume_option,
     )

@@ -9,6 +9,7 @@ from rasterio.windows import Window
 
 from scdcli.errors import PairError
 from scdcli.rasters.grid import Grid
+from scdcli.rasters.pair.glance import SteppedReader
 from scdcli.rasters.pair.open import Pair, normalized
 from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
 from scdcli.rasters.pair.stretch import DateSource, find_stretch
@@ -74,6 +75,7 @@ def pair_of_arrays(
         aoi=None,
         read_before=first.read,
         read_after=second.read,
+        glances=(_glanced(before, first.read), _glanced(after, second.read)),
     )
     return normalized(pair, NAMES)
 
@@ -92,6 +94,10 @@ def _require_comparable(before: NDArray[Any], after: NDArray[Any], settings: Pai
             f"before has the shape {before.shape}, after {after.shape}; give two arrays (C, H, W) "
             "of one shape."
         )
+
+
+def _glanced(array: NDArray[Any], read: Reader) -> SteppedReader:
+    return SteppedReader(read, bytes_as_they_are=array.dtype == np.uint8)
 
 
 def _reader(array: NDArray[Any]) -> Reader:

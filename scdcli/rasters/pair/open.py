@@ -25,6 +25,7 @@ from scdcli.rasters.georeference import place_scene, read_crs
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.bands import BandChoice, choose_bands
 from scdcli.rasters.pair.extent import AreaOfInterest, crop_to_bounds, read_aoi
+from scdcli.rasters.pair.glance import Glanced, Source
 from scdcli.rasters.pair.mappings import MeanStd
 from scdcli.rasters.pair.normalization import Normalization, find_normalization
 from scdcli.rasters.pair.report import (
@@ -67,6 +68,7 @@ class Pair:
         read_after: The same of AFTER.
         normalization: What maps values after the stretch; None where nothing does.
         coregister: Whether AFTER was to be moved over BEFORE by the shift between them.
+        glances: Both dates for reading them coarsely, to look at.
     """
 
     settings: PairSettings
@@ -81,6 +83,7 @@ class Pair:
     aoi: AreaOfInterest | None
     read_before: Reader
     read_after: Reader
+    glances: tuple[Glanced, Glanced]
     normalization: Normalization | None = None
     coregister: bool = False
 
@@ -156,6 +159,7 @@ def open_pair(
             aoi=plan.aoi,
             read_before=read_before,
             read_after=read_after,
+            glances=_glances(plan),
         )
         yield normalized(pair, (first.name, second.name))
 
@@ -204,6 +208,19 @@ def _open_readers(pair: PairPlan, stack: ExitStack) -> tuple[Reader, Reader]:
     else:
         read_after = _plain(second, pair.bands.after, alignment.offset)
     return read_before, pair.units.bring(read_after)
+
+
+def _glances(pair: PairPlan) -> tuple[Source, Source]:
+    """Both scenes for pictures: collars and units, which change no picture much, are left alone."""
+    first, second, alignment = pair.first, pair.second, pair.alignment
+    offset = None
+    if first.points is None:
+        row, col = offset_in(first.grid, pair.grid)
+        offset = (-row, -col)
+    return (
+        Source(first, pair.grid, pair.bands.before, offset),
+        Source(second, alignment.grid, pair.bands.after, alignment.offset),
+    )
 
 
 def _plain(scene: Scene, bands: tuple[int, ...], offset: tuple[int, int] = (0, 0)) -> Reader:

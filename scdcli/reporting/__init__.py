@@ -1,0 +1,1 @@
+"""A finished prediction as something to look at: one page, and pages of many."""

@@ -1,0 +1,289 @@
+"""`report.html`: one file that shows a finished prediction, from disk and without a network."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import numpy as np
+import shapely
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from scdcli.legend import Legend
+from scdcli.rasters.grid import Grid
+from scdcli.rasters.pair.glance import Display, Glanced, displayed, small_shape
+from scdcli.rasters.pair.open import Pair
+from scdcli.reporting import charts, wording
+from scdcli.reporting.changes import BINS, Change, Changes
+from scdcli.reporting.encoding import deflated, jpeg_uri, resized
+from scdcli.reporting.finished import Finished
+from scdcli.reporting.overview import LONGEST, Overview, read_overview
+
+REPORT = "report.html"
+
+# All together well below 15 MB, once three bytes have become four characters of base64.
+MOST_MAP = 4_000_000
+MOST_IMAGE = 2_200_000  # bytes of one date
+MOST_THUMBNAIL = 12_000
+
+RANGE_SIDE = 512  # pixels, at which the values of an image are looked at
+THUMBNAIL = 180  # pixels
+NARROWEST = 48  # pixels of the map in a thumbnail
+ROOM = 1.6  # of a thumbnail, times the size of the change
+
+# Of Paul Tol's "muted", told apart with any kind of color vision.
+SAFE = (
+    "#332288",
+    "#DDCC77",
+    "#888888",
+    "#CC6677",
+    "#117733",
+    "#88CCEE",
+    "#AA4499",
+    "#999933",
+    "#44AA99",
+)
+
+
+class Photo(NamedTuple):
+    """One date: all of it as the page shows it, and a way to look closer."""
+
+    whole: NDArray[np.uint8]  # (h, w, 3)
+    display: Display
+    grid: Grid
+
+    def look(self, window: Window) -> NDArray[np.uint8]:
+        """A part, (h, w, 3) uint8, no side longer than a thumbnail."""
+        shape = small_shape((window.height, window.width), THUMBNAIL)
+        if self.whole.shape[:2] != self.grid.shape:
+            return self.display.picture(window, shape)
+        rows, cols = window.toslices()
+        return resized(self.whole[rows, cols], shape)
+
+
+Images = tuple[Photo, Photo]
+
+
+class Shown(NamedTuple):
+    """One change as the page lists it."""
+
+    change: Change
+    box: tuple[int, int, int, int]  # left, top, right, bottom in pixels of the map
+    before: str | None
+    after: str | None
+    outline: str  # path in a square of 100 x 100
+    area: str
+
+
+def build_page(
+    prediction: Finished, changes: Changes, pair: Pair | None, *, missing: str | None = None
+) -> str:
+    """The page.
+
+    Args:
+        prediction: What was predicted.
+        changes: Its single changes worth showing.
+        pair: The two images, open; None where they are not to be had.
+        missing: Why they are not, as a sentence for the reader.
+
+    Returns:
+        HTML; the same for the same prediction.
+
+    Raises:
+        InputError: A map or an image cannot be read.
+    """
+    images = None if pair is None else _images(pair)
+    unit = wording.unit_of(prediction.summary)
+    template = _environment().get_template("report.html.j2")
+    return template.render(
+        summary=prediction.summary,
+        legend=prediction.legend,
+        unit=unit,
+        words=wording,
+        missing=missing,
+        classes=_classes(prediction),
+        rows=_rows(prediction, unit),
+        **_charts(prediction, changes, unit),
+        largest=list(_shown(changes.largest, prediction.grid, images, unit)),
+        surest=list(_shown(changes.surest, prediction.grid, images, unit)),
+        count=changes.count,
+        settings=wording.settings_list(prediction.summary["settings"]),
+        data=_embedded(_map_data(prediction, images)),
+        style=_resource("report.css"),
+        script=_resource("report.js"),
+    )
+
+
+def _images(pair: Pair) -> Images:
+    before, after = (_photo(source, pair.grid) for source in pair.glances)
+    return before, after
+
+
+def _photo(source: Glanced, grid: Grid) -> Photo:
+    window = Window(0, 0, grid.width, grid.height)
+    display = displayed(source, window, small_shape(grid.shape, RANGE_SIDE))
+    return Photo(display.picture(window, small_shape(grid.shape, LONGEST)), display, grid)
+
+
+def _classes(prediction: Finished) -> list[dict[str, Any]]:
+    """The classes of the legend, and which of them occur."""
+    legend = prediction.legend
+    occurring = {
+        row[date]
+        for row in prediction.summary["transitions"]
+        for date in ("from_class", "to_class")
+    }
+    return [
+        {
+            "index": index,
+            "name": legend[index].name,
+            "color": "#{:02x}{:02x}{:02x}".format(*legend[index].color),
+            "safe": SAFE[(index - 1) % len(SAFE)],
+            "occurs": index in occurring,
+        }
+        for index in legend.indices()
+    ]
+
+
+def _rows(prediction: Finished, unit: str) -> list[dict[str, Any]]:
+    """The table of transitions, largest first."""
+    rows = sorted(prediction.summary["transitions"], key=lambda row: -row["pixels"])
+    return [row | {"name": _name(prediction.legend, row), "amount": row[unit]} for row in rows]
+
+
+def _name(legend: Legend, row: Mapping[str, Any]) -> str:
+    return legend.transition_name(row["from_class"], row["to_class"])
+
+
+def _charts(prediction: Finished, changes: Changes, unit: str) -> dict[str, Any]:
+    amounts = charts.amounts_of(prediction.summary["transitions"], unit)
+    bins = changes.area_by_confidence
+    drawn = amounts and not prediction.legend.change_only
+    flow = charts.flow(amounts) if drawn else None
+    highest = float(bins.max())
+    return {
+        "flow": flow,
+        "flow_labels": flow and [charts.label_rows(nodes) for nodes in (flow.before, flow.after)],
+        "matrix": charts.matrix(amounts) if drawn else None,
+        "bars": [round(float(each) / highest, 4) for each in bins] if highest else [],
+        "bin_names": [f"{100 * k // BINS}-{100 * (k + 1) // BINS} %" for k in range(BINS)],
+        "bin_areas": [wording.polygon_area(float(area), unit) for area in bins],
+        "median": charts.median_bin(bins),
+    }
+
+
+def _shown(
+    listed: Sequence[Change], grid: Grid, images: Images | None, unit: str
+) -> Iterator[Shown]:
+    for change in listed:
+        outline = _in_pixels(change.outline, grid)
+        left, top, right, bottom = outline.bounds
+        box = (int(left), int(top), int(np.ceil(right)), int(np.ceil(bottom)))
+        window = _around(box, grid)
+        pictures: list[str | None] = [None, None]
+        if images:
+            pictures = [jpeg_uri(photo.look(window), MOST_THUMBNAIL) for photo in images]
+        path = _path(outline, window)
+        area = wording.polygon_area(change.area, unit)
+        yield Shown(change, box, pictures[0], pictures[1], path, area)
+
+
+def _in_pixels(outline: shapely.Polygon, grid: Grid) -> shapely.Polygon:
+    """A polygon in columns and rows of the map."""
+    inverse = ~grid.transform
+
+    def to_pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        cols, rows = inverse @ (points[:, 0], points[:, 1])
+        return np.stack([cols, rows], axis=1)
+
+    moved: shapely.Polygon = shapely.transform(outline, to_pixels)
+    return moved
+
+
+def _around(box: tuple[int, int, int, int], grid: Grid) -> Window:
+    """A square of the map with a change in its middle, as far as the map reaches."""
+    left, top, right, bottom = box
+    side = max(NARROWEST, round(ROOM * max(right - left, bottom - top)))
+    width, height = min(side, grid.width), min(side, grid.height)
+    col = min(max((left + right - width) // 2, 0), grid.width - width)
+    row = min(max((top + bottom - height) // 2, 0), grid.height - height)
+    return Window(col, row, width, height)
+
+
+def _path(outline: shapely.Polygon, window: Window) -> str:
+    """An outline as the path of a drawing in which the window is 100 wide or high."""
+    scale = 100 / max(window.width, window.height)
+    simpler = outline.simplify(0.5 / scale)
+    fine = simpler if isinstance(simpler, shapely.Polygon) and not simpler.is_empty else outline
+    rings = []
+    for ring in (fine.exterior, *fine.interiors):
+        points = (np.asarray(ring.coords)[:-1] - (window.col_off, window.row_off)) * scale
+        rings.append("M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in points) + "Z")
+    return "".join(rings)
+
+
+def _map_data(prediction: Finished, images: Images | None) -> dict[str, Any]:
+    """What the script draws the map from."""
+    overview, planes = _planes(read_overview(prediction))
+    grid, valid = prediction.grid, prediction.summary["valid"]
+    area = valid["area_m2"] / valid["pixels"] if valid["area_m2"] and valid["pixels"] else None
+    pictures: list[str | None] = [None, None]
+    if images:
+        pictures = [jpeg_uri(photo.whole, MOST_IMAGE) for photo in images]
+    classes = [
+        {key: each[key] for key in ("index", "name", "color", "safe")}
+        for each in _classes(prediction)
+    ]
+    return {
+        "width": grid.width,
+        "height": grid.height,
+        "step": overview.step,
+        "rows": overview.shape[0],
+        "cols": overview.shape[1],
+        "planes": planes,
+        "pixelArea": area,
+        "metric": valid["hectares"] is not None,
+        "pixelSize": grid.pixel_size[0],
+        "changeOnly": prediction.legend.change_only,
+        "classes": classes,
+        "before": pictures[0],
+        "after": pictures[1],
+    }
+
+
+def _planes(overview: Overview) -> tuple[Overview, list[str]]:
+    """The maps as text, coarser where they would take too much."""
+    while True:
+        layers = (overview.from_class, overview.to_class, overview.confidence)
+        planes = [deflated(layer) for layer in layers]
+        if sum(map(len, planes)) * 3 // 4 <= MOST_MAP:
+            return overview, planes
+        overview = overview.coarser()
+
+
+def _embedded(data: Mapping[str, Any]) -> Markup:
+    """JSON that cannot end the element it stands in."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
+
+
+def _resource(name: str) -> Markup:
+    """A file of this package as it is."""
+    return Markup(files(__package__).joinpath("templates", name).read_text("utf-8"))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(__package__, "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return environment

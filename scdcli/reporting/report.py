@@ -1,0 +1,144 @@
+"""Writing the page of a prediction: when it is made, and again afterwards."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scdcli.errors import InputError, PairError
+from scdcli.files.naming import name_of
+from scdcli.files.whole import write_whole
+from scdcli.rasters.grid import Grid
+from scdcli.rasters.pair.open import Pair, open_pair
+from scdcli.rasters.pair.settings import PairSettings
+from scdcli.reporting.changes import Changes, trace_changes
+from scdcli.reporting.finished import Finished, read_finished
+from scdcli.reporting.page import REPORT, build_page
+
+ANY_VALUES = (0.0, 255.0)  # pictures find their own range; none has to be sampled
+
+
+def write_report(folder: Path, changes: Changes, pair: Pair) -> Path:
+    """Write the page of a prediction that has just been made.
+
+    Args:
+        folder: Where everything else of it lies.
+        changes: Its changes, as they were written.
+        pair: The two images, open.
+
+    Raises:
+        InputError: A map or an image cannot be read.
+        OutputError: The page cannot be written.
+    """
+    path = folder / REPORT
+    write_whole(path, build_page(read_finished(folder), changes, pair).encode())
+    return path
+
+
+def rebuild_report(
+    folder: Path,
+    out: Path | None = None,
+    *,
+    before: str | Path | None = None,
+    after: str | Path | None = None,
+) -> tuple[Path, str | None]:
+    """Write the page of a finished prediction anew, from its maps and the images.
+
+    Args:
+        folder: The prediction.
+        out: The page; ``report.html`` in the folder if not given.
+        before: The earlier image, where it lies elsewhere than at the prediction, beside or above
+            it, or in the working directory.
+        after: The later image.
+
+    Returns:
+        The page, and why it has no images if it has none.
+
+    Raises:
+        InputError: The folder holds no finished prediction, or a map cannot be read.
+        OutputError: The page cannot be written.
+    """
+    prediction = read_finished(folder)
+    changes = trace_changes(prediction)
+    with _opened(prediction, before, after) as (pair, missing):
+        page = build_page(prediction, changes, pair, missing=missing)
+    path = out or folder / REPORT
+    write_whole(path, page.encode())
+    return path, missing
+
+
+@contextmanager
+def _opened(
+    prediction: Finished, before: str | Path | None, after: str | Path | None
+) -> Iterator[tuple[Pair | None, str | None]]:
+    """The images of a prediction on its grid, or why they are not to be had."""
+    with ExitStack() as stack:
+        pair, missing = None, None
+        try:
+            paths = (
+                _image(prediction, "before", before),
+                _image(prediction, "after", after),
+            )
+            pair = stack.enter_context(open_pair(*paths, _settings(prediction)))
+            _require_same(prediction, pair.grid)
+        except (InputError, PairError) as error:
+            pair = None
+            missing = f"This page shows no images: {error}"
+        yield pair, missing
+
+
+def _image(prediction: Finished, date: str, given: str | Path | None) -> str | Path:
+    """Where an image lies.
+
+    Raises:
+        InputError: It is not where it is looked for.
+    """
+    if given is not None:
+        return given
+    facts: Mapping[str, Any] = prediction.summary["inputs"][date]
+    if facts.get("driver") is None:
+        raise InputError(f"{facts['name']} was an array in memory.")
+    folder = prediction.folder.resolve()
+    for place in (folder, folder.parent, folder.parent.parent, Path.cwd()):
+        path = place / str(facts["name"])
+        if path.is_file() and path.stat().st_size == facts.get("bytes"):
+            return path
+    raise InputError(
+        f"{facts['name']} is not where it is looked for, which is at the prediction, beside and "
+        f"above it, or is not the same file any more; name it with --{date}."
+    )
+
+
+def _settings(prediction: Finished) -> PairSettings:
+    """How the images were read, but for their values."""
+    inputs, settings = prediction.summary["inputs"], prediction.summary["settings"]
+    part = prediction.grid.bounds if settings.get("bounds") or settings.get("aoi") else None
+    rows, cols = inputs.get("shift", (0.0, 0.0))
+    return PairSettings(
+        bands=tuple(inputs["bands"]),
+        after_bands=tuple(inputs["after_bands"]),
+        assume_crs=settings.get("assume_crs"),
+        bounds=part,
+        shift=(rows, cols),
+        scale=ANY_VALUES,
+        normalize="none",
+    )
+
+
+def _require_same(prediction: Finished, grid: Grid) -> None:
+    """Refuse images that do not lie on the grid of the maps.
+
+    Raises:
+        PairError: They do not.
+    """
+    maps = prediction.grid
+    corners = [(~maps.transform @ grid.transform) @ (x, y) for x in (0, 1) for y in (0, 1)]
+    wanted = [(x, y) for x in (0, 1) for y in (0, 1)]
+    if grid.shape != maps.shape or not np.allclose(corners, wanted, atol=0.01):
+        raise PairError(
+            f"the images are {grid.width} x {grid.height} pixels on another grid than the maps in "
+            f"{name_of(prediction.folder)} ({maps.width} x {maps.height}); name those that were "
+            "compared with --before and --after."
+        )

@@ -1,0 +1,41 @@
+"""``scd report``: the page again, and what it says where it cannot."""
+
+import pytest
+from finished import draw_classes, predict_images, write_images
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    predict_images(write_images(tmp_path, draw_classes(rng)), tmp_path / "out", report=False)
+    return tmp_path / "out"
+
+
+def test_the_page_is_made_and_named(scd, folder):
+    result = scd("report", folder)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.strip() == str(folder / "report.html")
+    assert (folder / "report.html").exists()
+
+
+def test_a_page_elsewhere_replaces_nothing_by_itself(scd, folder, tmp_path):
+    page = tmp_path / "page.html"
+    assert scd("report", folder, "-o", page).exit_code == 0
+    result = scd("report", folder, "-o", page)
+    assert result.exit_code == 1
+    assert "--overwrite" in result.stderr
+    assert scd("report", folder, "-o", page, "--overwrite").exit_code == 0
+
+
+def test_images_that_are_gone_are_a_warning(scd, folder):
+    (folder.parent / "after.tif").unlink()
+    result = scd("report", folder)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Warning: This page shows no images: after.tif is not where")
+    assert scd("report", folder, "-q").stderr == ""
+
+
+def test_no_prediction_is_one_sentence(scd, tmp_path):
+    result = scd("report", tmp_path)
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "is no prediction" in result.stderr
