@@ -175,7 +175,7 @@ def train(
     resume: bool,
     seed: int,
     device: str,
-    workers: int,
+    workers: int | None,
     quiet: bool,
 ) -> None:
     """Train a network on a labelled set, or on several together.

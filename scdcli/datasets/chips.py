@@ -1,7 +1,6 @@
 """Samples as chips in batches: what a network is trained and validated on."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from torch import Tensor
@@ -18,7 +17,10 @@ from scdcli.rasters.pair.mappings import MeanStd
 
 
 class Chips(Dataset[dict[str, Tensor] | ScdError]):
-    """Samples as tensors; each item depends only on (seed, epoch, index).
+    """Samples as tensors; each item depends only on the seed and its number.
+
+    Of N samples, number e · N + i is sample i as it is drawn in epoch e: so processes that prepare
+    chips need not be told of the epoch, and can stay from one to the next.
 
     A sample that cannot be read comes as its error, since an exception raised in a loader's
     process would arrive with a traceback in its text.
@@ -57,22 +59,22 @@ class Chips(Dataset[dict[str, Tensor] | ScdError]):
         self.mean_std = mean_std
         self.augmentation = augmentation
         self.seed = seed
-        self.epoch = 0
 
     def __len__(self) -> int:
         """Number of samples."""
         return len(self.samples)
 
-    def __getitem__(self, index: int) -> dict[str, Tensor] | ScdError:
+    def __getitem__(self, number: int) -> dict[str, Tensor] | ScdError:
         """``before, after`` (C, H, W) float32; ``from_label, to_label, changed`` (H, W) int64."""
         try:
-            return self._read(index)
+            return self._read(number)
         except ScdError as error:
             return error
 
-    def _read(self, index: int) -> dict[str, Tensor]:
+    def _read(self, number: int) -> dict[str, Tensor]:
+        epoch, index = divmod(number, len(self.samples))
         sample = self.samples[index]
-        rng = np.random.default_rng((self.seed, self.epoch, index))
+        rng = np.random.default_rng((self.seed, epoch, index))
         if sample.windowed:
             pair = self.scenes.read(sample, self.augmentation, rng)
         else:
@@ -89,37 +91,57 @@ class Chips(Dataset[dict[str, Tensor] | ScdError]):
         return images | {name: label.long() for name, label in labels.items()}
 
 
-def batches(chips: Chips, workers: int, **loading: Any) -> Iterator[dict[str, Tensor]]:  # noqa: ANN401
-    """Batches of chips, prepared here or in other processes.
+class Batches:
+    """Batches of chips, prepared here or in other processes, which stay until the end."""
 
-    Args:
-        chips: The samples.
-        workers: Processes; 0 prepares them in this one.
-        loading: Further arguments of PyTorch's loader.
+    def __init__(self, chips: Chips, workers: int, *, pin_memory: bool = False) -> None:
+        """Chips, and who prepares them.
 
-    Raises:
-        ScdError: A sample cannot be read; with the message it would have without workers.
-        TrainingError: A worker was killed.
-    """
-    loader = iter(DataLoader(chips, num_workers=workers, collate_fn=_collate, **loading))
-    while (batch := _next(loader, workers)) is not None:
-        if isinstance(batch, ScdError):
-            raise batch
-        yield batch
+        Args:
+            chips: The samples.
+            workers: Processes; 0 prepares them in this one.
+            pin_memory: Whether batches lie where a GPU fetches them fastest.
+        """
+        self._workers = workers
+        self._plan: list[list[int]] = []  # the loader looks at it anew for every iteration
+        self._loader = DataLoader(
+            chips,
+            batch_sampler=self._plan,
+            num_workers=workers,
+            collate_fn=_collate,
+            pin_memory=pin_memory,
+            persistent_workers=workers > 0,
+        )
 
+    def of(self, plan: Iterable[Sequence[int]]) -> Iterator[dict[str, Tensor]]:
+        """The batches of a plan, in order.
 
-def _next(
-    loader: Iterator[dict[str, Tensor] | ScdError], workers: int
-) -> dict[str, Tensor] | ScdError | None:
-    try:
-        return next(loader, None)
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise TrainingError(
-            f"one of the {workers} processes that prepare data was killed, perhaps for want of "
-            "memory; use fewer --workers, and go on with --resume."
-        ) from error
+        Args:
+            plan: The numbers of the chips of each batch.
+
+        Raises:
+            ScdError: A sample cannot be read; with the message it would have without workers.
+            TrainingError: A worker was killed.
+        """
+        self._plan[:] = map(list, plan)
+        loaded = iter(self._loader)
+        while (batch := self._next(loaded)) is not None:
+            if isinstance(batch, ScdError):
+                raise batch
+            yield batch
+
+    def _next(
+        self, loaded: Iterator[dict[str, Tensor] | ScdError]
+    ) -> dict[str, Tensor] | ScdError | None:
+        try:
+            return next(loaded, None)
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise TrainingError(
+                f"one of the {self._workers} processes that prepare data was killed, perhaps for "
+                "want of memory; use fewer --workers, and go on with --resume."
+            ) from error
 
 
 def _collate(items: list[dict[str, Tensor] | ScdError]) -> dict[str, Tensor] | ScdError:

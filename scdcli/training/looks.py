@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from scdcli.datasets.augmentation import Augmentation
-from scdcli.datasets.chips import Chips, batches
+from scdcli.datasets.chips import Batches, Chips
 from scdcli.datasets.samples import Sample
 from scdcli.legend import Legend
 from scdcli.models.checkpoint import LoadedModel, describe_familiar, load_model
@@ -67,7 +67,7 @@ def _describe(loaded: LoadedModel, samples: list[Sample], legend: Legend) -> Ten
     chosen = np.random.default_rng(0).permutation(len(samples))[:MOST]
     device = loaded.model.mean.device
     rows = []
-    for batch in batches(chips, 0, batch_sampler=[[index] for index in sorted(chosen)]):
+    for batch in Batches(chips, 0).of([index] for index in sorted(chosen)):
         images = torch.cat((batch["before"], batch["after"])).to(device)
         row = features(loaded.model, images)
         if row is None:

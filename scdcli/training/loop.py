@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from scdcli.datasets.chips import Chips, batches
+from scdcli.datasets.chips import Batches, Chips
 from scdcli.datasets.pixelsizes import widen
 from scdcli.errors import TrainingError, look_up
 from scdcli.models.checkpoint import LoadedModel, ModelHeader, date_mean_std, save_model
@@ -154,11 +154,11 @@ def train(training: Training) -> Iterator[StepDone | EpochLog | CalibratedModel]
         land_cover=kept.land_cover if kept else settings.cover and trainer.model.output != "types",
         training=described | {"data": ", ".join(data.names)},
     )
+    loader = Batches(chips, hardware.workers, pin_memory=hardware.device.type == "cuda")
     for epoch in range(len(trainer.logs) + 1, settings.epochs + 1):
         started = time.perf_counter()
-        chips.epoch = epoch
         losses = []
-        for step in _steps(trainer, chips, epoch, settings, hardware):
+        for step in _steps(trainer, loader, len(chips), epoch, settings, hardware):
             losses.append(step.loss)
             yield step
         speed = len(losses) / (time.perf_counter() - started)
@@ -205,17 +205,17 @@ def _origin(start: LoadedModel | None, weights: EncoderWeights | None) -> dict[s
 
 
 def _steps(
-    trainer: Trainer, chips: Chips, epoch: int, settings: TrainingSettings, hardware: Hardware
+    trainer: Trainer,
+    loader: Batches,
+    pairs: int,
+    epoch: int,
+    settings: TrainingSettings,
+    hardware: Hardware,
 ) -> Iterator[StepDone]:
     learn(trainer.model)
     ranks = hardware.ranks
-    plan = plan_epoch(len(chips), epoch, settings, ranks)
-    loading = batches(
-        chips,
-        hardware.workers,
-        batch_sampler=[batch for step in plan for batch in step],
-        pin_memory=hardware.device.type == "cuda",
-    )
+    plan = plan_epoch(pairs, epoch, settings, ranks)
+    loading = loader.of([epoch * pairs + i for i in batch] for step in plan for batch in step)
     loaded = ranks.in_step(loading, hardware.device)
     for step, planned in enumerate(plan, start=1):
         done = (epoch - 1) * len(plan) + step - 1

@@ -73,14 +73,15 @@ class HardwareSettings:
         threads: CPU threads; None for what PyTorch takes.
         deterministic: Use only algorithms that give the same bits every time.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        workers: Processes that prepare data, of each process that trains.
+        workers: Processes that prepare data, of each process that trains; None for as many as
+            keep a GPU busy, and none on a CPU.
     """
 
     precision: str = "auto"
     threads: int | None = None
     deterministic: bool = False
     device: str = "auto"
-    workers: int = 0
+    workers: int | None = None
 
 
 @dataclass(frozen=True)

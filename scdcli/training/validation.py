@@ -8,7 +8,7 @@ import torch
 from rasterio.windows import Window
 from torch import Tensor
 
-from scdcli.datasets.chips import Chips, batches
+from scdcli.datasets.chips import Batches, Chips
 from scdcli.datasets.classmap import read_label
 from scdcli.datasets.samples import Sample
 from scdcli.legend import Legend
@@ -133,7 +133,7 @@ def predict_part(
     """
     model.eval()
     mine = range(hardware.ranks.rank, len(chips), hardware.ranks.count)
-    for batch in batches(chips, hardware.workers, batch_sampler=[[i] for i in mine]):
+    for batch in Batches(chips, hardware.workers).of([i] for i in mine):
         batch = {name: x.to(hardware.device) for name, x in batch.items()}
         with autocast(hardware.device, hardware.precision):
             logits = model(batch["before"], batch["after"])

@@ -11,7 +11,7 @@ from covers import write_covered
 from sets import find_samples
 
 from scdcli.datasets.augment import Augmentation
-from scdcli.datasets.chips import Chips, batches
+from scdcli.datasets.chips import Batches, Chips
 from scdcli.datasets.dataset import change_map, read_pair
 from scdcli.datasets.division import split_validation
 from scdcli.datasets.indexpng import write_index_png
@@ -164,11 +164,9 @@ def test_a_chip_depends_on_seed_epoch_and_index_only(second_tree):
     samples = find_samples(second_tree(pairs=2) / "train")
     chips = Chips(samples, SECOND, bands=3, cover=False, augmentation=Augmentation(chip=32), seed=3)
     again = Chips(samples, SECOND, bands=3, cover=False, augmentation=Augmentation(chip=32), seed=3)
-    chips.epoch = again.epoch = 2
-    again[0]
-    assert (chips[1]["before"] == again[1]["before"]).all()
-    again.epoch = 3
-    assert not (chips[1]["before"] == again[1]["before"]).all()
+    again[4]
+    assert (chips[5]["before"] == again[5]["before"]).all()  # of two pairs the second, epoch 2
+    assert not (chips[5]["before"] == again[7]["before"]).all()
 
 
 def test_other_types_get_the_stretch_of_prediction(second_tree):
@@ -251,7 +249,27 @@ def test_a_killed_worker_is_one_sentence(second_tree):
     samples = find_samples(second_tree(pairs=2) / "train")
     chips = Deadly(samples, SECOND, bands=3, cover=False)
     with pytest.raises(TrainingError, match="one of the 1 processes that prepare data was killed"):
-        list(batches(chips, 1, batch_size=1))
+        list(Batches(chips, 1).of([[0], [1]]))
+
+
+class Signed(Chips):
+    """Chips that say which process prepared them."""
+
+    def __getitem__(self, number):
+        return super().__getitem__(number) | {"process": torch.tensor(os.getpid())}
+
+
+def test_workers_stay_from_one_epoch_to_the_next(second_tree):
+    samples = find_samples(second_tree(pairs=2) / "train")
+    settings = {"bands": 3, "cover": False, "augmentation": Augmentation(chip=32)}
+    loader = Batches(Signed(samples, SECOND, **settings), 1)
+    first, second = (list(loader.of([[2 * epoch], [2 * epoch + 1]])) for epoch in (1, 2))
+    processes = {int(batch["process"]) for batch in first + second}
+    assert len(processes) == 1
+    assert processes != {os.getpid()}
+    alone = Chips(samples, SECOND, **settings)
+    for number, batch in enumerate(first + second, start=2):
+        assert torch.equal(batch["before"][0], alone[number]["before"])
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -260,7 +278,7 @@ def test_a_bad_file_is_the_same_sentence_with_and_without_workers(second_tree, w
     (root / "train/im2/00001.png").write_bytes(b"not an image")
     chips = Chips(find_samples(root / "train"), SECOND, bands=3, cover=False)
     with pytest.raises(InputError, match=r"im2/00001\.png") as caught:
-        list(batches(chips, workers, batch_size=1))
+        list(Batches(chips, workers).of([[0], [1]]))
     assert "Traceback" not in str(caught.value)
 
 
@@ -284,4 +302,4 @@ def test_images_of_other_bands_are_named(second_tree):
     with pytest.raises(DatasetError, match=r"00001.* has 1 bands, the training reads 3"):
         band_statistics(samples)
     with pytest.raises(DatasetError, match=r"00001.* has 1 bands, the training reads 3"):
-        list(batches(Chips(samples, SECOND, bands=3, cover=False), 0, batch_size=1))
+        list(Batches(Chips(samples, SECOND, bands=3, cover=False), 0).of([[0], [1]]))

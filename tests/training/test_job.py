@@ -11,9 +11,9 @@ from standins import loaded
 from scdcli.errors import ModelError, OutputError
 from scdcli.models.checkpoint import save_model
 from scdcli.models.networks import NetworkSettings
-from scdcli.training.distributed import ALONE
-from scdcli.training.job import prepare
-from scdcli.training.settings import DataSettings, TrainingJob, TrainingSettings
+from scdcli.training.distributed import ALONE, Ranks
+from scdcli.training.job import prepare, workers_for
+from scdcli.training.settings import DataSettings, HardwareSettings, TrainingJob, TrainingSettings
 
 
 @pytest.fixture
@@ -75,3 +75,21 @@ def test_a_run_that_is_there_is_refused_before_the_set_is_looked_at(job):
     missing = replace(job, datasets=(Path("nowhere"),))
     with pytest.raises(OutputError):
         prepared(missing)
+
+
+@pytest.mark.parametrize(
+    ("device", "cores", "local", "workers"),
+    [
+        ("cpu", 16, 1, 0),
+        ("cuda", 4, 1, 4),
+        ("cuda", 64, 4, 8),
+        ("cuda", 8, 4, 2),
+        ("cuda", 1, 4, 0),
+    ],
+)
+def test_a_gpu_has_workers_by_itself(monkeypatch, device, cores, local, workers):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    ranks = Ranks(0, local, 0, local)
+    place = (torch.device(device), ranks)
+    assert workers_for(HardwareSettings(), *place) == workers
+    assert workers_for(HardwareSettings(workers=3), *place) == 3

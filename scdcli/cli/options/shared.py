@@ -178,7 +178,8 @@ bands_option = click.option(
 workers_option = click.option(
     "--workers",
     type=click.IntRange(min=0),
-    default=0,
+    default=None,
+    show_default="on a GPU one per core, up to 8; else 0",
     help="Processes that prepare data; 0 does it in this one.",
 )
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, help="Random seed.")
