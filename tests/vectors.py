@@ -19,6 +19,7 @@ from scdcli.rasters.grid import Grid
 
 UTM = CRS.from_epsg(32632)
 TRANSFORM = Affine(10, 0, 5e5, 0, -10, 5e6)
+GRID = Grid(3, 3, TRANSFORM, UTM)
 CODES = np.array([[101, 0, 305], [101, 101, 0], [65535, 0, 203]], dtype=np.uint16)
 
 

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -47,14 +47,18 @@ class Transition(Extent):
     to_name: str
 
 
-COLUMNS = (
-    "from_class",
-    "to_class",
-    "transition",
-    "from_name",
-    "to_name",
-    *(column.name for column in fields(Extent)),
-)
+COLUMNS = {
+    "from_class": "Integer",
+    "to_class": "Integer",
+    "transition": "Integer",
+    "from_name": "String",
+    "to_name": "String",
+    "pixels": "Integer64",
+    "area_m2": "Real",
+    "hectares": "Real",
+    "percent": "Real",
+}
+"""The columns of the table, and GDAL's names of their types."""
 
 
 @dataclass
@@ -133,6 +137,8 @@ class TransitionTally:
 def write_transitions(path: Path, transitions: Iterable[Transition]) -> None:
     """Write the rows as comma-separated values, UTF-8; areas are left empty without a CRS.
 
+    The types of the columns go into a ``.csvt`` beside: GDAL and QGIS take all for text else.
+
     Raises:
         OutputError: The file cannot be written; nothing is left behind.
     """
@@ -143,7 +149,10 @@ def write_transitions(path: Path, transitions: Iterable[Transition]) -> None:
                 table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
                 table.writeheader()
                 table.writerows(asdict(row) for row in transitions)
-            beside.replace(path)
+            types = beside.with_suffix(".csvt")
+            types.write_text(",".join(f'"{kind}"' for kind in COLUMNS.values()) + "\n")
+            for written in (types, beside):
+                written.replace(path.with_name(written.name))
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written ({error}); see that its folder exists and has room."

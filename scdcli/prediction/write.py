@@ -14,8 +14,8 @@ from scdcli.errors import InputError, OutputError
 from scdcli.files.folder import folder_at_once, timestamp
 from scdcli.legend import TRANSITION_NODATA, UNCHANGED, Legend, split_transition, transition_code
 from scdcli.polygons.area import Ground, measure_ground
-from scdcli.polygons.files.geopackage import polygon_qml
 from scdcli.polygons.files.shapefile import changed_names
+from scdcli.polygons.files.style import polygon_styles
 from scdcli.polygons.files.vector import require_formats, require_place, write_polygons
 from scdcli.polygons.strips import find_runs, read_strips
 from scdcli.polygons.table import TransitionTally, write_transitions
@@ -38,7 +38,9 @@ from scdcli.rasters.cog import (
 )
 from scdcli.rasters.pair.open import Pair
 from scdcli.rasters.sidecar import (
+    Entry,
     class_entries,
+    cover_entries,
     transition_entries,
     write_aux_xml,
     write_probability_qml,
@@ -169,7 +171,7 @@ def _write_rasters(
             if progress:
                 progress(done / (pair.grid.height * pair.grid.width))
     for name in kinds:
-        _write_sidecars(folder / f"{name}.tif", legend)
+        _write_sidecars(folder / f"{name}.tif", legend, predictor.threshold)
     return codes - {UNCHANGED, TRANSITION_NODATA}
 
 
@@ -214,7 +216,7 @@ def _write_polygons(
             ground,
             legend,
             formats=settings.formats,
-            style_qml=polygon_qml(legend, occurring),
+            styles=polygon_styles(legend, occurring, pair.grid),
         )
     except InputError as error:  # what it read are the rasters just written
         raise OutputError(
@@ -258,10 +260,16 @@ def _layers(decoded: ClassMaps, settings: OutputSettings) -> Layers:
     return layers
 
 
-def _write_sidecars(raster: Path, legend: Legend) -> None:
+def _write_sidecars(raster: Path, legend: Legend, threshold: float) -> None:
     if raster.stem == "probability":
-        write_probability_qml(raster)
+        write_probability_qml(raster, threshold)
         return
-    entries = transition_entries(legend) if raster.stem == "transition" else class_entries(legend)
+    entries = _entries(raster.stem, legend)
     write_aux_xml(raster, entries)
     write_qml(raster, entries)
+
+
+def _entries(name: str, legend: Legend) -> list[Entry]:
+    if name == "transition":
+        return transition_entries(legend)
+    return cover_entries(legend) if name in COVERS else class_entries(legend)

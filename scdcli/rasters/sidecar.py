@@ -15,14 +15,14 @@ QGIS_VERSION = "3.28"
 INTEGER, TEXT = "0", "2"
 GENERIC, NAME, VALUE, RED, GREEN, BLUE = "0", "2", "5", "6", "7", "8"
 
-PROBABILITY_STOPS: tuple[tuple[int, Color, int], ...] = (
-    (0, (255, 255, 178), 0),
-    (25, (254, 204, 92), 255),
-    (50, (253, 141, 60), 255),
-    (75, (240, 59, 32), 255),
-    (100, (189, 0, 38), 255),
+PROBABILITY_COLORS: tuple[Color, ...] = (
+    (255, 255, 178),
+    (254, 204, 92),
+    (253, 141, 60),
+    (240, 59, 32),
+    (189, 0, 38),
 )
-"""Percent, color and opacity (0-255): nothing is drawn where nothing is likely to have changed."""
+"""From the threshold to 100 %, in equal steps."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,14 @@ class Entry:
     to_name: str = ""
 
 
+def cover_entries(legend: Legend) -> list[Entry]:
+    """The values of a map of land cover: the classes."""
+    return [Entry(i, legend[i].name, legend[i].color) for i in legend.indices()]
+
+
 def class_entries(legend: Legend) -> list[Entry]:
-    """The values of a class map: unchanged, then the classes."""
-    classes = [Entry(i, legend[i].name, legend[i].color) for i in legend.indices()]
-    return [Entry(UNCHANGED, "unchanged", UNCHANGED_COLOR), *classes]
+    """The values of a map of classes where something changed: unchanged, then the classes."""
+    return [Entry(UNCHANGED, "unchanged", UNCHANGED_COLOR), *cover_entries(legend)]
 
 
 def transition_entries(legend: Legend) -> list[Entry]:
@@ -69,17 +73,19 @@ def transition_color(legend: Legend, from_class: int, to_class: int) -> Color:
 def write_aux_xml(raster: str | Path, entries: Sequence[Entry]) -> Path:
     """Write ``RASTER.aux.xml`` with an attribute table, and category names where values allow.
 
-    Category names are a list by value, so they are written when the values are 0, 1, 2, ...
+    Category names are a list by value, so they are written when the values are 0, 1, 2, ... or
+    1, 2, 3, ..., where 0 gets no name.
 
     Raises:
         OutputError: The file cannot be written.
     """
     root = ET.Element("PAMDataset")
     band = ET.SubElement(root, "PAMRasterBand", band="1")
-    if [entry.value for entry in entries] == list(range(len(entries))):
+    named = {entry.value: entry.name for entry in entries}
+    if named.keys() | {0} == set(range(max(named) + 1)):
         names = ET.SubElement(band, "CategoryNames")
-        for entry in entries:
-            ET.SubElement(names, "Category").text = entry.name
+        for value in range(max(named) + 1):
+            ET.SubElement(names, "Category").text = named.get(value, "")
     _attribute_table(band, entries)
     path = Path(raster)
     return _write(path.with_name(path.name + ".aux.xml"), root)
@@ -102,8 +108,14 @@ def write_qml(raster: str | Path, entries: Iterable[Entry]) -> Path:
     return _write(Path(raster).with_suffix(".qml"), root, QML_HEADER)
 
 
-def write_probability_qml(raster: str | Path) -> Path:
-    """Write the QGIS style of a probability map: same stem, ``.qml``, a ramp from 0 to 100 %.
+def write_probability_qml(raster: str | Path, threshold: float) -> Path:
+    """Write the QGIS style of a probability map: same stem, ``.qml``.
+
+    What is below the threshold is transparent; from there a ramp of colors leads to 100 %.
+
+    Args:
+        raster: The map, in percent.
+        threshold: Change probability, 0 to 1, from which a pixel counts as changed.
 
     Raises:
         OutputError: The file cannot be written.
@@ -120,10 +132,23 @@ def write_probability_qml(raster: str | Path) -> Path:
         minimumValue="0",
         maximumValue="100",
     )
-    for percent, color, alpha in PROBABILITY_STOPS:
+    for percent, color, alpha in _probability_stops(round(100 * threshold)):
         attributes = {"value": str(percent), "color": _hex(color), "alpha": str(alpha)}
         ET.SubElement(shader, "item", attributes, label=f"{percent} %")
     return _write(Path(raster).with_suffix(".qml"), root, QML_HEADER)
+
+
+def _probability_stops(threshold: int) -> list[tuple[int, Color, int]]:
+    """Percent, color and opacity (0-255), rising; between two of them QGIS interpolates."""
+    last = len(PROBABILITY_COLORS) - 1
+    below = sorted({0, max(threshold - 1, 0)} - {threshold})
+    ramp = {
+        threshold + round((100 - threshold) * step / last): color
+        for step, color in enumerate(PROBABILITY_COLORS)
+    }
+    return [(percent, PROBABILITY_COLORS[0], 0) for percent in below] + [
+        (percent, color, 255) for percent, color in ramp.items()
+    ]
 
 
 def _attribute_table(band: ET.Element, entries: Sequence[Entry]) -> None:

@@ -118,7 +118,11 @@ def test_csv_has_a_row_per_transition(tmp_path):
         ["3", "low vegetation", "5", "building", "305"],
     ]
     assert float(rows[0]["hectares"]) == pytest.approx(0.03, rel=1e-3)
-    assert list(tmp_path.iterdir()) == [path]
+    types = path.with_suffix(".csvt")
+    assert types.read_text() == (
+        '"Integer","Integer","Integer","String","String","Integer64","Real","Real","Real"\n'
+    )
+    assert set(tmp_path.iterdir()) == {path, types}
 
 
 def test_csv_leaves_areas_empty_without_a_crs(tmp_path):

@@ -37,6 +37,7 @@ FILES = {
     "probability.qml",
     "changes.gpkg",
     "transitions.csv",
+    "transitions.csvt",
     "summary.json",
     "report.html",
 }
@@ -85,6 +86,8 @@ def test_land_cover_adds_both_dates(scenes, tmp_path):
     assert (covers[0][changed] == from_class[changed]).all()
     assert (covers[1][changed] == to_class[changed]).all()
     assert (covers[0] > 0).all()
+    assert "unchanged" not in (tmp_path / "out/after_cover.qml").read_text()
+    assert "unchanged" in (tmp_path / "out/to.qml").read_text()
 
 
 def test_rasters_agree_with_each_other_and_lie_on_the_before_grid(scenes, tmp_path):
@@ -101,6 +104,8 @@ def test_rasters_agree_with_each_other_and_lie_on_the_before_grid(scenes, tmp_pa
             before.shape,
         )
         assert json.loads(result.tags(ns="SCD")["LEGEND"]) == SECOND.to_dict()
+    style = (tmp_path / "out/probability.qml").read_text()
+    assert '<item value="49" color="#ffffb2" alpha="0"' in style  # just below the threshold, 0.5
     for path in (tmp_path / "out").glob("*.tif"):
         assert cog_validate(path, quiet=True)[0], path.name
 
@@ -145,12 +150,13 @@ def test_two_runs_give_the_same_bytes(scenes, tmp_path, monkeypatch):
 def test_the_layer_style_names_the_transitions_that_occur(scenes, tmp_path):
     summary = run(scenes, tmp_path / "out")
     with sqlite3.connect(tmp_path / "out/changes.gpkg") as database:
-        (style,) = database.execute("SELECT styleQML FROM layer_styles").fetchone()
+        styles = dict(database.execute("SELECT styleName, styleQML FROM layer_styles"))
     database.close()
     names = {f"{row['from_name']} → {row['to_name']}" for row in summary["transitions"]}
     assert names
-    assert all(name in style for name in names)
-    assert style.count("<category ") == len(names)
+    assert all(name in styles["transitions"] for name in names)
+    assert styles["transitions"].count("<category ") == len(names)
+    assert "<category " not in styles["confidence"]
 
 
 def test_nothing_changed_is_an_empty_layer(scenes, tmp_path):

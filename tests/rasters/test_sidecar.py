@@ -8,9 +8,9 @@ from scenes import noise, write_scene
 
 from scdcli.errors import OutputError
 from scdcli.legend import SECOND, LandCover, Legend
-from scdcli.polygons.files.geopackage import polygon_qml
 from scdcli.rasters.sidecar import (
     class_entries,
+    cover_entries,
     transition_color,
     transition_entries,
     write_aux_xml,
@@ -90,32 +90,29 @@ def test_the_style_of_a_transition_map_names_all_pairs(tmp_path):
     assert entries[105] == ("water → building", "#600040", "255")
 
 
-def test_the_style_of_a_probability_map_is_a_ramp(tmp_path):
-    root = ET.parse(write_probability_qml(tmp_path / "probability.tif")).getroot()
+def test_land_cover_has_no_unchanged_pixels(tmp_path):
+    entries = cover_entries(SECOND)
+    assert list(palette(write_qml(tmp_path / "after_cover.tif", entries))) == [1, 2, 3, 4, 5, 6]
+    path = write_aux_xml(tmp_path / "after_cover.tif", entries)
+    names = [name.text or "" for name in ET.parse(path).getroot().iter("Category")]
+    assert names == ["", *(cover.name for cover in SECOND.classes)]  # listed by value, from 0
+    assert table(path)[1][0][:2] == ["1", "water"]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.01, 0.334, 0.5, 0.62, 0.99, 1.0])
+def test_the_style_of_a_probability_map_is_transparent_below_the_threshold(tmp_path, threshold):
+    root = ET.parse(write_probability_qml(tmp_path / "probability.tif", threshold)).getroot()
     renderer = root.find("pipe/rasterrenderer")
     assert renderer.get("type") == "singlebandpseudocolor"
-    items = [(item.get("value"), item.get("alpha")) for item in renderer.iter("item")]
-    assert items[0] == ("0", "0")
-    assert items[-1] == ("100", "255")
-
-
-def test_polygons_are_filled_with_the_new_class_and_edged_with_the_old():
-    pairs = [(a, b) for a, b in SECOND.transitions() if a != b]
-    root = ET.fromstring(polygon_qml(SECOND, pairs).split("\n", 1)[1])
-    assert root.find("renderer-v2").get("attr") == "transition"
-    categories = {c.get("value"): c for c in root.iter("category")}
-    assert len(categories) == 30
-    category = categories["305"]
-    assert category.get("label") == "low vegetation → building"
-    symbol = next(s for s in root.iter("symbol") if s.get("name") == category.get("symbol"))
-    values = {option.get("name"): option.get("value") for option in symbol.iter("Option")}
-    assert values["color"].startswith("128,0,0,")
-    assert values["outline_color"] == "0,128,0,255"
-
-
-def test_only_the_transitions_that_occur_may_be_listed():
-    root = ET.fromstring(polygon_qml(AWKWARD, [(2, 1)]).split("\n", 1)[1])
-    assert [c.get("label") for c in root.iter("category")] == ['b → <grass> & "ä"']
+    items = [(int(item.get("value")), item.get("alpha")) for item in renderer.iter("item")]
+    percents = [percent for percent, _ in items]
+    assert percents == sorted(set(percents))
+    assert (percents[0], percents[-1]) == (0, 100)
+    least = round(100 * threshold)
+    assert {percent: alpha == "255" for percent, alpha in items} == {
+        percent: percent >= least for percent in percents
+    }
+    assert {least, max(least - 1, 0)} <= set(percents)  # nothing is interpolated in between
 
 
 def test_a_missing_folder_is_an_error(tmp_path):

@@ -1,14 +1,11 @@
-"""What GDAL does not write into a GeoPackage: the layer's style, and dates that can be repeated."""
+"""What GDAL does not write into a GeoPackage: styles of the layer, dates that can be repeated."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 from scdcli.files.folder import timestamp
-from scdcli.legend import TRANSITION_BASE, Color, Legend
-from scdcli.rasters.sidecar import QGIS_VERSION, QML_HEADER
 
 STYLES = "layer_styles"
 CREATE_STYLES = f"""
@@ -25,18 +22,17 @@ VALUES (?, 'attributes', ?, 'QGIS layer styles', ?)"""
 INSERT_STYLE = f"""
 INSERT INTO {STYLES} (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName,
     styleQML, styleSLD, useAsDefault, description, owner, ui, update_time)
-VALUES ('', '', ?, 'geom', ?, ?, '', 1, 'Transitions', '', '', ?)"""
-FILL_OPACITY = 150  # of 255, so that the image below shows
-EDGE_WIDTH = "0.5"  # mm
+VALUES ('', '', ?, 'geom', ?, ?, '', ?, ?, '', '', ?)"""
 
 
-def finish(path: Path, layer: str, style_qml: str | None) -> None:
-    """Store the layer's default style, and set all dates to `files.folder.timestamp`.
+def finish(path: Path, layer: str, styles: Mapping[str, str]) -> None:
+    """Store the layer's styles, and set all dates to `files.folder.timestamp`.
 
     Args:
         path: A closed GeoPackage.
         layer: Name of its layer; the geometry column is ``geom``.
-        style_qml: QGIS layer style; None leaves the styles out.
+        styles: QGIS layer styles by name, the default one first; without any the table of styles
+            is left out.
 
     Raises:
         OutputError: ``SOURCE_DATE_EPOCH`` is not a number of seconds.
@@ -44,58 +40,10 @@ def finish(path: Path, layer: str, style_qml: str | None) -> None:
     """
     moment = timestamp().strftime("%Y-%m-%dT%H:%M:%S.000Z")  # the format wants milliseconds
     with closing(sqlite3.connect(path)) as database, database:
-        if style_qml is not None:
+        if styles:
             database.execute(CREATE_STYLES)
             database.execute(REGISTER_STYLES, (STYLES, STYLES, moment))
-            database.execute(INSERT_STYLE, (layer, layer, style_qml, moment))
+        for number, (name, qml) in enumerate(styles.items()):
+            row = (layer, name, qml, number == 0, f"{layer} by {name}", moment)
+            database.execute(INSERT_STYLE, row)
         database.execute("UPDATE gpkg_contents SET last_change = ?", (moment,))
-
-
-def polygon_qml(legend: Legend, transitions: Iterable[tuple[int, int]]) -> str:
-    """A QGIS style that colors polygons by their field ``transition``.
-
-    Args:
-        legend: Names and colors.
-        transitions: The (from, to) pairs to show in the legend.
-
-    Returns:
-        The text of a ``.qml`` file or of a style in a GeoPackage.
-    """
-    root = ET.Element("qgis", version=QGIS_VERSION, styleCategories="Symbology")
-    renderer = ET.SubElement(root, "renderer-v2", type="categorizedSymbol", attr="transition")
-    categories = ET.SubElement(renderer, "categories")
-    symbols = ET.SubElement(renderer, "symbols")
-    for number, (from_class, to_class) in enumerate(transitions):
-        ET.SubElement(
-            categories,
-            "category",
-            symbol=str(number),
-            value=str(from_class * TRANSITION_BASE + to_class),
-            type="long",
-            label=legend.transition_name(from_class, to_class),
-            render="true",
-        )
-        _symbol(symbols, number, legend[to_class].color, legend[from_class].color)
-    ET.SubElement(root, "layerGeometryType").text = "2"
-    ET.indent(root)
-    return QML_HEADER + ET.tostring(root, encoding="unicode") + "\n"
-
-
-def _symbol(symbols: ET.Element, number: int, fill: Color, edge: Color) -> None:
-    symbol = ET.SubElement(symbols, "symbol", type="fill", name=str(number), alpha="1")
-    layer = ET.SubElement(symbol, "layer", {"class": "SimpleFill"}, enabled="1")
-    options = ET.SubElement(layer, "Option", type="Map")
-    values = {
-        "color": _rgba(fill, FILL_OPACITY),
-        "style": "solid",
-        "outline_color": _rgba(edge, 255),
-        "outline_style": "solid",
-        "outline_width": EDGE_WIDTH,
-        "outline_width_unit": "MM",
-    }
-    for name, value in values.items():
-        ET.SubElement(options, "Option", type="QString", name=name, value=value)
-
-
-def _rgba(color: Color, alpha: int) -> str:
-    return ",".join(str(part) for part in (*color, alpha))

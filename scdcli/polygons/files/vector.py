@@ -6,7 +6,7 @@ are written beside their destination and appear together at the end or not at al
 
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -46,7 +46,7 @@ class Layer(NamedTuple):
 
     path: Path
     crs: str | None  # as WKT: each library carries a PROJ of its own, and they share no objects
-    style: str | None  # QGIS layer style (QML)
+    styles: Mapping[str, str]  # QGIS layer styles (QML) by name, the default one first
 
 
 def require_formats(names: Iterable[str]) -> None:
@@ -78,7 +78,7 @@ def write_polygons(
     legend: Legend,
     *,
     formats: Iterable[str] = ("gpkg",),
-    style_qml: str | None = None,
+    styles: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Write ``changes.<format>`` into a folder; earlier files of these names are replaced.
 
@@ -92,10 +92,11 @@ def write_polygons(
         ground: Tells the unit of the areas.
         legend: Names of the classes.
         formats: Names in `DRIVERS`.
-        style_qml: QGIS style stored in the GeoPackage as the layer's default.
+        styles: QGIS styles by name, as `style.polygon_styles` gives them: all are stored in the
+            GeoPackage, and the first lies as ``changes.qml`` beside files of other formats.
 
     Returns:
-        The files written, those beside a shapefile included.
+        The files written, those beside a shapefile and the style included.
 
     Raises:
         UnknownName: No such format.
@@ -112,10 +113,13 @@ def write_polygons(
             spool = Path(beside, SPOOL)
             count = _gather(spool, number_features(polygons, ground, legend), ground)
             for name, write in drivers.items():
-                layer = Layer(Path(beside, f"{LAYER}.{name}"), crs, style_qml)
+                layer = Layer(Path(beside, f"{LAYER}.{name}"), crs, styles or {})
                 with pa.OSFile(str(spool)) as file, pa.ipc.open_stream(file) as features:
                     write(layer, features)
                 _verify(layer.path, count)
+            if styles and set(formats) - {"gpkg"}:
+                default = next(iter(styles.values()))
+                Path(beside, f"{LAYER}.qml").write_text(default, encoding="utf-8", newline="\n")
             spool.unlink()
             return [file.replace(folder / file.name) for file in sorted(Path(beside).iterdir())]
     except FOREIGN_ERRORS as error:
@@ -185,7 +189,7 @@ def _geopackage(layer: Layer, features: pa.RecordBatchReader) -> None:
     _write(layer, "GPKG", features.schema.empty_table())
     for batch in features:
         _write(layer, "GPKG", pa.Table.from_batches([batch]), append=True)
-    geopackage.finish(layer.path, LAYER, layer.style)
+    geopackage.finish(layer.path, LAYER, layer.styles)
 
 
 def _shapefile(layer: Layer, features: pa.RecordBatchReader) -> None:

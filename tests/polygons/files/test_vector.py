@@ -25,6 +25,7 @@ COLUMNS = [
     "perimeter_m",
     "confidence",
 ]
+STYLES = {"transitions": "<qgis>Größe → Höhe</qgis>", "confidence": "<qgis/>"}
 
 
 def contents(path):
@@ -133,19 +134,23 @@ def test_types_are_those_of_the_columns(tmp_path, name, class_type):
     assert types == ["OFTInteger64", *classes, *texts, *numbers]
 
 
-def test_geopackage_has_a_spatial_index_and_its_style(tmp_path):
-    write(tmp_path, style_qml="<qgis>Größe → Höhe</qgis>")
+def test_geopackage_has_a_spatial_index_and_its_styles(tmp_path):
+    write(tmp_path, styles=STYLES)
     path = tmp_path / "changes.gpkg"
     kinds = {name: kind for name, (kind, _) in contents(path).items()}
     assert kinds == {"changes": "features", "layer_styles": "attributes"}
     with sqlite3.connect(path) as database:
-        (style,) = database.execute(
-            "SELECT f_table_name, f_geometry_column, useAsDefault, styleQML FROM layer_styles"
+        styles = database.execute(
+            "SELECT f_table_name, f_geometry_column, styleName, useAsDefault, styleQML "
+            "FROM layer_styles ORDER BY id"
         ).fetchall()
         (indexed,) = database.execute("SELECT count(*) FROM rtree_changes_geom").fetchone()
         (column,) = database.execute("SELECT column_name FROM gpkg_geometry_columns").fetchone()
     database.close()
-    assert style == ("changes", column, 1, "<qgis>Größe → Höhe</qgis>")
+    assert styles == [
+        ("changes", column, name, number == 0, qml)
+        for number, (name, qml) in enumerate(STYLES.items())
+    ]
     assert indexed == 3
 
 
@@ -154,9 +159,21 @@ def test_geopackage_without_style_has_one_layer(tmp_path):
     assert pyogrio.list_layers(tmp_path / "changes.gpkg")[:, 0].tolist() == ["changes"]
 
 
+def test_the_style_lies_beside_formats_that_hold_none(tmp_path):
+    for name in DRIVERS:
+        folder = tmp_path / name
+        folder.mkdir()
+        written = write(folder, formats=[name], styles=STYLES)
+        style = folder / "changes.qml"
+        assert (style in written) == (name != "gpkg")
+        assert style.exists() == (name != "gpkg")
+        assert name == "gpkg" or style.read_text(encoding="utf-8") == STYLES["transitions"]
+    assert write(tmp_path, formats=[], styles=STYLES) == []
+
+
 def test_source_date_epoch_dates_the_geopackage(tmp_path, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    write(tmp_path, style_qml="<qgis/>")
+    write(tmp_path, styles=STYLES)
     dates = {changed for _, changed in contents(tmp_path / "changes.gpkg").values()}
     assert dates == {"2023-11-14T22:13:20.000Z"}
 
@@ -169,7 +186,7 @@ def test_bytes_do_not_depend_on_the_strips(tmp_path, rng, monkeypatch):
     for height in (3, 40):
         folder = tmp_path / str(height)
         folder.mkdir()
-        written = write(folder, codes, height=height, formats=DRIVERS, style_qml="<qgis/>")
+        written = write(folder, codes, height=height, formats=DRIVERS, styles=STYLES)
         bytes_of.append({path.name: path.read_bytes() for path in written})
     assert len(read(tmp_path / "3" / "changes.gpkg")["id"]) > 300
     assert bytes_of[0] == bytes_of[1]

@@ -44,7 +44,7 @@ def attempt(name, label, limit):
     folder = pathlib.Path(sys.argv[1], f"{label}{limit}")
     folder.mkdir()
     try:
-        write(folder, codes, formats=[name], style_qml="<qgis/>")
+        write(folder, codes, formats=[name], styles={"transitions": "<qgis/>"})
         said = "written"
     except OutputError as error:
         said = str(error)

@@ -9,10 +9,10 @@ import pytest
 from affine import Affine
 from pyproj import Transformer
 from rasterio.crs import CRS
-from vectors import read, write
+from vectors import GRID, read, write
 
 from scdcli.legend import SECOND
-from scdcli.polygons.files.geopackage import polygon_qml
+from scdcli.polygons.files.style import polygon_styles
 from scdcli.polygons.files.vector import DRIVERS
 
 needs_ogrinfo = pytest.mark.skipif(not shutil.which("ogrinfo"), reason="ogrinfo is not installed")
@@ -48,8 +48,8 @@ def test_layer_crs_fields_and_features(tmp_path, name):
 
 
 @needs_ogrinfo
-def test_the_geopackage_opens_with_its_style(tmp_path):
-    write(tmp_path, style_qml=polygon_qml(SECOND, [(3, 5)]))
+def test_the_geopackage_opens_with_its_styles(tmp_path):
+    write(tmp_path, styles=polygon_styles(SECOND, [(3, 5)], GRID))
     said = ogrinfo(tmp_path / "changes.gpkg", "-sql", "SELECT * FROM layer_styles")
     assert "f_table_name (String) = changes" in said
     assert "f_geometry_column (String) = geom" in said
