@@ -46,7 +46,7 @@ class Chip:
 
 
 def read_chips(pair: Pair, tile: Supertile, mean: NDArray[np.float32]) -> Iterator[Chip]:
-    """The chips of a supertile, in order.
+    """The chips of a supertile, in order, without those of which no pixel is wanted.
 
     Args:
         pair: The two scenes.
@@ -56,11 +56,15 @@ def read_chips(pair: Pair, tile: Supertile, mean: NDArray[np.float32]) -> Iterat
     Raises:
         InputError: An image cannot be read.
     """
+    bottom, right = pair.whole.row_off + pair.whole.height, pair.whole.col_off + pair.whole.width
     for window in tile.chips:
-        height = min(window.height, pair.grid.height - window.row_off)
-        width = min(window.width, pair.grid.width - window.col_off)
+        height = min(window.height, bottom - window.row_off)
+        width = min(window.width, right - window.col_off)
         inside = Window(window.col_off, window.row_off, width, height)
-        before, after, valid = pair.read(inside)
+        if not pair.wanted(inside).any():
+            continue
+        # With what lies around the part and the area: a network sees it in the whole, too.
+        before, after, valid = pair.read_around(inside)
         before[:, ~valid] = mean[:, None]
         after[:, ~valid] = mean[:, None]
         # Mirrored, not zero: an edge the network never saw would look like a change of cover.
@@ -168,7 +172,7 @@ def predict_windows(
         ModelError: The network gives values that are not numbers, or wants other bands.
     """
     require_bands(predictor.loaded, pair)
-    for tile in supertiles(pair.grid.height, pair.grid.width, predictor.tiling):
+    for tile in supertiles(*pair.grid.shape, predictor.tiling, pair.whole):
         yield tile.core, *predict_supertile(pair, tile, predictor)
 
 
@@ -185,7 +189,7 @@ def read_windows(
 ) -> Iterator[tuple[Window, Reading, NDArray[np.bool_]]]:
     """As `predict_windows`, but change probabilities and classes before any threshold."""
     require_bands(predictor.loaded, pair)
-    for tile in supertiles(pair.grid.height, pair.grid.width, predictor.tiling):
+    for tile in supertiles(*pair.grid.shape, predictor.tiling, pair.whole):
         yield tile.core, *read_supertile(pair, tile, predictor)
 
 
@@ -194,7 +198,8 @@ def read_supertile(
 ) -> tuple[Reading, NDArray[np.bool_]]:
     """Change probabilities and classes of a supertile core, and where both dates are measured.
 
-    The result depends on nothing but the pixels under the supertile's chips.
+    The result depends on nothing but the pixels under the supertile's chips: it is the same in the
+    whole of a scene and in any part.
 
     Args:
         pair: The two scenes.
@@ -228,7 +233,7 @@ def read_supertile(
     # The probabilities end with this call: the memory is needed for those of the next supertile.
     temperature = predictor.temperature
     reading = read(blend.mean(), predictor.output, predictor.classes, temperature=temperature)
-    return reading, valid
+    return reading, valid & pair.wanted(tile.core)
 
 
 @torch.inference_mode()

@@ -69,6 +69,7 @@ def describe_pair(pair: Pair) -> dict[str, Any]:
     return {
         "scale": settings.scale,
         "normalize": settings.normalize,
+        "statistics": settings.statistics,
         "strict": settings.strict,
         "coregister": pair.coregister,
         "bands": settings.bands,

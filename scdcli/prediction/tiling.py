@@ -2,11 +2,12 @@
 
 The lattice is anchored at the grid's origin and depends on nothing but the scene's size, and every
 pixel sums its chips in the same order, so the result is the same however a scene is split into
-supertiles.
+supertiles, and whatever part of it is wanted.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class Tiling:
 
 @dataclass(frozen=True)
 class Supertile:
-    """A rectangle of the scene that is finished in one go, and the chips that touch it."""
+    """A rectangle that is finished in one go, and the chips that touch it, also from outside."""
 
     core: Window
     chips: tuple[Window, ...]
@@ -58,21 +59,39 @@ def lattice(length: int, tiling: Tiling) -> list[int]:
     return [*range(0, last, tiling.stride), last]
 
 
-def supertiles(height: int, width: int, tiling: Tiling) -> Iterator[Supertile]:
-    """Cores that cover the scene row by row, each with all chips that touch it in lattice order."""
-    rows, cols = lattice(height, tiling), lattice(width, tiling)
-    step = tiling.supertile * tiling.stride
-    for top in range(0, height, step):
-        for left in range(0, width, step):
-            core = Window(left, top, min(step, width - left), min(step, height - top))
+def supertiles(
+    height: int, width: int, tiling: Tiling, whole: Window | None = None
+) -> Iterator[Supertile]:
+    """Cores that cover a part row by row, each with all chips that touch it in lattice order.
+
+    Args:
+        height: Of the part, pixels.
+        width: Of the part.
+        tiling: Chips and supertiles.
+        whole: Where the scene lies, in pixels of the part; by default the part is all of it.
+    """
+    whole = whole or Window(0, 0, width, height)
+    rows = [start + whole.row_off for start in lattice(whole.height, tiling)]
+    cols = [start + whole.col_off for start in lattice(whole.width, tiling)]
+    for top, bottom in pairwise(_cuts(height, whole.row_off, tiling)):
+        for left, right in pairwise(_cuts(width, whole.col_off, tiling)):
             chips = tuple(
                 Window(col, row, tiling.chip, tiling.chip)
                 for row in rows
-                if row < top + core.height and row + tiling.chip > top
+                if row < bottom and row + tiling.chip > top
                 for col in cols
-                if col < left + core.width and col + tiling.chip > left
+                if col < right and col + tiling.chip > left
             )
-            yield Supertile(core, chips)
+            yield Supertile(Window(left, top, right - left, bottom - top), chips)
+
+
+def _cuts(length: int, origin: int, tiling: Tiling) -> list[int]:
+    """Where cores begin along one axis, and the end; on the strides of a lattice from ``origin``.
+
+    Elsewhere a core would touch one chip more.
+    """
+    step = tiling.supertile * tiling.stride
+    return [0, *range(step - -origin % tiling.stride, length, step), length]
 
 
 def taper(tiling: Tiling) -> NDArray[np.float32]:

@@ -180,7 +180,7 @@ def _predict(
 ) -> Iterator[tuple[Window, Layers]]:
     """The layers of every supertile: from the journal, or predicted and then kept there."""
     require_bands(predictor.loaded, pair)
-    tiles = supertiles(pair.grid.height, pair.grid.width, predictor.tiling)
+    tiles = supertiles(*pair.grid.shape, predictor.tiling, pair.whole)
     for number, tile in enumerate(tiles):
         layers = journal.load(number)
         if layers is None:

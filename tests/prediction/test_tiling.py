@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rasterio.windows import Window
 
 from scdcli.errors import InputError
 from scdcli.prediction.tiling import Blend, Tiling, lattice, supertiles, taper
@@ -87,3 +88,31 @@ def test_weights_of_two_overlapping_chips_sum_to_one():
 def test_an_overlap_that_never_advances_is_refused():
     with pytest.raises(InputError, match=r"overlap is 300.*chip 512.*0 to 256"):
         Tiling(512, 300)
+
+
+@settings(deadline=None)
+@given(sizes, sizes, tilings, st.data())
+def test_a_part_takes_its_chips_from_the_lattice_of_the_whole(height, width, tiling, data):
+    rows, cols = (
+        sorted(data.draw(st.tuples(st.integers(0, side - 1), st.integers(1, side)), label=label))
+        for side, label in ((height, "rows"), (width, "columns"))
+    )
+    (top, bottom), (left, right) = rows, cols
+    bottom, right = max(bottom, top + 1), max(right, left + 1)
+    where = {(row, col) for row in lattice(height, tiling) for col in lattice(width, tiling)}
+    seen = np.zeros((bottom - top, right - left), int)
+    for tile in supertiles(bottom - top, right - left, tiling, Window(-left, -top, width, height)):
+        core = tile.core
+        seen[core.toslices()] += 1
+        assert max(core.height, core.width) <= tiling.supertile * tiling.stride
+        touching = {
+            (row, col)
+            for row, col in where
+            if row < top + core.row_off + core.height
+            and row + tiling.chip > top + core.row_off
+            and col < left + core.col_off + core.width
+            and col + tiling.chip > left + core.col_off
+        }
+        chips = [(chip.row_off + top, chip.col_off + left) for chip in tile.chips]
+        assert chips == sorted(touching)
+    assert (seen == 1).all()

@@ -6,7 +6,7 @@ import click
 
 from scdcli.cli.options.shared import BANDS, CommaList, Command, grouped
 from scdcli.rasters.pair.methods import METHODS
-from scdcli.rasters.pair.settings import PairSettings
+from scdcli.rasters.pair.settings import OF_PART, OF_WHOLE, PairSettings
 
 normalize_option = click.option(
     "--normalize",
@@ -108,11 +108,19 @@ nodata_tolerance_option = click.option(
     help="Pixels this near to the nodata value in every band that touch the edge are nodata, too: "
     "lossy compression has changed them.",
 )
+statistics_option = click.option(
+    "--statistics",
+    type=click.Choice((OF_WHOLE, OF_PART)),
+    default=PairSettings.statistics,
+    help="What maps values is found in the whole images, also where --bounds or --aoi leave a part "
+    "of them, which then has the very pixels of the whole; or in that part.",
+)
 PAIR_OPTIONS = (
     *PLACE_OPTIONS,
     nodata_tolerance_option,
     normalize_option,
     scale_option,
+    statistics_option,
     strict_option,
     allow_vrt_option,
 )

@@ -60,6 +60,7 @@ def pair_of_arrays(
     pair = Pair(
         settings=settings,
         grid=grid,
+        whole=whole,
         bands=bands,
         after_bands=bands,
         notes=() if stretch is None else (stretch.note,),

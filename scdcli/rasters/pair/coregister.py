@@ -9,7 +9,7 @@ from typing import Any
 from scdcli.errors import PairError
 from scdcli.files.naming import name_of
 from scdcli.rasters.pair.open import Pair, open_pair
-from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
+from scdcli.rasters.pair.settings import DEFAULTS, OF_PART, PairSettings, of_whole
 from scdcli.rasters.pair.shift import Shift, estimate_shift
 
 Names = tuple[str, str]
@@ -113,6 +113,8 @@ def _register(
     names = _names(before, after)
     # The values as they are: what normalizes them is shift where AFTER is read in the end.
     plain = replace(settings, normalize="none", mean_std=None, normalization=None)
+    if settings.statistics != OF_PART:
+        plain = of_whole(plain)
     with open_pair(before, after, plain) as pair:
         shift = estimate_shift(pair)
     reason = _reason_to_stay(shift, names)
@@ -121,9 +123,8 @@ def _register(
     move = _back(shift)
     # One stretch for both openings: the values must not change with the place.
     moving = replace(settings, shift=_sum(settings.shift, move), stretch=pair.stretch)
-    with open_pair(
-        before, after, replace(plain, shift=moving.shift, stretch=pair.stretch)
-    ) as moved:
+    tried = replace(plain, shift=moving.shift, stretch=pair.stretch)
+    with open_pair(before, after, tried) as moved:
         remaining = estimate_shift(moved)
     if remaining is None or remaining.size >= shift.size:
         left = "cannot be told" if remaining is None else f"is {remaining}"

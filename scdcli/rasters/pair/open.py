@@ -37,7 +37,7 @@ from scdcli.rasters.pair.report import (
     warnings,
 )
 from scdcli.rasters.pair.sample import sample_pair
-from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
+from scdcli.rasters.pair.settings import DEFAULTS, OF_PART, PairSettings
 from scdcli.rasters.pair.stretch import DateSource, Stretch, find_stretch, fixed_stretch
 from scdcli.rasters.pair.units import pair_units
 from scdcli.rasters.scene import Reader, Scene, open_scene, scene_reader
@@ -54,7 +54,8 @@ class Pair:
 
     Attributes:
         settings: What it was opened with.
-        grid: The grid of BEFORE, or the part of it asked for, on which both are read.
+        grid: The grid of BEFORE, or the part of it asked for, of which a result is wanted.
+        whole: Where all of BEFORE lies, in pixels of that part.
         bands: Band numbers used of BEFORE, from 1.
         after_bands: Those used of AFTER, in the same order.
         notes: One sentence for each thing done to make the two comparable, or to look twice at.
@@ -62,9 +63,9 @@ class Pair:
         provenance: JSON-ready record of the inputs and of what was done.
         share: Share of the grid that AFTER covers, 0 to 1.
         stretch: What maps values to 0..255; None where uint8 is used as it is.
-        aoi: The area outside of which nothing is read; None for all of the grid.
+        aoi: The area outside of which no result is wanted; None for all of the grid.
         read_before: Reads the chosen bands of BEFORE in a window, (C, h, w) float32, NaN where
-            nothing is measured, before stretch and normalization.
+            nothing is measured, before stretch and normalization; also beyond the part.
         read_after: The same of AFTER.
         normalization: What maps values after the stretch; None where nothing does.
         coregister: Whether AFTER was to be moved over BEFORE by the shift between them.
@@ -73,6 +74,7 @@ class Pair:
 
     settings: PairSettings
     grid: Grid
+    whole: Window
     bands: tuple[int, ...]
     after_bands: tuple[int, ...]
     notes: tuple[str, ...]
@@ -110,13 +112,34 @@ class Pair:
         Raises:
             InputError: A file cannot be read there.
         """
-        inside = self.aoi.inside(window) if self.aoi else None
-        if inside is not None and not inside.any():
+        inside = self.wanted(window)
+        if not inside.any():
             nothing = np.zeros((2, self.count, *inside.shape), dtype=np.float32)
             return nothing[0], nothing[1], inside
+        before, after, valid = self.read_around(window)
+        valid &= inside
+        before[:, ~valid] = 0
+        after[:, ~valid] = 0
+        return before, after, valid
+
+    def wanted(self, window: Window) -> NDArray[np.bool_]:
+        """Of which pixels of a window a result is wanted, (h, w): inside grid and area."""
+        rows = np.arange(window.row_off, window.row_off + window.height)
+        cols = np.arange(window.col_off, window.col_off + window.width)
+        inside = np.logical_and.outer(
+            (rows >= 0) & (rows < self.grid.height), (cols >= 0) & (cols < self.grid.width)
+        )
+        return inside if self.aoi is None else inside & self.aoi.inside(window)
+
+    def read_around(
+        self, window: Window
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+        """As `read`, of a window anywhere on the whole of BEFORE, whether wanted or not.
+
+        The pixels are the same whatever part and area are wanted.
+        """
         before, after = self.read_before(window), self.read_after(window)
         valid = np.isfinite(before[0]) & np.isfinite(after[0])
-        valid = valid if inside is None else valid & inside
         if self.stretch is not None:
             before, after = self.stretch.apply(before), self.stretch.apply(after)
         if self.normalization is not None:
@@ -149,6 +172,7 @@ def open_pair(
         pair = Pair(
             settings=settings,
             grid=plan.grid,
+            whole=plan.whole,
             bands=plan.bands.before,
             after_bands=plan.bands.after,
             notes=tuple(notes(plan)),
@@ -197,17 +221,27 @@ def _open_scenes(
 
 def _open_readers(pair: PairPlan, stack: ExitStack) -> tuple[Reader, Reader]:
     """What reads both scenes on the grid of the pair."""
-    first, second, alignment = pair.first, pair.second, pair.alignment
+    first, second, alignment = pair.first, pair.second, pair.onto_whole
+    # All is read on the whole grid: a part must have the very pixels of the whole.
     if first.points:
-        read_before = _warped(first, pair.grid, pair.bands.before, stack)
+        read_before = _warped(first, first.grid, pair.bands.before, stack)
     else:
-        row, col = offset_in(first.grid, pair.grid)
-        read_before = _plain(first, pair.bands.before, (-row, -col))
+        read_before = _plain(first, pair.bands.before)
     if alignment.offset is None:
         read_after = _warped(second, alignment.grid, pair.bands.after, stack)
     else:
         read_after = _plain(second, pair.bands.after, alignment.offset)
-    return read_before, pair.units.bring(read_after)
+    return _of_part(read_before, pair.whole), _of_part(pair.units.bring(read_after), pair.whole)
+
+
+def _of_part(read: Reader, whole: Window) -> Reader:
+    """A reader of windows of the whole grid, as one of windows of the part."""
+
+    def read_part(window: Window) -> NDArray[np.float32]:
+        top, left = window.row_off - whole.row_off, window.col_off - whole.col_off
+        return read(Window(left, top, window.width, window.height))
+
+    return read_part
 
 
 def _glances(pair: PairPlan) -> tuple[Source, Source]:
@@ -248,8 +282,11 @@ def normalized(pair: Pair, names: tuple[str, str]) -> Pair:
         mean_std = None  # what predicts says that the number of bands is wrong
     if mean_std is None and settings.normalize == "none":
         return pair
+    read, sampled = pair.read_around, pair.whole
+    if settings.statistics == OF_PART:
+        read, sampled = pair.read, Window(0, 0, pair.grid.width, pair.grid.height)
     normalization = settings.normalization or find_normalization(
-        sample_pair(pair.read, pair.grid.shape, pair.count), settings.normalize, mean_std, names
+        sample_pair(read, sampled, pair.count), settings.normalize, mean_std, names
     )
     return replace(
         pair,
@@ -266,7 +303,13 @@ def _match(first: Scene, second: Scene, settings: PairSettings) -> PairPlan:
         second = replace(second, grid=on_one_turn(first.grid, grid))
     bands = choose_bands(first, second, settings.bands, settings.after_bands, count=settings.count)
     grid, aoi = _choose_part(first, settings)
-    alignment = _align(first, second, grid, settings)
+    onto_whole = alignment = _align(first, second, first.grid, settings)
+    row, col = offset_in(first.grid, grid)
+    if grid != first.grid:
+        alignment = _align(first, second, grid, settings)
+        offset = onto_whole.offset
+        offset = None if offset is None else (offset[0] - row, offset[1] - col)
+        alignment = replace(alignment, offset=offset)  # not decided again
     if settings.strict and alignment.differences:
         raise PairError(
             f"{first.name} and {second.name} are not on the same grid: "
@@ -281,8 +324,10 @@ def _match(first: Scene, second: Scene, settings: PairSettings) -> PairPlan:
         units=pair_units(first, second, bands),
         collars=(CollarFacts(), CollarFacts()),
         grid=grid,
+        whole=Window(-col, -row, first.grid.width, first.grid.height),
         aoi=aoi,
         alignment=alignment,
+        onto_whole=onto_whole,
         stretch=None,
     )
 
@@ -358,10 +403,12 @@ def choose_stretch(pair: PairPlan) -> Stretch | None:
         PairError: The types hardly hold one quantity, or nothing is measured.
     """
     first, second, bands = pair.first, pair.second, pair.bands
-    window = Window(0, 0, first.dataset.width, first.dataset.height)
-    if first.points is None:
-        row, col = offset_in(first.grid, pair.grid)
-        window = Window(col, row, pair.grid.width, pair.grid.height)
+    window, alignment = Window(0, 0, first.dataset.width, first.dataset.height), pair.onto_whole
+    if pair.settings.statistics == OF_PART:
+        alignment = pair.alignment
+        if first.points is None:
+            row, col = offset_in(first.grid, pair.grid)
+            window = Window(col, row, pair.grid.width, pair.grid.height)
     return find_stretch(
         pair.settings.scale,
         (
@@ -375,7 +422,7 @@ def choose_stretch(pair: PairPlan) -> Stretch | None:
                 second.name,
                 second.dataset.dtypes[bands.after[0] - 1],
                 pair.units.bring(_plain(second, bands.after)),
-                pair.alignment.window,
+                alignment.window,
             ),
         ),
         len(bands.before),

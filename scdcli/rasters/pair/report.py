@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
 from scdcli.files.naming import crs_name, file_name, is_remote, name_of, without_secrets
 from scdcli.rasters.alignment import Alignment
@@ -49,8 +50,10 @@ class PairPlan:
         units: What the numbers in the bands mean.
         collars: What is known of the collar of either.
         grid: What is read of the first scene's grid.
+        whole: Where all of the first scene's grid lies, in pixels of what is read.
         aoi: The area of interest on it, if one was asked for.
-        alignment: How the second scene lies on it.
+        alignment: How the second scene lies on what is read.
+        onto_whole: How it lies on all of the first scene's grid.
         stretch: What maps values to 0..255; None where uint8 is used as it is.
     """
 
@@ -61,8 +64,10 @@ class PairPlan:
     units: PairUnits
     collars: tuple[CollarFacts, CollarFacts]
     grid: Grid
+    whole: Window
     aoi: AreaOfInterest | None
     alignment: Alignment
+    onto_whole: Alignment
     stretch: Stretch | None
 
 

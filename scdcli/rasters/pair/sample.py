@@ -34,16 +34,18 @@ class Sample(NamedTuple):
     valid: NDArray[np.bool_]
 
 
-def sample_pair(read: ReadPair, shape: tuple[int, int], count: int) -> Iterator[Sample]:
-    """Up to 64 windows of 128 pixels, spread over the grid; all of it where it is small.
+def sample_pair(read: ReadPair, sampled: Window, count: int) -> Iterator[Sample]:
+    """Up to 64 windows of 128 pixels, spread over a part; all of it where it is small.
 
     Args:
         read: Reads a window of both dates, stretched.
-        shape: (height, width) of the grid.
+        sampled: The part, in the pixels that are read.
         count: Bands.
     """
     most = int((MOST_BYTES / (SIDE * SIDE * 2 * 4 * count)) ** 0.5)
-    for window in spread_windows(shape, SIDE, max(1, min(PER_AXIS, most))):
+    shape, (top, left) = (sampled.height, sampled.width), (sampled.row_off, sampled.col_off)
+    for each in spread_windows(shape, SIDE, max(1, min(PER_AXIS, most))):
+        window = Window(left + each.col_off, top + each.row_off, each.width, each.height)
         yield Sample(*read(window))
 
 

@@ -1,6 +1,6 @@
 """How two scenes are to be read as a pair."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scdcli.rasters.pair.methods import DEFAULT_METHOD
@@ -13,6 +13,9 @@ if TYPE_CHECKING:  # a command reads its defaults here, and its help page is to 
     from scdcli.rasters.pair.stretch import Stretch
 
 MOST_PIXELS = 40_000_000_000
+ANY_PIXELS = 1 << 62
+OF_WHOLE, OF_PART = "whole", "part"
+"""What statistics are made of: all of an image, or what `bounds` and `aoi` leave of it."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class PairSettings:
         mean_std: Mean and spread per band that each date is then brought to by its own, for a model
             that wants it; not where the pair has another number of bands.
         normalization: The normalization found when the same pair was opened before.
+        statistics: What the statistics that map values are made of: ``whole``, so that a part gets
+            the values it has in the whole; or ``part``.
         strict: Refuse two scenes that do not lie on exactly the same grid.
         allow_vrt: Also open VRT files.
         shift: (rows, cols) of the BEFORE grid, down and right, by which AFTER is moved before it
@@ -52,6 +57,7 @@ class PairSettings:
     normalize: str = DEFAULT_METHOD
     mean_std: "MeanStd | None" = None
     normalization: "Normalization | None" = None
+    statistics: str = OF_WHOLE
     strict: bool = False
     allow_vrt: bool = False
     shift: tuple[float, float] = (0.0, 0.0)
@@ -61,6 +67,11 @@ class PairSettings:
     bounds_crs: str | None = None
     aoi: str | None = None
     max_pixels: int = MOST_PIXELS
+
+
+def of_whole(settings: PairSettings) -> PairSettings:
+    """The settings without what chooses a part, for reading samples of all of a scene."""
+    return replace(settings, bounds=None, bounds_crs=None, aoi=None, max_pixels=ANY_PIXELS)
 
 
 DEFAULTS = PairSettings()

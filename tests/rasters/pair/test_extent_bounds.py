@@ -137,12 +137,16 @@ def test_a_part_is_the_same_cut_out_of_the_whole(tmp_path, place, dtype):
     np.testing.assert_array_equal(part[2], whole[2][cut[1:]])
 
 
-def test_the_stretch_of_a_part_is_its_own(tmp_path):
+def test_the_stretch_of_a_part_is_that_of_the_whole_unless_its_own_is_wanted(tmp_path):
     pixels = noise((1, 50, 70), "uint16", 100, 200)
     pixels[:, 30:] += 5000
     paths = [write_scene(tmp_path / f"{name}.tif", pixels) for name in "ab"]
     bounds = (NORTH_UP.c, NORTH_UP.f - 30, NORTH_UP.c + 70, NORTH_UP.f)
+    with open_pair(*paths) as pair:
+        whole = pair.stretch
     with open_pair(*paths, PairSettings(bounds=bounds)) as pair:
+        assert pair.stretch == whole
+    with open_pair(*paths, PairSettings(bounds=bounds, statistics="part")) as pair:
         assert pair.stretch.high[0] < 200
 
 
