@@ -111,11 +111,19 @@ class Legend:
     """The classes of a model or a labelled set, in index order; index 1 is ``classes[0]``.
 
     How the labels of a set write them goes with it while they are read, and nowhere else.
+
+    Attributes:
+        name: Its name.
+        classes: The classes.
+        coding: How labels write them.
+        replaceable: Names of the classes whose objects may change into others of their class, as a
+            new building in the place of an old one; of all others a map never says so.
     """
 
     name: str
     classes: tuple[LandCover, ...]
     coding: Coding = field(default=Coding(), compare=False)
+    replaceable: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what could not be written as a transition or told apart by color."""
@@ -130,6 +138,12 @@ class Legend:
                 f"legend {self.name!r} uses a color twice (white is taken by 'unchanged'); "
                 "give every class a color of its own."
             )
+        for name in self.replaceable:
+            if name not in self.names:
+                raise DatasetError(
+                    f"legend {self.name!r} calls {name!r} replaceable, but has the classes "
+                    f"{', '.join(self.names)}; name some of these."
+                )
 
     def __len__(self) -> int:
         """Number of classes K."""
@@ -147,6 +161,12 @@ class Legend:
     def indices(self) -> range:
         """The class indices, 1..K."""
         return range(1, len(self.classes) + 1)
+
+    def replaceable_indices(self) -> tuple[int, ...]:
+        """Indices of the replaceable classes; a legend of one class has no other way to change."""
+        if len(self) == 1:
+            return (1,)
+        return tuple(value for value in self.indices() if self[value].name in self.replaceable)
 
     def transitions(self) -> Iterator[tuple[int, int]]:
         """All (from, to) pairs in code order, the same class twice included."""
@@ -209,13 +229,20 @@ class Legend:
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready description; `from_dict` reads it back."""
         covers = [{"name": c.name, "color": _hex(c.color)} for c in self.classes]
-        return {"name": self.name, "classes": covers}
+        return {"name": self.name, "classes": covers, "replaceable": list(self.replaceable)}
 
     @classmethod
     def from_dict(cls, description: dict[str, Any]) -> "Legend":
-        """A legend from what `to_dict` wrote."""
+        """A legend from what `to_dict` wrote.
+
+        Without a word on replaceable classes they are those of the built-in legend of this name and
+        these classes, or none.
+        """
         covers = tuple(LandCover(c["name"], _color(c["color"])) for c in description["classes"])
-        return cls(description["name"], covers)
+        name = description["name"]
+        known = LEGENDS.get(name)
+        usual = known.replaceable if known and known.classes == covers else ()
+        return cls(name, covers, replaceable=tuple(description.get("replaceable", usual)))
 
     def dumps(self) -> str:
         """The legend as one line of JSON, for tags and model headers."""
@@ -271,6 +298,7 @@ SECOND = Legend(
         LandCover("building", (128, 0, 0)),
         LandCover("playground", (255, 0, 0)),
     ),
+    replaceable=("building",),
 )
 
 URBAN = Legend(
@@ -282,6 +310,7 @@ URBAN = Legend(
         LandCover("building", (192, 57, 43)),
         LandCover("vegetation", (51, 160, 44)),
     ),
+    replaceable=("building",),
 )
 
 # Of masks of change, which say where but not what; no labels of classes are read with it.

@@ -10,9 +10,11 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from scdcli.errors import DatasetError
 from scdcli.legend import (
+    CHANGE,
     NODATA,
     SECOND,
     TRANSITION_NODATA,
+    URBAN,
     LandCover,
     Legend,
     split_transition,
@@ -67,6 +69,25 @@ def test_nodata_at_either_date_is_nodata_of_the_transition():
 
 def test_a_legend_survives_json():
     assert Legend.from_dict(json.loads(SECOND.dumps())) == SECOND
+
+
+def test_a_class_may_replace_itself_only_where_the_legend_says_so():
+    three = tuple(LandCover(name, (n, 0, 0)) for n, name in enumerate("abc"))
+    for legend in (SECOND, URBAN):
+        assert [legend[index].name for index in legend.replaceable_indices()] == ["building"]
+    assert Legend("x", three).replaceable_indices() == ()
+    assert Legend("x", three, replaceable=("c", "a")).replaceable_indices() == (1, 3)
+    assert CHANGE.replaceable_indices() == (1,)
+    with pytest.raises(DatasetError, match=r"calls 'd' replaceable, but has the classes a, b, c"):
+        Legend("x", three, replaceable=("d",))
+
+
+def test_replaceable_classes_survive_json_and_are_usual_where_it_is_silent():
+    described = SECOND.to_dict()
+    assert Legend.from_dict(described | {"replaceable": ["tree"]}).replaceable == ("tree",)
+    del described["replaceable"]
+    assert Legend.from_dict(described) == SECOND
+    assert Legend.from_dict(described | {"name": "own"}).replaceable == ()
 
 
 def test_legends_that_cannot_be_told_apart_are_refused():

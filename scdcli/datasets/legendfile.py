@@ -1,6 +1,7 @@
 """Legends by name or from a file: TOML, or JSON of the same content.
 
 name = "parcels"
+replaceable = ["building"]  # optional: classes that may change into themselves
 
 [[classes]]
 name = "water"
@@ -31,7 +32,7 @@ from scdcli.legend import (
 SUFFIXES = (".toml", ".json")
 KEYS = {
     *("name", "classes", "unchanged", "nodata", "unchanged_color", "nodata_color"),
-    "transparent",
+    *("transparent", "replaceable"),
 }
 TRANSPARENT = {"nodata": NODATA, "unchanged": UNCHANGED}
 CLASS_KEYS = {"name", "color", "value"}
@@ -86,7 +87,7 @@ def read_legend(path: Path) -> Legend:
     _require_different(path, "name", names, names, {})
     _require_different(path, "color", colors, names, taken)
     classes = tuple(LandCover(*each) for each in zip(names, colors, strict=True))
-    return Legend(str(content["name"]), classes, coding)
+    return Legend(str(content["name"]), classes, coding, _replaceable(path, content, names))
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -151,6 +152,15 @@ def _coding(path: Path, content: dict[str, Any], names: list[str]) -> Coding:
         None if nodata_color is None else _color(path, nodata_color, "nodata_color"),
         _transparent(path, content.get("transparent", "nodata")),
     )
+
+
+def _replaceable(path: Path, content: dict[str, Any], names: list[str]) -> tuple[str, ...]:
+    listed = content.get("replaceable", [])
+    if not isinstance(listed, list) or not all(name in names for name in listed):
+        raise DatasetError(
+            f"{path}: replaceable is {listed!r}; list names of its classes: {', '.join(names)}."
+        )
+    return tuple(listed)
 
 
 def _transparent(path: Path, word: object) -> int:

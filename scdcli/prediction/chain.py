@@ -232,7 +232,14 @@ def read_supertile(
             unfinished.offer({**blend.state(), "valid": valid, "chips": chips})
     # The probabilities end with this call: the memory is needed for those of the next supertile.
     temperature = predictor.temperature
-    reading = read(blend.mean(), predictor.output, predictor.classes, temperature=temperature)
+    replaceable = predictor.loaded.header.legend.replaceable_indices()
+    reading = read(
+        blend.mean(),
+        predictor.output,
+        predictor.classes,
+        temperature=temperature,
+        replaceable=replaceable,
+    )
     return reading, valid & pair.wanted(tile.core)
 
 

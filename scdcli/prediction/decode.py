@@ -2,9 +2,10 @@
 
 Every kind gives a probability of change. The model's temperature T calibrates it, and a pixel is
 changed where it then reaches the threshold τ. At τ = 0.5 that is each method's own rule, at any T.
+The two classes of a change are chosen together: the likeliest pair that the legend allows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -74,14 +75,22 @@ class Readout(NamedTuple):
 
     Attributes:
         channels: Number of probabilities, P, for K classes.
-        read: From probabilities (P, H, W) and K to the reading.
+        read: From probabilities (P, H, W) and which of the K classes are replaceable, (K,) bool, to
+            the reading.
     """
 
     channels: Callable[[int], int]
-    read: Callable[[Floats, int], Reading]
+    read: Callable[[Floats, NDArray[np.bool_]], Reading]
 
 
-def read(probabilities: Floats, output: str, classes: int, *, temperature: float = 1.0) -> Reading:
+def read(
+    probabilities: Floats,
+    output: str,
+    classes: int,
+    *,
+    temperature: float = 1.0,
+    replaceable: Sequence[int] | None = None,
+) -> Reading:
     """Calibrated change probability and classes of each pixel (Eq. 1, 12).
 
     Args:
@@ -89,9 +98,14 @@ def read(probabilities: Floats, output: str, classes: int, *, temperature: float
         output: Kind of output, a key of `READOUTS`.
         classes: K.
         temperature: T, above 0.
+        replaceable: Indices of the classes that may change into themselves; all if not given. Maps
+            that are compared (``covers``) cannot see such a change and never have it.
     """
+    may_repeat = np.ones(classes, dtype=bool)
+    if replaceable is not None:
+        may_repeat[:] = np.isin(np.arange(1, classes + 1), replaceable)
     strips = [
-        READOUTS[output].read(probabilities[:, top : top + ROWS], classes)
+        READOUTS[output].read(probabilities[:, top : top + ROWS], may_repeat)
         for top in range(0, probabilities.shape[1], ROWS)
     ]
     change, *maps = (np.concatenate(rows) for rows in zip(*strips, strict=True))
@@ -110,38 +124,45 @@ def apply_temperature(change: Floats, temperature: float) -> Floats:
     return np.where(change < 0.5, np.minimum(calibrated, BELOW_HALF), calibrated)
 
 
-def _read_branches(probabilities: Floats, classes: int) -> Reading:
+def _read_branches(probabilities: Floats, may_repeat: NDArray[np.bool_]) -> Reading:
     """Branches: a change probability, and classes that are independent of it."""
-    before = _likeliest(probabilities[:classes])
-    after = _likeliest(probabilities[classes : 2 * classes])
-    return Reading(probabilities[-1], before, after, before, after)
+    classes = len(may_repeat)
+    before = _best_two(probabilities[:classes])
+    after = _best_two(probabilities[classes : 2 * classes])
+    first, second = before[0][0], after[0][0]
+    repeats = (first == second) & may_repeat[first]
+    from_class, to_class = (
+        np.where(repeats, first, unlike) for unlike in _best_unlike(before, after)
+    )
+    covers = _index(first), _index(second)
+    return Reading(probabilities[-1], _index(from_class), _index(to_class), *covers)
 
 
-def _read_types(probabilities: Floats, classes: int) -> Reading:
+def _read_types(probabilities: Floats, may_repeat: NDArray[np.bool_]) -> Reading:
     """From-to types: the likeliest type of change against unchanged, above 0.5 where likelier."""
+    classes = len(may_repeat)
     unchanged, types = probabilities[0], probabilities[1:]
-    code = types.argmax(axis=0)
-    change = _against(np.take_along_axis(types, code[None], axis=0)[0], unchanged)
+    change = _against(types.max(axis=0), unchanged)
     joint = types.reshape(classes, classes, *types.shape[1:])
     before, after = _likeliest(joint.sum(axis=1)), _likeliest(joint.sum(axis=0))
+    allowed = np.flatnonzero(~np.eye(classes, dtype=bool) | may_repeat)
+    code = allowed[types[allowed].argmax(axis=0)]
     first, second = np.divmod(code, classes)
     return Reading(change, _index(first), _index(second), before, after)
 
 
-def _read_covers(probabilities: Floats, classes: int) -> Reading:
+def _read_covers(probabilities: Floats, may_repeat: NDArray[np.bool_]) -> Reading:
     """Two maps compared (Eq. 2): the likeliest two classes that differ, against the likeliest same.
 
     Dates are independent here, so the probability of two classes is a product. A class cannot
     replace itself: a new building in the place of an old one is no change.
     """
+    classes = len(may_repeat)
     before, after = probabilities[:classes], probabilities[classes:]
     (first, p_first), (second, p_second) = _best_two(before), _best_two(after)
     like = (before * after).max(axis=0)
-    # Where the dates agree, the likeliest unlike classes change the less certain of the two.
-    keep_first = p_first[0] * p_second[1] >= p_first[1] * p_second[0]
+    from_class, to_class = _best_unlike((first, p_first), (second, p_second))
     agree = first[0] == second[0]
-    from_class = np.where(agree & ~keep_first, first[1], first[0])
-    to_class = np.where(agree & keep_first, second[1], second[0])
     unlike = np.where(
         agree,
         np.maximum(p_first[0] * p_second[1], p_first[1] * p_second[0]),
@@ -155,13 +176,37 @@ def _read_covers(probabilities: Floats, classes: int) -> Reading:
     )
 
 
-def _best_two(probabilities: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """The likeliest and second likeliest class and their probabilities, (2, H, W) each."""
-    if len(probabilities) == 1:  # one class: the second has no probability
-        zero = np.zeros_like(probabilities)
-        return np.zeros((2, *zero.shape[1:]), np.int64), np.concatenate((probabilities, zero))
-    order = np.argsort(-probabilities, axis=0, kind="stable")[:2]
-    return order, np.take_along_axis(probabilities, order, axis=0)
+BestTwo = tuple[tuple[Classes, Classes], tuple[Floats, Floats]]
+"""The likeliest and the second likeliest class, from 0, and their probabilities."""
+
+
+def _best_unlike(before: BestTwo, after: BestTwo) -> tuple[Classes, Classes]:
+    """The likeliest pair of classes that differ, where the dates are independent."""
+    (first, p_first), (second, p_second) = before, after
+    # Where the dates agree, the likeliest unlike classes change the less certain of the two.
+    keep_first = p_first[0] * p_second[1] >= p_first[1] * p_second[0]
+    agree = first[0] == second[0]
+    from_class = np.where(agree & ~keep_first, first[1], first[0])
+    to_class = np.where(agree & keep_first, second[1], second[0])
+    return from_class, to_class
+
+
+def _best_two(probabilities: Floats) -> BestTwo:
+    """The two likeliest classes of (K, H, W) probabilities, the first of equals before the next."""
+    first, p_first = _best(probabilities)
+    second, p_second = _best(probabilities, besides=first)
+    return (first, second), (p_first, p_second)
+
+
+def _best(probabilities: Floats, besides: Classes | None = None) -> tuple[Classes, Floats]:
+    """The likeliest class but one at each pixel, and its probability; 0 where there is no other."""
+    index = np.zeros(probabilities.shape[1:], dtype=np.uint8)
+    best = np.full(index.shape, -1, dtype=np.float32)
+    for number, each in enumerate(probabilities):  # several times faster than argmax
+        values = each if besides is None else np.where(besides == number, np.float32(-1), each)
+        index[values > best] = number
+        np.maximum(best, values, out=best)
+    return index, np.maximum(best, 0)
 
 
 def _against(change: Floats, unchanged: Floats) -> Floats:
@@ -171,10 +216,10 @@ def _against(change: Floats, unchanged: Floats) -> Floats:
 
 
 def _likeliest(probabilities: Floats) -> Classes:
-    return _index(probabilities.argmax(axis=0))
+    return _index(_best(probabilities)[0])
 
 
-def _index(position: NDArray[np.int64]) -> Classes:
+def _index(position: NDArray[np.integer]) -> Classes:
     return (position + 1).astype(np.uint8)
 
 

@@ -106,7 +106,8 @@ def score_part(
     mine = chips.samples[hardware.ranks.rank :: hardware.ranks.count]
     for sample, (logits, labels) in zip(mine, predict_part(model, chips, hardware), strict=True):
         likely = probabilities(logits)[0].cpu().numpy()
-        reading = read(likely, model.output, class_count(logits))
+        replaceable = chips.legend.replaceable_indices()
+        reading = read(likely, model.output, class_count(logits), replaceable=replaceable)
         if chips.legend.coding.mask:
             reading = reading.as_change()
         from_label, to_label = (x[0].cpu().numpy().astype(np.uint8) for x in labels[:2])

@@ -100,7 +100,9 @@ def label_as(path, root, threshold):
     images = [noise((3, *SHAPE), seed=seed)[None].astype(np.float32) for seed in (0, 1)]
     with torch.inference_mode():
         logits = load_model(str(path)).model(*map(torch.from_numpy, images))
-    maps = read(probabilities(logits)[0].numpy(), "branches", 6).at(threshold)
+    buildings = SECOND.replaceable_indices()
+    reading = read(probabilities(logits)[0].numpy(), "branches", 6, replaceable=buildings)
+    maps = reading.at(threshold)
     write_second(root, dict.fromkeys("abc", (maps.from_class, maps.to_class)))
 
 

@@ -62,9 +62,14 @@ def test_without_values_labels_hold_the_indices(write):
     assert find_legend(write(classes=without_values())).coding == Coding()
 
 
+def test_replaceable_classes_are_listed_by_name(write):
+    assert find_legend(write()).replaceable == ()
+    assert find_legend(write(replaceable=["town"])).replaceable_indices() == (3,)
+
+
 def test_the_coding_stays_with_the_labels(write):
     legend = find_legend(write())
-    assert set(legend.to_dict()) == {"name", "classes"}
+    assert set(legend.to_dict()) == {"name", "classes", "replaceable"}
     copied = Legend.from_dict(legend.to_dict())
     assert copied == legend
     assert copied.coding == Coding()
@@ -97,6 +102,8 @@ def changed(number, **values):
         ({"classes": changed(2, value=None)}, "2 classes have a value and 1 have none, 'town'"),
         ({"nodata": 0}, "0 is both unchanged and nodata"),
         ({"unchanged_color": "#0000FF"}, r"class 1 \(water\) has the color #0000FF of unchanged"),
+        ({"replaceable": "town"}, r"replaceable is 'town'; list names .* water, forest, town"),
+        ({"replaceable": ["city"]}, r"replaceable is \['city'\]"),
         ({"nodata_color": "#FFFFFF"}, "#FFFFFF is both unchanged_color and nodata_color"),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from scdcli.legend import NODATA
+from scdcli.legend import CHANGE, NODATA
 from scdcli.prediction import decode as decoding
 from scdcli.prediction.decode import BELOW_HALF, READOUTS, apply_temperature, read
 
@@ -65,7 +65,7 @@ def test_covers_are_compared_as_in_equation_2():
 def test_covers_are_against_the_best_pair_of_unlike_classes():
     """The change probability, by brute force over all pairs of classes."""
     p = draw("covers", 3, size=(6, 7))
-    found = READOUTS["covers"].read(p, 3)
+    found = read(p, "covers", 3)
     joint = p[:3, None] * p[None, 3:]
     like = np.stack([joint[i, i] for i in range(3)]).max(axis=0)
     pairs = [(i, j) for i in range(3) for j in range(3) if i != j]
@@ -74,6 +74,43 @@ def test_covers_are_against_the_best_pair_of_unlike_classes():
     np.testing.assert_allclose(found.change, unlike.max(0) / (unlike.max(0) + like), rtol=1e-5)
     assert (found.from_class == np.array(pairs)[best][..., 0] + 1).all()
     assert (found.to_class == np.array(pairs)[best][..., 1] + 1).all()
+
+
+def best_pair(scores, allowed):
+    """From and to class of the largest of (K, K, H, W) among the allowed pairs."""
+    best = np.stack([scores[pair] for pair in allowed]).argmax(axis=0)
+    return np.array(allowed)[best][..., 0] + 1, np.array(allowed)[best][..., 1] + 1
+
+
+@pytest.mark.parametrize("output", ["branches", "types"])
+def test_names_are_the_likeliest_pair_that_the_legend_allows(output):
+    p = draw(output, 4, size=(20, 30))
+    joint = p[:4, None] * p[None, 4:8] if output == "branches" else p[1:].reshape(4, 4, 20, 30)
+    allowed = [(i, j) for i in range(4) for j in range(4) if i != j or i == 2]
+    found = read(p, output, 4, replaceable=(3,))
+    expected = best_pair(joint, allowed)
+    assert (found.from_class == expected[0]).all()
+    assert (found.to_class == expected[1]).all()
+    free = read(p, output, 4)
+    same = free.from_class == free.to_class
+    assert set(np.unique(free.from_class[same])) == {1, 2, 3, 4}
+    assert (found.change == free.change).all()
+    assert (found.before_cover == free.before_cover).all()
+    assert (found.from_class[~same] == free.from_class[~same]).all()
+
+
+def test_a_certain_class_is_never_named_twice():
+    p = np.zeros((7, 2, 2), dtype=np.float32)
+    p[[1, 4, 6]] = 1.0
+    found = read(p, "branches", 3, replaceable=())
+    assert (found.from_class != found.to_class).all()
+
+
+def test_one_class_alone_changes_into_itself():
+    p = np.ones((3, 2, 2), dtype=np.float32)
+    found = read(p, "branches", 1, replaceable=CHANGE.replaceable_indices())
+    assert (found.from_class == 1).all()
+    assert (found.to_class == 1).all()
 
 
 def test_equal_doubt_at_both_dates_is_no_change():
@@ -100,7 +137,7 @@ def test_a_pixel_is_changed_where_its_probability_reaches_the_threshold(
 ):
     p = draw(output, classes, seed, size=(4, 5))
     found = decode(p, output, classes, threshold=threshold)
-    change = READOUTS[output].read(p, classes).change
+    change = read(p, output, classes).change
     changed = change >= threshold
     assert ((change >= 0) & (change <= 1)).all()
     assert ((found.from_class > 0) == changed).all()
@@ -162,7 +199,7 @@ def test_at_one_half_a_temperature_changes_the_probability_only(output, temperat
     cold = decode(p, output, 3, threshold=0.5)
     found = decode(p, output, 3, threshold=0.5, temperature=temperature)
     assert all((a == b).all() for a, b in zip(found, cold, strict=True) if b is not cold[2])
-    change = apply_temperature(READOUTS[output].read(p, 3).change, temperature)
+    change = apply_temperature(read(p, output, 3).change, temperature)
     assert (found.probability == np.rint(change * 100)).all()
 
 
@@ -170,6 +207,6 @@ def test_at_one_half_a_temperature_changes_the_probability_only(output, temperat
 def test_a_threshold_is_of_the_calibrated_probability(output):
     p = draw(output, 3)
     found = decode(p, output, 3, threshold=0.3, temperature=2.0)
-    change = apply_temperature(READOUTS[output].read(p, 3).change, 2.0)
+    change = apply_temperature(read(p, output, 3).change, 2.0)
     assert ((found.from_class > 0) == (change >= 0.3)).all()
     assert ((found.from_class > 0) != (decode(p, output, 3, threshold=0.3).from_class > 0)).any()

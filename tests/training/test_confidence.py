@@ -51,7 +51,9 @@ def said_of(path, samples):
     with torch.inference_mode():
         ((logits, labels),) = predict_part(model, Chips(samples, SECOND, bands=3, cover=False), CPU)
     maps = [each[0].numpy().astype(np.uint8) for each in labels[:2]]
-    return maps, read(probabilities(logits)[0].numpy(), model.output, 6)
+    return maps, read(
+        probabilities(logits)[0].numpy(), model.output, 6, replaceable=SECOND.replaceable_indices()
+    )
 
 
 def label_as(path, pairs, root):
