@@ -155,7 +155,7 @@ class LabelMap:
     Attributes:
         path: The file.
         dataset: The file, open.
-        grid: Where it lies; the identity transform without a CRS when it does not say.
+        grid: Where it lies; `UNPLACED` without a CRS when it does not say.
         legend: What its colors or indices mean; None for indices that nobody declared.
         carried: The legend in the file's own tags, if any.
         colored: Whether the file holds colors (3 bands) instead of indices.

@@ -22,7 +22,7 @@ from scdcli.errors import DatasetError, InputError, PairError
 from scdcli.files.naming import crs_name
 from scdcli.legend import MAX_CLASSES, TRANSITION_BASE, Legend, split_transition
 from scdcli.rasters.crs import Placed, placed_layer, reproject_outlines
-from scdcli.rasters.grid import Grid
+from scdcli.rasters.grid import UNPLACED, Grid
 from scdcli.rasters.limits import is_virtual_layer
 
 LAYER = "changes"
@@ -276,9 +276,23 @@ def _in_crs(path: Path, layer: Layer, grid: Grid, grid_name: str) -> NDArray[np.
             "give the other one a CRS, for example with ogr2ogr -a_srs or gdal_edit.py -a_srs."
         )
     if crs is None or grid.crs is None:
+        _require_below_top(path, layer, grid, grid_name)
         return layer.outline
     try:
         own = placed_layer(str(path), crs, str(path))
         return reproject_outlines(layer.outline, own, Placed(grid_name, grid.crs, grid_name))
     except PairError as error:
         raise DatasetError(f"{error}") from error
+
+
+def _require_below_top(path: Path, layer: Layer, grid: Grid, grid_name: str) -> None:
+    """Refuse polygons that count rows downward, on an image of which only pixels say the place."""
+    if grid.transform != UNPLACED or not len(layer.outline):
+        return
+    lowest, highest = shapely.total_bounds(layer.outline)[1::2]
+    if lowest >= 0 < highest:
+        raise DatasetError(
+            f"{path} has polygons with y from {lowest:.8g} to {highest:.8g}, and {grid_name} has "
+            f"no CRS, where y is minus the row: {-grid.height} to 0. Turn their sign, for example "
+            "with QGIS's Affine transform, scale factor -1 in y."
+        )

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from scdcli.errors import PairError
 from scdcli.files.naming import crs_name
 from scdcli.rasters.crs import Placed, Points, no_way, place_alike, reproject_points
-from scdcli.rasters.grid import Grid
+from scdcli.rasters.grid import UNPLACED, Grid
 
 TOLERANCE = 1e-3  # pixels; two grids that agree this well anywhere in AFTER are one grid
 EDGE_POINTS = 33  # per side, so that a side that bends in the other CRS is followed
@@ -70,8 +70,8 @@ def align(
         differences = []
         # Neither CRS nor transform says where the scenes lie: only their pixels do.
         row, col = offset_in(before, part)
-        part = replace(part, transform=Affine.translation(col, row))
-        after = replace(after, transform=Affine.identity())
+        part = replace(part, transform=UNPLACED @ Affine.translation(col, row))
+        after = replace(after, transform=UNPLACED)
     else:
         after = in_crs_of(before, after)
         differences = list(_differences(before, after, ~before.transform @ after.transform))

@@ -24,7 +24,7 @@ from scdcli.errors import OutputError
 from scdcli.files.folder import timestamp
 from scdcli.files.interruption import mortal
 from scdcli.legend import NODATA, TRANSITION_NODATA, UNCHANGED, UNCHANGED_COLOR, Color, Legend
-from scdcli.rasters.grid import Grid
+from scdcli.rasters.grid import UNPLACED, Grid
 from scdcli.rasters.limits import cause, georeference_optional
 
 BLOCK = 512  # pixels
@@ -133,7 +133,7 @@ def _create(draft: Path, grid: Grid, kind: RasterKind) -> DatasetWriter:
     }
     if grid.crs is not None:
         profile["crs"] = grid.crs
-    if not grid.transform.is_identity:
+    if grid.transform != UNPLACED:  # which is how a file without a place is drawn
         profile["transform"] = grid.transform
     with georeference_optional():
         return rasterio.open(draft, "w", **profile)

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
@@ -14,7 +13,7 @@ from rasterio.warp import calculate_default_transform
 
 from scdcli.errors import InputError, PairError
 from scdcli.files.naming import name_of
-from scdcli.rasters.grid import Grid
+from scdcli.rasters.grid import UNPLACED, Grid
 from scdcli.rasters.limits import FOREIGN_ERRORS
 from scdcli.rasters.scene import ByPoints, Scene, scene_grid
 
@@ -51,7 +50,7 @@ def place_scene(dataset: DatasetReader, path: str | Path, assumed: CRS | None = 
     if dataset.crs is None and points:
         return _by_points(dataset, path, points, crs or assumed)
     grid = scene_grid(dataset, path)
-    if grid.crs is None and grid.transform != Affine.identity():
+    if grid.crs is None and grid.transform != UNPLACED:
         grid = replace(grid, crs=assumed)
     return Scene(path, dataset, grid)
 

@@ -8,6 +8,9 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.windows import Window
 
+UNPLACED = Affine.scale(1.0, -1.0)
+"""Of a file without CRS and place: x is the column, y minus the row, as GIS programs draw it."""
+
 
 @dataclass(frozen=True)
 class Grid:

@@ -16,7 +16,7 @@ from rasterio.windows import Window
 
 from scdcli.errors import InputError
 from scdcli.files.naming import is_remote, name_of
-from scdcli.rasters.grid import Grid
+from scdcli.rasters.grid import UNPLACED, Grid
 from scdcli.rasters.limits import (
     FOREIGN_ERRORS,
     NO_CODE,
@@ -208,6 +208,8 @@ def scene_grid(dataset: DatasetReader, path: str | Path) -> Grid:
             f"{name_of(path)} has a geotransform in which pixels have no size or no place: "
             f"{transform.to_gdal()}; give it the right one with gdal_edit.py -a_ullr."
         )
+    if dataset.crs is None and transform.is_identity:
+        transform = UNPLACED
     return Grid(dataset.height, dataset.width, transform, dataset.crs)
 
 

@@ -21,7 +21,7 @@ from rasterio.warp import reproject
 from rasterio.windows import Window
 
 from scdcli.errors import InputError
-from scdcli.rasters.grid import Grid
+from scdcli.rasters.grid import UNPLACED, Grid
 from scdcli.rasters.limits import FOREIGN_ERRORS, cause
 from scdcli.rasters.scene import Reader, Scene, alpha_bands, reading
 
@@ -54,7 +54,7 @@ def warped_reader(scene: Scene, grid: Grid, bands: Sequence[int]) -> Iterator[Re
         return
     placed = {"src_crs": scene.grid.crs, "src_transform": scene.grid.transform, "crs": grid.crs}
     if grid.crs is None:
-        placed = {"src_crs": ANY_CRS, "src_transform": Affine.identity(), "crs": ANY_CRS}
+        placed = {"src_crs": ANY_CRS, "src_transform": UNPLACED, "crs": ANY_CRS}
     try:
         # NaN in float32 carries nodata, alpha, masks and the outside alike; an added alpha band
         # fails for int16 and for float sources with nodata.

@@ -17,7 +17,7 @@ from scdcli.polygons.area import measure_ground
 from scdcli.polygons.files.vector import write_polygons
 from scdcli.polygons.strips import Strip, find_runs
 from scdcli.polygons.trace.trace import trace
-from scdcli.rasters.grid import Grid
+from scdcli.rasters.grid import UNPLACED, Grid
 
 
 def grid_of(transform=NORTH_UP, crs=UTM):
@@ -57,6 +57,16 @@ def test_what_we_write_burns_to_the_map_it_was_made_from(tmp_path, suffix, grid)
             window = Window(left, top, min(11, 30 - left), min(7, 20 - top))
             found[(slice(None), *window.toslices())] = burner.read_classes(window)
     np.testing.assert_array_equal(found, maps)
+
+
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
+def test_without_a_crs_y_is_minus_the_row(tmp_path):
+    grid = Grid(20, 30, UNPLACED, None)
+    path = write(tmp_path / "a.gpkg", [shapely.box(2, -10, 6, -3)], crs=None)
+    np.testing.assert_array_equal(burnt(path, grid)[0], square(3))
+    path = write(tmp_path / "b.gpkg", [shapely.box(2, 3, 6, 10)], crs=None)
+    with pytest.raises(DatasetError, match=r"b\.gpkg has .* y from 3 to 10, .*: -20 to 0\. Turn"):
+        burnt(path, grid)
 
 
 def test_layers_in_another_crs_are_moved(tmp_path):

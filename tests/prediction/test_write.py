@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import rasterize
 from rio_cogeo import cog_validate
 from scenes import UTM, write_scene
@@ -21,6 +22,7 @@ from scdcli.prediction.chain import Predictor
 from scdcli.prediction.settings import OutputSettings
 from scdcli.prediction.tiling import Tiling
 from scdcli.prediction.write import write_prediction
+from scdcli.rasters.grid import UNPLACED
 from scdcli.rasters.pair.open import open_pair
 
 FILES = {
@@ -214,4 +216,10 @@ def test_two_images_without_a_crs_have_areas_in_pixels(scenes, tmp_path):
     assert summary["changed"]["hectares"] is None
     with fiona.open(tmp_path / "out/changes.gpkg") as layer:
         assert "area_px" in layer.schema["properties"]
+        shapes = [(shape(f.geometry), f.properties["transition"]) for f in layer]
     assert UTM not in json.dumps(summary)
+    assert summary["grid"]["bounds"] == [0, -100, 140, 0]
+    with pytest.warns(NotGeoreferencedWarning):  # it is drawn like the images
+        transition = read(tmp_path / "out/transition.tif")
+    burnt = rasterize(shapes, transition.shape, transform=UNPLACED, dtype="uint16")
+    assert (burnt == np.where(transition == 65535, 0, transition)).all()

@@ -190,7 +190,7 @@ def _assemble(
 def _map_coordinates(rings: Rings, transform: Affine) -> NDArray[np.float64]:
     """Map coordinates of the vertices, (n, 2); exteriors counter-clockwise in the map."""
     row, col = rings.row, rings.col
-    if transform.determinant > 0:  # south-up, or a pixel grid: the screen is a mirror of the map
+    if transform.determinant > 0:  # south-up: the screen is a mirror of the map
         mirror = np.repeat(
             rings.ring_start[:-1] + rings.ring_start[1:] - 1, np.diff(rings.ring_start)
         )

@@ -3,12 +3,11 @@
 from typing import Any
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from scdcli.errors import PairError
-from scdcli.rasters.grid import Grid
+from scdcli.rasters.grid import UNPLACED, Grid
 from scdcli.rasters.pair.glance import SteppedReader
 from scdcli.rasters.pair.open import Pair, normalized
 from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
@@ -45,7 +44,7 @@ def pair_of_arrays(
     _require_comparable(before, after, settings)
     count, height, width = before.shape
     whole = Window(0, 0, width, height)
-    grid = grid or Grid(height, width, Affine.identity(), None)
+    grid = grid or Grid(height, width, UNPLACED, None)
     if grid.shape != (height, width):
         raise PairError(
             f"the arrays have {height} x {width} pixels and the grid {grid.height} x {grid.width}; "

@@ -27,6 +27,7 @@ from scdcli.rasters.limits import ACROSS, is_virtual_layer
 Bounds = tuple[float, float, float, float]
 """Left, bottom, right, top."""
 
+PIXELS = "pixels, y is minus the row"
 EDGE_POINTS = 33  # per side, so that a side that bends in the other CRS is followed
 TOUCH = 1e-6  # pixels: bounds that end on an edge do not touch the pixel beyond it
 FOREIGN_ERRORS = (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError)
@@ -51,7 +52,7 @@ def crop_to_bounds(grid: Grid, bounds: Bounds, crs: CRS | None, name: str) -> Gr
     if crs is not None and grid.crs is None:
         raise PairError(
             f"--bounds-crs is {crs_name(crs)}, but {name} has no CRS; give --bounds in pixels of "
-            "the image: left, bottom, right, top."
+            "the image: left, bottom, right, top, where y is minus the row."
         )
     left, bottom, right, top = bounds
     across, up = np.linspace(left, right, EDGE_POINTS), np.linspace(bottom, top, EDGE_POINTS)
@@ -67,7 +68,7 @@ def crop_to_bounds(grid: Grid, bounds: Bounds, crs: CRS | None, name: str) -> Gr
         raise PairError(
             f"--bounds {given} ({unit}) lie outside {name}, which covers "
             f"{bounds_text(grid, grid)} (left, bottom, right, top in "
-            f"{crs_name(grid.crs) or 'pixels'}). Name the CRS of the bounds with --bounds-crs if "
+            f"{crs_name(grid.crs) or PIXELS}). Name the CRS of the bounds with --bounds-crs if "
             "it is another one."
         )
     return part
@@ -155,7 +156,7 @@ def read_aoi(path: str, grid: Grid, grid_name: str) -> AreaOfInterest:
         raise PairError(
             f"--aoi {name_of(path)} lies outside {grid_name}: it covers {_extent(polygons)} in "
             f"{crs or 'pixels'}, the image {bounds_text(grid, grid)} in "
-            f"{crs_name(grid.crs) or 'pixels'} (left, bottom, right, top). Check both places."
+            f"{crs_name(grid.crs) or PIXELS} (left, bottom, right, top). Check both places."
         )
     to_part = ~part.transform @ grid.transform
     outline = shapely.transform(outline, lambda xy: moved(to_part, xy.T).T)

@@ -11,7 +11,7 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
-from scdcli.rasters.grid import Grid
+from scdcli.rasters.grid import UNPLACED, Grid
 from scdcli.rasters.scene import Reader, Scene, alpha_bands, reading
 from scdcli.rasters.warp import ANY_CRS
 
@@ -81,6 +81,7 @@ class Source:
         placed = {"src_crs": self.scene.grid.crs, "dst_crs": self.grid.crs}
         if self.grid.crs is None:
             placed = {"src_crs": ANY_CRS, "dst_crs": ANY_CRS, "SRC_METHOD": "NO_GEOTRANSFORM"}
+            place = ~UNPLACED @ place  # to rows that count downward
         elif self.scene.points is None:
             placed["src_transform"] = self.scene.grid.transform
         masks = alpha_bands(self.scene.dataset)

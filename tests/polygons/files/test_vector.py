@@ -6,13 +6,13 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
-from affine import Affine
 from pyproj import CRS, Transformer
 from vectors import CODES, geo, read, write
 
 from scdcli.errors import InputError, OutputError, UnknownName
 from scdcli.legend import LandCover, Legend
 from scdcli.polygons.files.vector import DRIVERS
+from scdcli.rasters.grid import UNPLACED
 
 COLUMNS = [
     "id",
@@ -105,10 +105,10 @@ def test_no_change_is_a_valid_empty_layer(tmp_path, name):
 
 @pytest.mark.parametrize("name", DRIVERS)
 def test_a_pixel_grid_is_written_in_pixels(tmp_path, name):
-    write(tmp_path, formats=[name], crs=None, transform=Affine.identity())
+    write(tmp_path, formats=[name], crs=None, transform=UNPLACED)
     table = read(tmp_path / f"changes.{name}")
     assert table["area_px"].tolist() == [1, 3, 1]
-    assert shapely.total_bounds(table["outline"]).tolist() == [0, 0, 3, 3]
+    assert shapely.total_bounds(table["outline"]).tolist() == [0, -3, 3, 0]
     if name != "geojson":
         assert epsg_of(tmp_path / f"changes.{name}") is None
 

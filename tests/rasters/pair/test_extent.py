@@ -15,7 +15,7 @@ from scenes import NORTH_UP, ROTATED, UTM, noise, write_scene
 
 from scdcli.errors import InputError, PairError
 from scdcli.rasters.alignment import offset_in
-from scdcli.rasters.grid import Grid
+from scdcli.rasters.grid import UNPLACED, Grid
 from scdcli.rasters.pair import extent
 from scdcli.rasters.pair.extent import read_aoi
 from scdcli.rasters.pair.open import open_pair
@@ -260,6 +260,12 @@ def test_a_crs_on_one_side_only_is_refused(tmp_path, layer_crs, grid_crs):
 
 
 def test_without_crs_polygons_are_in_pixels(tmp_path):
-    path = write_layer(tmp_path / "a.geojson", [STAR], "EPSG:4326")
-    grid = Grid(80, 100, Affine.identity(), None)
+    mirrored = shapely.transform(STAR, lambda xy: xy * [1, -1])
+    path = write_layer(tmp_path / "a.geojson", [mirrored], "EPSG:4326")
+    grid = Grid(80, 100, UNPLACED, None)
     assert read_aoi(str(path), grid, "a.tif").grid.shape == (60, 80)
+    path = write_layer(tmp_path / "b.geojson", [STAR], "EPSG:4326")
+    with pytest.raises(
+        PairError, match=r"lies outside a\.tif.*, -80, 100, 0\) in pixels, y is minus"
+    ):
+        read_aoi(str(path), grid, "a.tif")
