@@ -9,7 +9,7 @@ from scdcli.files.folder import timestamp
 
 STYLES = "layer_styles"
 CREATE_STYLES = f"""
-CREATE TABLE {STYLES} (
+CREATE TABLE IF NOT EXISTS {STYLES} (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     f_table_catalog TEXT(256), f_table_schema TEXT(256), f_table_name TEXT(256),
     f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT,
@@ -17,7 +17,7 @@ CREATE TABLE {STYLES} (
     update_time DATETIME DEFAULT CURRENT_TIMESTAMP
 )"""
 REGISTER_STYLES = """
-INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change)
+INSERT OR IGNORE INTO gpkg_contents (table_name, data_type, identifier, description, last_change)
 VALUES (?, 'attributes', ?, 'QGIS layer styles', ?)"""
 INSERT_STYLE = f"""
 INSERT INTO {STYLES} (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName,
