@@ -100,13 +100,18 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor, size: list[int]) -> Tensor:
         """Upsample to ``size`` (H, W), which is 2h or 2h - 1 (likewise for w)."""
-        body = F.leaky_relu(self.first_bn(self.first(x, output_size=size)), SLOPE)
-        shortcut = self.shortcut_bn(self.shortcut(x, output_size=size))
-        return F.leaky_relu(self.second(body) + shortcut, SLOPE)
+        first, shortcut = (
+            each(x)[..., : size[0], : size[1]] for each in (self.first, self.shortcut)
+        )
+        body = F.leaky_relu(self.first_bn(first), SLOPE)
+        return F.leaky_relu(self.second(body) + self.shortcut_bn(shortcut), SLOPE)
 
 
 def _transposed(in_channels: int, out_channels: int) -> nn.ConvTranspose2d:
-    return nn.ConvTranspose2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False)
+    """Doubles the size; cut afterwards, so that an exported graph takes odd sizes, too."""
+    return nn.ConvTranspose2d(
+        in_channels, out_channels, 3, stride=2, padding=1, output_padding=1, bias=False
+    )
 
 
 def _halve(x: Tensor) -> Tensor:

@@ -84,7 +84,7 @@ class SameConv(nn.Conv2d):
             return F.conv2d(x, self.weight, None, 1, size // 2, 1, self.groups)
         pads = []
         for length in (x.shape[-1], x.shape[-2]):
-            missing = max((-(-length // stride) - 1) * stride + size - length, 0)
+            missing = (-(-length // stride) - 1) * stride + size - length  # > 0, as size > stride
             pads += [missing // 2, missing - missing // 2]
         return F.conv2d(F.pad(x, pads), self.weight, None, stride, 0, 1, self.groups)
 
