@@ -120,6 +120,7 @@ def train(run: Run, given: dict) -> None:
     torch.manual_seed(run.seed)
     torch.backends.cudnn.benchmark = True
     unpacked = packs.unpack(given["pack"])
+    require_places(unpacked, run, given["pack"])
     large, places = unpacked.large.to(device), unpacked.small.to(device)
     student = start_student(run, given["weights"], device, given["init"])
     weights = class_weights((large, places)).to(device)
@@ -147,6 +148,16 @@ def train(run: Run, given: dict) -> None:
     pool.shutdown(wait=False, cancel_futures=True)
     peak = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else 0
     print(f"{step} steps in {time.perf_counter() - started:.0f} s, {peak:.1f} GiB", flush=True)
+
+
+def require_places(unpacked: packs.Unpacked, run: Run, path: Path) -> None:
+    """Refuse a pack without what the settings learn from, before the clock runs."""
+    pairs = unpacked.small.pairs
+    if run.real and not bool((pairs[:, 0] != pairs[:, 1]).any()):
+        raise SystemExit(
+            f"{path}: none of its {len(pairs)} pairs is of two dates of one place, from which real "
+            "light and seasons are learnt; pack some with pack.py, or give --no-real."
+        )
 
 
 class Log:

@@ -28,6 +28,9 @@ BFLOAT16 = (8, 0)  # compute capability from which on bf16 is computed, not emul
 def pick_device(name: str = "auto") -> torch.device:
     """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
+    A GPU with a number becomes the current one: otherwise memory that is pinned for transfers, and
+    whatever names no device, would open a context on the first GPU, too.
+
     Raises:
         InputError: A GPU is asked for and there is none (or no such number).
         UnknownName: Anything else.
@@ -36,13 +39,16 @@ def pick_device(name: str = "auto") -> torch.device:
     if name == "auto":
         return torch.device("cuda" if count else "cpu")
     kind, colon, number = name.partition(":")
-    if kind not in ("cpu", "cuda") or (colon and not number.isdigit()):
+    numbered = kind == "cuda" and number.isascii() and number.isdigit()
+    if kind not in ("cpu", "cuda") or (colon and not numbered):
         raise UnknownName("device", name, ("auto", "cpu", "cuda", "cuda:N"))
     if kind == "cuda" and int(number or 0) >= count:
         raise InputError(
             f"the device {name} is asked for, but PyTorch sees {count} CUDA GPUs here; "
             "use --device cpu, or install a CUDA build of PyTorch."
         )
+    if numbered:
+        torch.cuda.set_device(int(number))
     return torch.device(name)
 
 

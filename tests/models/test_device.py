@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from scdcli.models.device import autocast, is_out_of_memory, pick_precision
+from scdcli.errors import InputError, UnknownName
+from scdcli.models.device import autocast, is_out_of_memory, pick_device, pick_precision
 from scdcli.models.networks.pyramids import BranchWeights
 
 GPU = torch.device("cuda", 1)
@@ -57,3 +58,22 @@ def test_weights_of_branches_do_not_lift_what_they_weigh_to_32_bits():
         weights = BranchWeights(4, 2)(features)
     assert weights.dtype is torch.bfloat16
     assert (weights[:, 0, None, None, None] * features).dtype is torch.bfloat16
+
+
+def test_the_gpu_that_is_asked_for_becomes_the_current_one(monkeypatch):
+    current = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    assert pick_device("cuda:1") == GPU
+    assert current == [1]
+    assert [pick_device(name).type for name in ("auto", "cuda", "cpu")] == ["cuda", "cuda", "cpu"]
+    assert current == [1]
+    with pytest.raises(InputError, match="cuda:2 is asked for, but PyTorch sees 2"):
+        pick_device("cuda:2")
+
+
+@pytest.mark.parametrize("name", ["cuda:\N{SUPERSCRIPT TWO}", "cuda:", "cuda:-1", "cpu:3", "mps"])
+def test_no_other_device_is_known(name):
+    with pytest.raises(UnknownName, match="device"):
+        pick_device(name)

@@ -118,7 +118,8 @@ class _Term(NamedTuple):
         counts = self.target != IGNORED
         if self.weight is None:
             return counts.sum().float()
-        return self.weight[self.target.clamp(min=0)][counts].sum()
+        # Not by picking those that count: how many there are a GPU would have to be asked.
+        return (self.weight[self.target.clamp(min=0)] * counts).sum()
 
 
 KINDS: dict[type[Output], str] = {
