@@ -58,7 +58,8 @@ class Browser:
         device = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.devtools("Emulation.setDeviceMetricsOverride", device)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.devtools("Emulation.setEmulatedMedia", {"features": [scheme]})
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        self.devtools("Emulation.setEmulatedMedia", {"features": [scheme, still]})
         self.log("browser"), self.log("performance")
         self.ask("POST", "/url", {"url": path.resolve().as_uri()})
 

@@ -49,9 +49,18 @@ class Flow:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Classes before by classes after; shares are of the largest cell, as a root."""
+    """Classes before by classes after.
 
-    classes: list[int]
+    Attributes:
+        before: The classes of the rows.
+        after: The classes of the columns.
+        amounts: Areas, row by row.
+        shades: Roots of the shares of the largest area, row by row.
+        omitted: Rows and columns that are left out.
+    """
+
+    before: list[int]
+    after: list[int]
     amounts: list[list[float]]
     shades: list[list[float]]
     omitted: int
@@ -86,18 +95,18 @@ def flow(amounts: Amounts, *, width: int = 560, margin: int = 150) -> Flow:
 
 def matrix(amounts: Amounts) -> Matrix:
     """The matrix of the classes that have changed most, in the order of the legend."""
-    weight: dict[int, float] = {}
-    for pair, amount in amounts.items():
-        for index in set(pair):
-            weight[index] = weight.get(index, 0.0) + amount
-    kept = sorted(sorted(weight, key=lambda index: (-weight[index], index))[:MOST_CLASSES])
-    cells = [[amounts.get((a, b), 0.0) for b in kept] for a in kept]
+    dates = [_totals(amounts, date) for date in (0, 1)]
+    before, after = (
+        sorted(cover for cover, _ in date[:MOST_CLASSES] if cover is not None) for date in dates
+    )
+    cells = [[amounts.get((a, b), 0.0) for b in after] for a in before]
     largest = max((max(row) for row in cells), default=0.0)
     # Areas spread over orders of magnitude: a root keeps the small ones visible.
     shades = [
         [round((cell / largest) ** 0.5, 3) if largest else 0.0 for cell in row] for row in cells
     ]
-    return Matrix(kept, cells, shades, len(weight) - len(kept))
+    omitted = sum(map(len, dates)) - len(before) - len(after)
+    return Matrix(before, after, cells, shades, omitted)
 
 
 def median_bin(bins: NDArray[np.float64]) -> float | None:

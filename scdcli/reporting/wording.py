@@ -6,6 +6,9 @@ from typing import Any
 
 SQUARE_METRES_PER_HECTARE = 10_000.0
 LEAST_HECTARES = 0.0001
+SMALL_HECTARES = 0.5  # of less, square meters are easier to read
+SIGNS = {"pixels": "px", "area_m2": "m²", "hectares": "ha"}
+NAMES = {"pixels": "pixels", "area_m2": "square meters", "hectares": "hectares"}
 
 # Settings in the order and the words of a person; what is not here follows by its own name.
 SETTINGS = {
@@ -36,22 +39,33 @@ SETTINGS = {
 
 
 def unit_of(summary: Mapping[str, Any]) -> str:
-    """``hectares``, or ``pixels`` where there is no CRS to measure in."""
-    return "pixels" if summary["valid"]["hectares"] is None else "hectares"
+    """What areas are given in, as the summary calls it: the one in which numbers are handy."""
+    if summary["valid"]["hectares"] is None:
+        return "pixels"
+    return "area_m2" if summary["changed"]["hectares"] < SMALL_HECTARES else "hectares"
+
+
+def extent(found: Mapping[str, Any]) -> str:
+    """The area of an extent of a summary, in the unit that fits it alone."""
+    if found["hectares"] is None:
+        return f"{found['pixels']:,} px"
+    if found["hectares"] < SMALL_HECTARES:
+        return f"{number(found['area_m2'], 'area_m2')} m²"
+    return f"{found['hectares']:,.2f} ha"
 
 
 def amount(value: float, unit: str) -> str:
     """An area with its unit."""
-    return f"{number(value, unit)} {'px' if unit == 'pixels' else 'ha'}"
+    return f"{number(value, unit)} {SIGNS[unit]}"
 
 
 def number(value: float, unit: str) -> str:
     """An area without its unit: hectares to a hundredth, small ones to a square meter."""
-    if unit == "pixels":
-        return f"{value:,.0f}"
-    if 0 < value < LEAST_HECTARES / 2:
+    if unit == "hectares" and 0 < value < LEAST_HECTARES / 2:
         return f"< {LEAST_HECTARES}"
-    return f"{value:,.{2 if value == 0 or value >= 0.1 else 4}f}"
+    if unit == "hectares":
+        return f"{value:,.{2 if value == 0 or value >= 0.1 else 4}f}"
+    return f"{value:,.{1 if 0 < value < 10 and value % 1 else 0}f}"
 
 
 def percent(value: float | None) -> str:
@@ -68,7 +82,7 @@ def polygon_area(value: float, unit: str) -> str:
     if unit == "pixels":
         return f"{value:,.0f} px"
     if value >= SQUARE_METRES_PER_HECTARE:
-        return amount(value / SQUARE_METRES_PER_HECTARE, unit)
+        return f"{value / SQUARE_METRES_PER_HECTARE:,.2f} ha"
     return f"{value:,.0f} m²"
 
 

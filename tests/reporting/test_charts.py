@@ -59,11 +59,16 @@ def test_small_classes_are_counted_together():
 
 def test_a_matrix_has_the_areas_in_the_order_of_the_legend():
     matrix = charts.matrix({(5, 2): 4.0, (2, 5): 1.0, (2, 2): 0.25})
-    assert matrix.classes == [2, 5]
+    assert (matrix.before, matrix.after) == ([2, 5], [2, 5])
     assert matrix.amounts == [[0.25, 1.0], [4.0, 0.0]]
     assert matrix.shades == [[0.25, 0.5], [1.0, 0.0]]
     assert matrix.omitted == 0
-    assert charts.matrix({(k, k): 1.0 for k in range(1, 20)}).omitted == 19 - charts.MOST_CLASSES
+
+
+def test_a_matrix_leaves_out_what_changed_least_and_what_did_not_occur():
+    matrix = charts.matrix({(7, k): float(k) for k in range(1, 16)})
+    assert (matrix.before, matrix.after) == ([7], list(range(4, 16)))
+    assert matrix.omitted == 3
 
 
 def test_half_of_the_area_is_above_the_median():

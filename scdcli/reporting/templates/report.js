@@ -41,6 +41,8 @@
     body.append(...[...body.rows].sort((a, b) => (down ? -compare(a, b) : compare(a, b))));
   }
   if (table) {
+    table.classList.add("short");
+    $("#more")?.addEventListener("click", () => { table.classList.remove("short"); $("#more").remove(); });
     for (const head of table.tHead.rows[0].cells) {
       head.querySelector("button")?.addEventListener("click", () => sortBy(head));
     }
@@ -404,9 +406,9 @@
     part.addEventListener("click", act);
     part.addEventListener("keydown", (event) => { if (event.key === "Enter" && part.tagName !== "BUTTON") act(); });
   }
-  $("#all").addEventListener("click", () => showOnly(() => true));
-  $("#opacity").addEventListener("input", (event) => { state.opacity = event.target.value / 100; draw(); });
-  $("#safe").addEventListener("change", (event) => {
+  $("#all")?.addEventListener("click", () => showOnly(() => true));
+  $("#opacity")?.addEventListener("input", (event) => { state.opacity = event.target.value / 100; draw(); });
+  $("#safe")?.addEventListener("change", (event) => {
     document.documentElement.dataset.colors = event.target.checked ? "safe" : "legend";
     paint();
   });
