@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from scdcli.cli.options.pair import pair_options
+from scdcli.cli.batch import Shard, open_batch, pairs_option
+from scdcli.cli.options.pair import checked_pair_options
 from scdcli.cli.options.shared import (
     binary_option,
     complete_model,
@@ -21,6 +22,7 @@ from scdcli.cli.options.shared import (
     verbose_option,
 )
 from scdcli.cli.terminal import Terminal
+from scdcli.models import DEFAULT_MODEL
 from scdcli.rasters.pair.settings import PairSettings
 
 if TYPE_CHECKING:
@@ -46,7 +48,18 @@ FOR_SETS = {"legend", "binary"}
     help="The model that two images are for: other bands than its own are a problem, other pixel "
     "sizes or looks a warning. If not given, bands and sizes are warnings, by the default model.",
 )
-@pair_options
+@checked_pair_options
+@click.option(
+    "--statistics",
+    "statistics",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    default=None,
+    show_default=False,
+    help="Write what maps the values of the two images into this JSON file, for scd predict "
+    "--statistics; with --pairs one for all pairs of a table, such as the tiles of an orthophoto.",
+)
+@pairs_option
 @json_option
 @quiet_option
 @verbose_option
@@ -57,6 +70,8 @@ def check(
     model: str | None,
     pair: PairSettings,
     coregister: bool,
+    statistics: Path | None,
+    pairs: Path | None,
     json: bool,
     quiet: bool,
 ) -> None:
@@ -69,12 +84,19 @@ def check(
     problems. Every label is read whole; of the images only size, place, bands and type. Exit
     status 1 when scd train or scd evaluate would refuse the set.
 
+    With --statistics FILE: also what maps the values of the two images, so that parts or tiles of
+    them are predicted alike; with --pairs TABLE that only, for all pairs of the table.
+
     \b
     scd check 2009.tif 2018.tif
     scd check 2009.tif 2018.tif --bands 1,2,3 --coregister
     scd check 2009.tif 2018.tif --model second
     scd check my-scenes --legend parcels.toml --json
+    scd check --pairs tiles.csv --statistics tiles.json
     """
+    if pairs is not None:
+        _pool(paths, pairs, statistics, model, pair, coregister, Terminal(quiet))
+        return
     if not 1 <= len(paths) <= 2:
         raise click.UsageError(f"Give two images or one labelled set, not {len(paths)} paths.")
     ctx = click.get_current_context()
@@ -82,11 +104,57 @@ def check(
     problems: Sequence[str]
     if len(paths) == 2:
         problems = _check_pair(*paths, model, pair, coregister=coregister, as_json=json)
+        if statistics is not None and not problems:
+            _write_statistics([paths], statistics, model, pair, coregister, Terminal(quiet))
     else:
         refuse_legend_of_masks(legend, binary=binary)
         bands, terminal = pair.bands, Terminal(quiet)
         problems = _check_set(Path(paths[0]), legend, bands, terminal, binary=binary, as_json=json)
     ctx.exit(1 if problems else 0)
+
+
+def _pool(
+    paths: tuple[str, ...],
+    table: Path,
+    statistics: Path | None,
+    model: str | None,
+    settings: PairSettings,
+    coregister: bool,
+    terminal: Terminal,
+) -> None:
+    """Write one file of statistics for all pairs of a table."""
+    if paths:
+        raise click.UsageError("Give BEFORE and AFTER or --pairs, not both.")
+    if statistics is None:
+        raise click.UsageError(
+            "--pairs is for --statistics FILE, which is to hold for all of them."
+        )
+    batch = open_batch(table, None, Shard(1, 1), terminal)
+    files = [(each.before, each.after) for each in batch.pairs]
+    _write_statistics(files, statistics, model, settings, coregister, terminal)
+
+
+def _write_statistics(
+    pairs: Sequence[tuple[str, ...]],
+    path: Path,
+    model: str | None,
+    settings: PairSettings,
+    coregister: bool,
+    terminal: Terminal,
+) -> None:
+    from scdcli.models.requirements import read_requirements
+    from scdcli.rasters.pair.pooling import pool_statistics
+    from scdcli.rasters.pair.statistics import write_statistics
+
+    needs = read_requirements(model or DEFAULT_MODEL)
+    settings = replace(settings, count=needs.bands if needs else None)
+    files = [(before, after) for before, after in pairs]
+    found = pool_statistics(files, settings, coregister=coregister)
+    write_statistics(path, found)
+    number = "1 pair" if found.pairs == 1 else f"{found.pairs} pairs"
+    terminal.note(
+        f"{path} has the statistics of {number}; use them with scd predict --statistics {path}"
+    )
 
 
 def _refuse_foreign_options(ctx: click.Context, *, of_a_pair: bool) -> None:

@@ -69,7 +69,9 @@ def describe_pair(pair: Pair) -> dict[str, Any]:
     return {
         "scale": settings.scale,
         "normalize": settings.normalize,
-        "statistics": settings.statistics,
+        "statistics": settings.statistics
+        if settings.computes_statistics
+        else file_name(settings.statistics),
         "strict": settings.strict,
         "coregister": pair.coregister,
         "bands": settings.bands,

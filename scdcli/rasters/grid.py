@@ -60,4 +60,6 @@ def spread(length: int, side: int, count: int) -> list[int]:
     """Starts of ``count`` pieces of ``side`` pixels along an axis; all of it where it is short."""
     if length <= side * count:
         return list(range(0, length, side))
+    if count == 1:
+        return [(length - side) // 2]
     return [round(start) for start in np.linspace(0, length - side, count)]

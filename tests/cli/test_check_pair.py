@@ -207,3 +207,55 @@ def test_a_batch_warns_pair_by_pair(scd, here):
     assert plain["warnings"] == []
     assert "cannot be told without a CRS" in plain["notes"][-1]
     assert result.stderr.count("Warning: ") == 1
+
+
+def test_statistics_of_a_pair_map_it_as_without_them(scd, here):
+    tiny_model(here / "m.safetensors")
+    result = scd("check", "before.tif", "shifted.tif", "--normalize", "match", "--statistics", "s")
+    assert result.exit_code == 0, result.output
+    assert "s has the statistics of 1 pair; use them with scd predict --statistics s" in (
+        result.stderr
+    )
+    options = ("-m", "m.safetensors", "--vector", "none", "--normalize", "match", "--chip", "256")
+    maps = []
+    for name, more in (("own", ()), ("kept", ("--statistics", "s"))):
+        result = scd("predict", "before.tif", "shifted.tif", *options, "-o", name, *more)
+        assert result.exit_code == 0, result.output
+        with rasterio.open(here / name / "probability.tif") as raster:
+            maps.append(raster.read())
+    assert (maps[0] == maps[1]).all()
+    again = ("predict", "before.tif", "shifted.tif", *options, "-o", "own", "--resume")
+    refused = scd(*again, "--statistics", "s")
+    assert refused.exit_code == 1
+    assert 'settings statistics was "whole" and is "s"' in refused.stderr
+
+
+def test_one_file_holds_for_all_pairs_of_a_table(scd, here):
+    (here / "tiles.csv").write_text("before,after\nbefore.tif,after.tif\nafter.tif,shifted.tif\n")
+    result = scd("check", "--pairs", "tiles.csv", "--statistics", "tiles.json")
+    assert result.exit_code == 0, result.output
+    assert json.loads((here / "tiles.json").read_text())["pairs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--pairs", "t.csv"), "--pairs is for --statistics FILE"),
+        (("a.tif", "b.tif", "--pairs", "t.csv", "--statistics", "s"), "not both"),
+        (("folder", "--statistics", "s"), "--statistics is for two images"),
+    ],
+)
+def test_statistics_of_what_has_none_are_a_wrong_call(scd, here, arguments, message):
+    result = scd("check", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_statistics_of_other_bands_are_refused_before_the_model_is_loaded(scd, here):
+    tiny_model(here / "m.safetensors", bands=1)
+    assert scd("check", "before.tif", "after.tif", "--statistics", "s").exit_code == 0
+    asked = ("--bands", "1", "-m", "m.safetensors", "--statistics", "s")
+    result = scd("predict", "before.tif", "after.tif", *asked)
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "s has statistics of pairs with the bands 1,2,3, and before.tif and" in result.stderr

@@ -6,7 +6,7 @@ import click
 
 from scdcli.cli.options.shared import BANDS, CommaList, Command, grouped
 from scdcli.rasters.pair.methods import METHODS
-from scdcli.rasters.pair.settings import OF_PART, OF_WHOLE, PairSettings
+from scdcli.rasters.pair.settings import PairSettings
 
 normalize_option = click.option(
     "--normalize",
@@ -110,17 +110,17 @@ nodata_tolerance_option = click.option(
 )
 statistics_option = click.option(
     "--statistics",
-    type=click.Choice((OF_WHOLE, OF_PART)),
+    metavar="whole|part|FILE",
     default=PairSettings.statistics,
     help="What maps values is found in the whole images, also where --bounds or --aoi leave a part "
-    "of them, which then has the very pixels of the whole; or in that part.",
+    "of them, which then has the very pixels of the whole; or in that part; or is in a file that "
+    "scd check --statistics wrote.",
 )
 PAIR_OPTIONS = (
     *PLACE_OPTIONS,
     nodata_tolerance_option,
     normalize_option,
     scale_option,
-    statistics_option,
     strict_option,
     allow_vrt_option,
 )
@@ -128,4 +128,10 @@ PAIR_OPTIONS = (
 
 def pair_options(command: Command) -> Command:
     """All options that say how two images become a pair, as ``pair`` and ``coregister``."""
+    options = (*PAIR_OPTIONS, statistics_option)
+    return grouped("pair", PairSettings, options)(coregister_option(command))
+
+
+def checked_pair_options(command: Command) -> Command:
+    """The same for a command that finds statistics and takes none."""
     return grouped("pair", PairSettings, PAIR_OPTIONS)(coregister_option(command))

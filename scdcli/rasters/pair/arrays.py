@@ -11,6 +11,7 @@ from scdcli.rasters.grid import UNPLACED, Grid
 from scdcli.rasters.pair.glance import SteppedReader
 from scdcli.rasters.pair.open import Pair, normalized
 from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
+from scdcli.rasters.pair.statistics import Facts, chosen_statistics
 from scdcli.rasters.pair.stretch import DateSource, find_stretch
 from scdcli.rasters.scene import Reader
 
@@ -54,8 +55,15 @@ def pair_of_arrays(
         DateSource(name, str(array.dtype), _reader(array), whole)
         for name, array in zip(NAMES, (before, after), strict=True)
     )
-    stretch = settings.stretch or find_stretch(settings.scale, (first, second), count)
     bands = tuple(range(1, count + 1))
+    statistics = chosen_statistics(settings)
+    if statistics is not None:
+        types = (first.dtype, second.dtype)
+        facts = Facts(bands, bands, types, settings.scale, settings.normalize)
+        statistics.require_fitting(facts, NAMES)
+        stretch = statistics.stretch
+    else:
+        stretch = settings.stretch or find_stretch(settings.scale, (first, second), count)
     pair = Pair(
         settings=settings,
         grid=grid,
@@ -77,7 +85,7 @@ def pair_of_arrays(
         read_after=second.read,
         glances=(_glanced(before, first.read), _glanced(after, second.read)),
     )
-    return normalized(pair, NAMES)
+    return normalized(pair, NAMES, statistics)
 
 
 def _require_comparable(before: NDArray[Any], after: NDArray[Any], settings: PairSettings) -> None:

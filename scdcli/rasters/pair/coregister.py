@@ -113,7 +113,7 @@ def _register(
     names = _names(before, after)
     # The values as they are: what normalizes them is shift where AFTER is read in the end.
     plain = replace(settings, normalize="none", mean_std=None, normalization=None)
-    if settings.statistics != OF_PART:
+    if settings.statistics != OF_PART:  # samples are those of the whole
         plain = of_whole(plain)
     with open_pair(before, after, plain) as pair:
         shift = estimate_shift(pair)

@@ -3,7 +3,7 @@
 All statistics are those of pixels that are measured at both dates (`scdcli.rasters.pair.sample`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from scdcli.errors import PairError, UnknownName
 from scdcli.rasters.pair.mappings import (
     Clip,
+    Curves,
     Linear,
-    Mapping,
     MeanStd,
     match_curves,
     measure,
     standardizing_line,
 )
+from scdcli.rasters.pair.mappings import Mapping as ValueMapping
 from scdcli.rasters.pair.methods import METHODS
 from scdcli.rasters.pair.pif import pif_line
 from scdcli.rasters.pair.sample import Sample, pixels_of, places_of
@@ -45,8 +46,8 @@ class Normalization:
         notes: The same as sentences.
     """
 
-    before: tuple[Mapping, ...] = ()
-    after: tuple[Mapping, ...] = ()
+    before: tuple[ValueMapping, ...] = ()
+    after: tuple[ValueMapping, ...] = ()
     mean_std: MeanStd | None = None
     record: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -79,17 +80,60 @@ def find_normalization(
             seems unchanged.
         UnknownName: No such method.
     """
+    to_before, samples = find_to_before(windows, method, names)
+    if mean_std is None:
+        return to_before
+    before, after = pixels_of(samples)
+    own = (measure(before), measure(after)) if before.size else None
+    return per_date(to_before, own, mean_std, names)
+
+
+def find_to_before(
+    windows: Iterable[Sample], method: str, names: Names
+) -> tuple[Normalization, list[Sample]]:
+    """The mappings that bring AFTER to BEFORE, and the samples after them.
+
+    For the arguments and errors see `find_normalization`.
+    """
     if method not in METHODS:
         raise UnknownName("normalization", method, METHODS)
     samples = list(windows)
-    to_before = Normalization()
-    if method != "none":
-        _require_usable(samples, method, names)
-        to_before = _match(samples, names) if method == "match" else _pif(samples, names)
-        samples = [
-            each._replace(after=to_before.apply(each.before, each.after)[1]) for each in samples
-        ]
-    return to_before if mean_std is None else _per_date(to_before, samples, mean_std, names)
+    if method == "none":
+        return Normalization(), samples
+    _require_usable(samples, method, names)
+    found = _match(samples, names) if method == "match" else _pif(samples, names)
+    return found, [each._replace(after=found.apply(each.before, each.after)[1]) for each in samples]
+
+
+def recorded(record: Mapping[str, Any], bands: int) -> Normalization:
+    """The mappings of AFTER to BEFORE that a record has, without their notes.
+
+    Raises:
+        KeyError: A part is missing.
+        TypeError: A part is of another kind.
+        ValueError: Likewise, or it is of another number of bands.
+    """
+    if not record:
+        return Normalization()
+    mapping = (
+        _recorded_curves(record["curves"])
+        if record["method"] == "match"
+        else Linear(*(tuple(map(float, record[name])) for name in ("gain", "offset")))
+    )
+    counts = {len(each) for each in vars(mapping).values()}
+    if counts != {bands}:
+        raise ValueError(f"a normalization of {max(counts)} bands for {bands}")
+    return Normalization(after=(mapping, Clip()), record=dict(record))
+
+
+def _recorded_curves(curves: list[dict[str, list[float]]]) -> Curves:
+    values, become = (
+        tuple(tuple(map(float, curve[name])) for curve in curves) for name in ("values", "become")
+    )
+    for knots, wanted in zip(values, become, strict=True):
+        if len(knots) != len(wanted) or len(knots) < 2 or np.diff(knots).min() <= 0:
+            raise ValueError("a curve whose values do not rise")
+    return Curves(values, become)
 
 
 def _require_usable(windows: list[Sample], method: str, names: Names) -> None:
@@ -158,14 +202,19 @@ def _pif(windows: list[Sample], names: Names) -> Normalization:
     )
 
 
-def _per_date(
-    to_before: Normalization, windows: list[Sample], wanted: MeanStd, names: Names
+def per_date(
+    to_before: Normalization, own: tuple[MeanStd, MeanStd] | None, wanted: MeanStd, names: Names
 ) -> Normalization:
-    """Each date also brought to the mean and spread wanted, if anything is measured."""
-    before, after = pixels_of(windows)
-    if not before.size:
+    """Each date also brought to a mean and spread, if anything is measured.
+
+    Args:
+        to_before: The mappings before that.
+        own: Mean and spread of either date after these; None where nothing is measured.
+        wanted: What both are brought to.
+        names: Both images, for the note.
+    """
+    if own is None:
         return replace(to_before, mean_std=wanted)
-    own = [measure(pixels) for pixels in (before, after)]
     lines: list[Linear] = [standardizing_line(each, wanted) for each in own]
     record = {
         name: {"mean": each.mean, "std": each.std}

@@ -38,7 +38,15 @@ from scdcli.rasters.pair.report import (
 )
 from scdcli.rasters.pair.sample import sample_pair
 from scdcli.rasters.pair.settings import DEFAULTS, OF_PART, PairSettings
-from scdcli.rasters.pair.stretch import DateSource, Stretch, find_stretch, fixed_stretch
+from scdcli.rasters.pair.statistics import Facts, Statistics, chosen_statistics
+from scdcli.rasters.pair.stretch import (
+    DateSource,
+    Stretch,
+    find_stretch,
+    fixed_stretch,
+    is_taken_as_is,
+    sample,
+)
 from scdcli.rasters.pair.units import pair_units
 from scdcli.rasters.scene import Reader, Scene, open_scene, scene_reader
 from scdcli.rasters.warp import warped_reader
@@ -185,7 +193,7 @@ def open_pair(
             read_after=read_after,
             glances=_glances(plan),
         )
-        yield normalized(pair, (first.name, second.name))
+        yield normalized(pair, (first.name, second.name), plan.statistics)
 
 
 def match_pair(
@@ -274,8 +282,14 @@ def _warped(scene: Scene, grid: Grid, bands: tuple[int, ...], stack: ExitStack) 
     return without(read, stack.enter_context(warped_reader(mask, grid, (1,))))
 
 
-def normalized(pair: Pair, names: tuple[str, str]) -> Pair:
-    """The pair with its values normalized, as its settings want it."""
+def normalized(pair: Pair, names: tuple[str, str], statistics: Statistics | None = None) -> Pair:
+    """The pair with its values normalized, as its settings want it.
+
+    Args:
+        pair: The pair, not normalized.
+        names: Both images, for notes and errors.
+        statistics: Where the mappings are known already.
+    """
     settings = pair.settings
     mean_std = settings.mean_std
     if mean_std and len(mean_std.mean) != pair.count:
@@ -285,9 +299,12 @@ def normalized(pair: Pair, names: tuple[str, str]) -> Pair:
     read, sampled = pair.read_around, pair.whole
     if settings.statistics == OF_PART:
         read, sampled = pair.read, Window(0, 0, pair.grid.width, pair.grid.height)
-    normalization = settings.normalization or find_normalization(
-        sample_pair(read, sampled, pair.count), settings.normalize, mean_std, names
-    )
+    if statistics is not None:
+        normalization = statistics.normalization(mean_std, names)
+    else:
+        normalization = settings.normalization or find_normalization(
+            sample_pair(read, sampled, pair.count), settings.normalize, mean_std, names
+        )
     return replace(
         pair,
         normalization=normalization,
@@ -316,11 +333,17 @@ def _match(first: Scene, second: Scene, settings: PairSettings) -> PairPlan:
             f"{'; '.join(alignment.differences)}. Leave out --strict to have the second "
             "warped onto the first."
         )
+    statistics = chosen_statistics(settings)
+    if statistics is not None:
+        statistics.require_fitting(
+            _facts(first, second, bands, settings), (first.name, second.name)
+        )
     return PairPlan(
         first,
         second,
         settings,
         bands,
+        statistics=statistics,
         units=pair_units(first, second, bands),
         collars=(CollarFacts(), CollarFacts()),
         grid=grid,
@@ -334,13 +357,20 @@ def _match(first: Scene, second: Scene, settings: PairSettings) -> PairPlan:
 
 def _with_values(plan: PairPlan, stack: ExitStack) -> PairPlan:
     """The same pair with what its pixels settle: the collars, and how values are mapped."""
-    first, of_first = _about_collar(plan.first, plan.bands.before, plan.settings, stack)
-    second, of_second = _about_collar(plan.second, plan.bands.after, plan.settings, stack)
-    plan = replace(plan, first=first, second=second, collars=(of_first, of_second))
+    plan = _with_collars(plan, stack)
+    if plan.statistics is not None:
+        return replace(plan, stretch=plan.statistics.stretch)
     stretch = plan.settings.stretch or choose_stretch(plan)
     if stretch is None and plan.units.applied:
         stretch = fixed_stretch(BYTES, len(plan.bands.before))  # what leaves the range is clipped
     return replace(plan, stretch=stretch)
+
+
+def _with_collars(plan: PairPlan, stack: ExitStack) -> PairPlan:
+    """The same pair with what is known of the collars of both scenes."""
+    first, of_first = _about_collar(plan.first, plan.bands.before, plan.settings, stack)
+    second, of_second = _about_collar(plan.second, plan.bands.after, plan.settings, stack)
+    return replace(plan, first=first, second=second, collars=(of_first, of_second))
 
 
 def _about_collar(
@@ -395,6 +425,44 @@ def _cache_limit() -> dict[str, int]:
     return {} if "GDAL_CACHEMAX" in os.environ else {"GDAL_CACHEMAX": GDAL_CACHE}
 
 
+def sample_dates(
+    before: str | Path, after: str | Path, settings: PairSettings, per_axis: int
+) -> tuple[Facts, list[NDArray[np.float32]]]:
+    """What statistics of a pair hold for, and the pixels that its stretch is made of.
+
+    Args:
+        before: The earlier scene.
+        after: The later scene.
+        settings: As for `open_pair`.
+        per_axis: Windows along either side, at least 2.
+
+    Returns:
+        The facts, and (C, N) float32 of either date; no pixels where no stretch depends on any.
+
+    Raises:
+        InputError: A file cannot be opened or read.
+        PairError: CRS, grid, overlap, bands or types do not allow a comparison.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(rasterio.Env(**_cache_limit()))
+        plan = _match(*_open_scenes(before, after, settings, stack), settings)
+        facts = _facts(plan.first, plan.second, plan.bands, settings)
+        plan = _with_collars(plan, stack)
+        dates = _date_sources(plan)
+        if settings.scale is not None or is_taken_as_is(dates):
+            return facts, []
+        return facts, [sample(date.read, date.part, per_axis) for date in dates]
+
+
+def _facts(first: Scene, second: Scene, bands: BandChoice, settings: PairSettings) -> Facts:
+    """What statistics of a pair hold for."""
+    types = (
+        first.dataset.dtypes[bands.before[0] - 1],
+        second.dataset.dtypes[bands.after[0] - 1],
+    )
+    return Facts(bands.before, bands.after, types, settings.scale, settings.normalize)
+
+
 def choose_stretch(pair: PairPlan) -> Stretch | None:
     """What maps the values of both dates to 0..255; None where uint8 is used as it is.
 
@@ -402,6 +470,11 @@ def choose_stretch(pair: PairPlan) -> Stretch | None:
         InputError: A file cannot be read.
         PairError: The types hardly hold one quantity, or nothing is measured.
     """
+    return find_stretch(pair.settings.scale, _date_sources(pair), len(pair.bands.before))
+
+
+def _date_sources(pair: PairPlan) -> tuple[DateSource, DateSource]:
+    """Both dates as a stretch samples them."""
     first, second, bands = pair.first, pair.second, pair.bands
     window, alignment = Window(0, 0, first.dataset.width, first.dataset.height), pair.onto_whole
     if pair.settings.statistics == OF_PART:
@@ -409,21 +482,9 @@ def choose_stretch(pair: PairPlan) -> Stretch | None:
         if first.points is None:
             row, col = offset_in(first.grid, pair.grid)
             window = Window(col, row, pair.grid.width, pair.grid.height)
-    return find_stretch(
-        pair.settings.scale,
-        (
-            DateSource(
-                first.name,
-                first.dataset.dtypes[bands.before[0] - 1],
-                _plain(first, bands.before),
-                window,
-            ),
-            DateSource(
-                second.name,
-                second.dataset.dtypes[bands.after[0] - 1],
-                pair.units.bring(_plain(second, bands.after)),
-                alignment.window,
-            ),
-        ),
-        len(bands.before),
+    types = _facts(first, second, bands, pair.settings).types
+    read_after = pair.units.bring(_plain(second, bands.after))
+    return (
+        DateSource(first.name, types[0], _plain(first, bands.before), window),
+        DateSource(second.name, types[1], read_after, alignment.window),
     )

@@ -20,6 +20,7 @@ from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.bands import BandChoice
 from scdcli.rasters.pair.extent import AreaOfInterest
 from scdcli.rasters.pair.settings import PairSettings
+from scdcli.rasters.pair.statistics import Statistics
 from scdcli.rasters.pair.stretch import Stretch
 from scdcli.rasters.pair.units import PairUnits
 from scdcli.rasters.scene import Scene, alpha_bands, page_sizes, spectral_bands
@@ -55,6 +56,7 @@ class PairPlan:
         alignment: How the second scene lies on what is read.
         onto_whole: How it lies on all of the first scene's grid.
         stretch: What maps values to 0..255; None where uint8 is used as it is.
+        statistics: Those in a file, if one is to be used.
     """
 
     first: Scene
@@ -69,6 +71,7 @@ class PairPlan:
     alignment: Alignment
     onto_whole: Alignment
     stretch: Stretch | None
+    statistics: Statistics | None
 
 
 def warnings(pair: PairPlan) -> Iterator[str]:
@@ -165,6 +168,9 @@ def notes(pair: PairPlan) -> Iterator[str]:
     yield from _collar_notes(pair)
     if pair.units.applied:
         yield pair.units.note((pair.first.name, pair.second.name))
+    if pair.statistics is not None:
+        pairs = "1 pair" if pair.statistics.pairs == 1 else f"{pair.statistics.pairs} pairs"
+        yield f"Values are mapped by the statistics of {pairs} in {pair.statistics.name}."
     if pair.stretch is not None:
         yield pair.stretch.note
     yield from (sentence for sentence in warnings(pair) if sentence != pair.bands.note)
@@ -312,6 +318,13 @@ def provenance(pair: PairPlan) -> dict[str, Any]:
             "masked": [collar.masked for collar in pair.collars],
         },
         "scale_and_offset": pair.units.record(),
+        "statistics": None
+        if pair.statistics is None
+        else {
+            "name": pair.statistics.name,
+            "pairs": pair.statistics.pairs,
+            "sha256": pair.statistics.sha256,
+        },
         "normalization": None,
         "stretch": None if stretch is None else {"low": stretch.low, "high": stretch.high},
     }

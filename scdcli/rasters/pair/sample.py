@@ -34,15 +34,16 @@ class Sample(NamedTuple):
     valid: NDArray[np.bool_]
 
 
-def sample_pair(read: ReadPair, sampled: Window, count: int) -> Iterator[Sample]:
+def sample_pair(read: ReadPair, sampled: Window, count: int, pairs: int = 1) -> Iterator[Sample]:
     """Up to 64 windows of 128 pixels, spread over a part; all of it where it is small.
 
     Args:
         read: Reads a window of both dates, stretched.
         sampled: The part, in the pixels that are read.
         count: Bands.
+        pairs: How many pairs share the memory.
     """
-    most = int((MOST_BYTES / (SIDE * SIDE * 2 * 4 * count)) ** 0.5)
+    most = int((MOST_BYTES / (SIDE * SIDE * 2 * 4 * count * pairs)) ** 0.5)
     shape, (top, left) = (sampled.height, sampled.width), (sampled.row_off, sampled.col_off)
     for each in spread_windows(shape, SIDE, max(1, min(PER_AXIS, most))):
         window = Window(left + each.col_off, top + each.row_off, each.width, each.height)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # a command reads its defaults here, and its help page is to 
 MOST_PIXELS = 40_000_000_000
 ANY_PIXELS = 1 << 62
 OF_WHOLE, OF_PART = "whole", "part"
-"""What statistics are made of: all of an image, or what `bounds` and `aoi` leave of it."""
+"""What statistics are made of: all of both images, or what `bounds` and `aoi` leave of them."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class PairSettings:
             that wants it; not where the pair has another number of bands.
         normalization: The normalization found when the same pair was opened before.
         statistics: What the statistics that map values are made of: ``whole``, so that a part gets
-            the values it has in the whole; or ``part``.
+            the values it has in the whole; ``part``; or a file that has them,
+            see `scdcli.rasters.pair.statistics`.
         strict: Refuse two scenes that do not lie on exactly the same grid.
         allow_vrt: Also open VRT files.
         shift: (rows, cols) of the BEFORE grid, down and right, by which AFTER is moved before it
@@ -67,6 +68,11 @@ class PairSettings:
     bounds_crs: str | None = None
     aoi: str | None = None
     max_pixels: int = MOST_PIXELS
+
+    @property
+    def computes_statistics(self) -> bool:
+        """Whether statistics are those of the pair, and not in a file."""
+        return self.statistics in (OF_WHOLE, OF_PART)
 
 
 def of_whole(settings: PairSettings) -> PairSettings:

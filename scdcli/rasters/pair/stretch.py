@@ -74,19 +74,30 @@ def find_stretch(
         InputError: A file cannot be read.
         PairError: The types hardly hold one quantity, or nothing is measured.
     """
-    first, second = dates
     if scale is not None:
         return fixed_stretch(scale, count)
-    if first.dtype == second.dtype == "uint8":
+    if is_taken_as_is(dates):
         return None
+    samples = [sample(date.read, date.part) for date in dates]
+    return joint_stretch(samples, (dates[0].name, dates[1].name))
+
+
+def is_taken_as_is(dates: tuple[DateSource, DateSource]) -> bool:
+    """Whether both dates are uint8, which needs no stretch.
+
+    Raises:
+        PairError: The types hardly hold one quantity.
+    """
+    first, second = dates
+    if first.dtype == second.dtype == "uint8":
+        return True
     if _family(first.dtype) != _family(second.dtype):
         raise PairError(
             f"{first.name} is {first.dtype} and {second.name} is {second.dtype}: no stretch fits "
             "both. Convert one to the units of the other, or give their common range with "
             "--scale LO,HI."
         )
-    samples = [sample(date.read, date.part) for date in dates]
-    return joint_stretch(samples, (first.name, second.name))
+    return False
 
 
 def _family(dtype: str) -> str:
@@ -132,26 +143,31 @@ def joint_stretch(
     return Stretch(tuple(low.tolist()), tuple(high.tolist()))
 
 
-def sample(read: Reader, part: Window) -> NDArray[np.float32]:
+def sample(read: Reader, part: Window, per_axis: int = SAMPLES_PER_AXIS) -> NDArray[np.float32]:
     """Pixels from small windows spread evenly over a part of a scene, (C, N) float32.
 
     At most 256 windows of 64 pixels are read, whatever the size of the scene, at full resolution:
     overviews are averages and would narrow the percentiles.
+
+    Args:
+        read: Reads a window.
+        part: What is sampled.
+        per_axis: Windows along either side, at least 2.
     """
     windows = [
         Window(part.col_off + col, part.row_off + row, width, height)
-        for row, height in _spread(part.height)
-        for col, width in _spread(part.width)
+        for row, height in _spread(part.height, per_axis)
+        for col, width in _spread(part.width, per_axis)
     ]
     pieces = [read(window) for window in windows]
     return np.concatenate([piece.reshape(len(piece), -1) for piece in pieces], axis=1)
 
 
-def _spread(length: int) -> Iterator[tuple[int, int]]:
+def _spread(length: int, count: int) -> Iterator[tuple[int, int]]:
     """Start and size of evenly spaced samples along one axis; all of it when it is short."""
-    if length <= SAMPLE_SIDE * SAMPLES_PER_AXIS:
+    if length <= SAMPLE_SIDE * count:
         for start in range(0, length, SAMPLE_SIDE):
             yield start, min(SAMPLE_SIDE, length - start)
         return
-    for step in range(SAMPLES_PER_AXIS):
-        yield step * (length - SAMPLE_SIDE) // (SAMPLES_PER_AXIS - 1), SAMPLE_SIDE
+    for step in range(count):
+        yield step * (length - SAMPLE_SIDE) // (count - 1), SAMPLE_SIDE
