@@ -38,7 +38,17 @@ from scdcli.errors import ScdError
 from scdcli.files.interruption import owning_the_process
 
 # In the order of use; the module scdcli.cli.NAME holds the command NAME.
-COMMANDS = ("predict", "evaluate", "train", "check", "simulate", "models", "report", "sample")
+COMMANDS = (
+    "predict",
+    "evaluate",
+    "train",
+    "check",
+    "simulate",
+    "models",
+    "report",
+    "sample",
+    "area",
+)
 ALIASES = {"eval": "evaluate"}
 
 
