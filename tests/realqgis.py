@@ -25,18 +25,25 @@ application.initQgis()
 arguments = json.loads(sys.argv[1])
 """
 
+# taken down by Python, QGIS may crash
+END = """
+import os
+sys.stdout.flush()
+os._exit(0)
+"""
+
 
 def ask(script, home, **arguments):
     """What a script prints as JSON in its last line; ``arguments`` is a dictionary in it."""
     done = subprocess.run(
-        [PYTHON, "-c", START + script, json.dumps(arguments, default=str)],
+        [PYTHON, "-c", START + script + END, json.dumps(arguments, default=str)],
         capture_output=True,
         text=True,
         env=environment(home),
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
 

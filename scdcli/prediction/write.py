@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from scdcli.prediction.outputfolder import SUMMARY
 from scdcli.prediction.provenance import describe_prediction, tags
 from scdcli.prediction.settings import OUTPUT, OutputSettings
 from scdcli.prediction.tiling import supertiles
+from scdcli.qgis.project import images_of, write_project
 from scdcli.rasters.cog import (
     PROBABILITY_MAP,
     TRANSITION_MAP,
@@ -97,7 +98,9 @@ def write_prediction(
         journal = open_journal(folder, _identity(record, predictor), resume=settings.resume)
         codes = _write_rasters(pair, predictor, folder, settings, journal, progress)
         changes = Changes()
-        tally = _write_polygons(pair, ground, legend, folder, settings, codes, changes)
+        styles = polygon_styles(legend, _pairs_of(codes), pair.grid)
+        tally = _write_polygons(pair, ground, legend, folder, settings, styles, changes)
+        write_project(folder, pair.grid, images_of(pair), settings.formats, styles)
         write_transitions(folder / "transitions.csv", tally.transitions(legend))
         summary = record | {
             "created": timestamp().isoformat(),
@@ -197,7 +200,7 @@ def _write_polygons(
     legend: Legend,
     folder: Path,
     settings: OutputSettings,
-    codes: set[int],
+    styles: Mapping[str, str],
     changes: Changes,
 ) -> TransitionTally:
     tally = TransitionTally(ground)
@@ -206,8 +209,6 @@ def _write_polygons(
     polygons = trace(
         runs, pair.grid, ground, min_area=settings.min_area, tolerance=settings.simplify
     )
-    from_class, to_class = split_transition(np.array(sorted(codes), dtype=np.uint16))
-    occurring = zip(from_class.tolist(), to_class.tolist(), strict=True)
     try:
         write_polygons(
             folder,
@@ -216,7 +217,7 @@ def _write_polygons(
             ground,
             legend,
             formats=settings.formats,
-            styles=polygon_styles(legend, occurring, pair.grid),
+            styles=styles,
         )
     except InputError as error:  # what it read are the rasters just written
         raise OutputError(
@@ -224,6 +225,12 @@ def _write_polygons(
             "--resume."
         ) from error
     return tally
+
+
+def _pairs_of(codes: set[int]) -> list[tuple[int, int]]:
+    """The (from, to) classes of transitions, in their order."""
+    from_class, to_class = split_transition(np.array(sorted(codes), dtype=np.uint16))
+    return list(zip(from_class.tolist(), to_class.tolist(), strict=True))
 
 
 def _write_report(folder: Path, changes: Changes, pair: Pair, predictor: Predictor) -> None:

@@ -38,6 +38,7 @@ FILES = {
     "probability.tif",
     "probability.qml",
     "changes.gpkg",
+    "changes.qgz",
     "transitions.csv",
     "transitions.csvt",
     "summary.json",

@@ -40,9 +40,12 @@ def predict(scenes, out):
         write_prediction(pair, predictor, out, OutputSettings())
 
 
+TELLING = ("summary.json", "report.html", "changes.qgz")
+
+
 def contents(folder):
-    """Every file of a prediction but the summary, which tells local and remote files apart."""
-    return {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "summary.json"}
+    """Every file of a prediction but those that tell where the images lie."""
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.name not in TELLING}
 
 
 @pytest.fixture(scope="module")
