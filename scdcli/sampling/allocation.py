@@ -19,22 +19,25 @@ def spread(accuracy: Floats) -> Floats:
     return deviation
 
 
-def size_for_error(units: Counts, accuracy: Floats, error: float) -> int:
-    """Units to judge so that overall accuracy has this standard error, with proportional strata.
+def size_for_error(units: Counts, area: Floats, accuracy: Floats, error: float) -> int:
+    """Units to judge so that overall accuracy has this standard error, with the best allocation.
 
     Args:
         units: Units in each stratum, (H,).
+        area: Area of each, (H,), in any unit.
         accuracy: The user's accuracy to expect of each, (H,), 0 to 1.
         error: The standard error to aim at, above 0.
     """
-    weight = units / units.sum()
+    weight = area / area.sum()
     deviation = spread(accuracy)
     within = float(weight @ deviation**2)
     size = float(weight @ deviation) ** 2 / (error**2 + within / float(units.sum()))
     return int(np.ceil(size - 1e-9))
 
 
-def allocate(name: str, size: int, units: Counts, accuracy: Floats, minimum: int) -> Counts:
+def allocate(
+    name: str, size: int, units: Counts, area: Floats, accuracy: Floats, minimum: int
+) -> Counts:
     """Units to draw of each stratum, (H,), which add up to ``size`` or to all there are.
 
     At least two of every stratum are drawn, and never more than it has; what a small stratum cannot
@@ -44,6 +47,7 @@ def allocate(name: str, size: int, units: Counts, accuracy: Floats, minimum: int
         name: Of a rule in `ALLOCATIONS`.
         size: Units to draw in all.
         units: Units in each stratum, (H,).
+        area: Area of each, (H,), in any unit.
         accuracy: The user's accuracy to expect of each, (H,), 0 to 1.
         minimum: Least units of a stratum with the rule ``minimum``.
 
@@ -58,7 +62,7 @@ def allocate(name: str, size: int, units: Counts, accuracy: Floats, minimum: int
             f"{size} units are too few for {len(units)} strata, of which each needs {LEAST}; draw "
             f"at least {least.sum()}, or merge strata."
         )
-    return _shared_out(size, *rule(units, accuracy, np.minimum(units, minimum)), units)
+    return _shared_out(size, *rule(area, accuracy, np.minimum(units, minimum)), units)
 
 
 def _shared_out(size: int, floor: Counts, share: Floats, units: Counts) -> Counts:
@@ -82,10 +86,10 @@ def _shared_out(size: int, floor: Counts, share: Floats, units: Counts) -> Count
     return drawn
 
 
-ALLOCATIONS: dict[str, Callable[[Counts, Floats, Counts], tuple[Counts, Floats]]] = {
-    "proportional": lambda units, accuracy, least: (0 * least, units.astype(np.float64)),
-    "equal": lambda units, accuracy, least: (0 * least, np.ones(len(units))),
-    "neyman": lambda units, accuracy, least: (0 * least, units * spread(accuracy)),
-    "minimum": lambda units, accuracy, least: (least, units.astype(np.float64)),
+ALLOCATIONS: dict[str, Callable[[Floats, Floats, Counts], tuple[Counts, Floats]]] = {
+    "proportional": lambda area, accuracy, least: (0 * least, area),
+    "equal": lambda area, accuracy, least: (0 * least, np.ones(len(area))),
+    "neyman": lambda area, accuracy, least: (0 * least, area * spread(accuracy)),
+    "minimum": lambda area, accuracy, least: (least, area),
 }
 """Least units of each stratum and the shares of the rest, by the name of the rule."""

@@ -123,9 +123,9 @@ def draw_sample(change_map: ChangeMap, settings: SampleSettings) -> Sample:
         raise InputError(f"{change_map.name} has no measured pixel{inside}; nothing can be drawn.")
     strata = make_strata(change_map.legend, census.area, settings.strata, settings.merge)
     counts = strata.sums(census.units).astype(np.int64)
-    sizes = _sizes(strata, counts, settings)
-    chosen = _choose(population, strata, counts, sizes, settings)
     areas = strata.sums(census.area)
+    sizes = _sizes(strata, counts, areas, settings)
+    chosen = _choose(population, strata, counts, sizes, settings)
     drawn = tuple(map(Drawn, strata.names, counts.tolist(), areas.tolist(), sizes.tolist()))
     stratum = np.repeat(np.arange(len(sizes)), sizes)
     order = np.random.default_rng([settings.seed, len(sizes)]).permutation(len(stratum))
@@ -150,7 +150,10 @@ def _in_pixels(change_map: ChangeMap, length: float) -> int:
 
 
 def _sizes(
-    strata: Strata, counts: NDArray[np.int64], settings: SampleSettings
+    strata: Strata,
+    counts: NDArray[np.int64],
+    areas: NDArray[np.float64],
+    settings: SampleSettings,
 ) -> NDArray[np.int64]:
     unknown = sorted(set(settings.expect) - {EVERY, *strata.names})
     if unknown:
@@ -162,10 +165,10 @@ def _sizes(
     accuracy = np.array([settings.expect.get(name, every) for name in strata.names])
     size = settings.size
     if settings.error is not None:
-        size = size_for_error(counts, accuracy, settings.error)
+        size = size_for_error(counts, areas, accuracy, settings.error)
     assert size is not None
     size = max(size, 2 * len(counts)) if settings.error is not None else size
-    return allocate(settings.allocation, size, counts, accuracy, settings.minimum)
+    return allocate(settings.allocation, size, counts, areas, accuracy, settings.minimum)
 
 
 def _choose(

@@ -14,11 +14,13 @@ ACCURACY = np.array([0.7, 0.6, 0.9, 0.95])
 
 
 def test_the_published_size_comes_out():
-    assert size_for_error(UNITS, ACCURACY, 0.01) == 641
+    assert size_for_error(UNITS, UNITS * 0.09, ACCURACY, 0.01) == 641
 
 
 def test_more_precise_estimates_take_more_units_and_never_more_than_there_are():
-    sizes = [size_for_error(UNITS, ACCURACY, error) for error in (0.05, 0.01, 0.001, 1e-9)]
+    sizes = [
+        size_for_error(UNITS, UNITS * 0.09, ACCURACY, error) for error in (0.05, 0.01, 0.001, 1e-9)
+    ]
     assert sizes == sorted(sizes)
     assert sizes[-1] <= UNITS.sum()
 
@@ -32,11 +34,11 @@ def test_more_precise_estimates_take_more_units_and_never_more_than_there_are():
     ],
 )
 def test_the_published_allocations_come_out(name, expected):
-    assert allocate(name, 641, UNITS, ACCURACY, 75).tolist() == expected
+    assert allocate(name, 641, UNITS, UNITS * 0.09, ACCURACY, 75).tolist() == expected
 
 
 def test_neyman_draws_more_where_less_is_known():
-    drawn = allocate("neyman", 641, UNITS, ACCURACY, 0)
+    drawn = allocate("neyman", 641, UNITS, UNITS * 0.09, ACCURACY, 0)
     wanted = UNITS * np.sqrt(ACCURACY * (1 - ACCURACY))
     assert np.abs(drawn - 641 * wanted / wanted.sum()).max() < 1
 
@@ -51,7 +53,7 @@ def test_neyman_draws_more_where_less_is_known():
 def test_every_allocation_adds_up_within_what_there_is(name, units, size, minimum):
     units = np.array(units)
     accuracy = np.linspace(0.6, 1.0, len(units))
-    drawn = allocate(name, size, units, accuracy, minimum)
+    drawn = allocate(name, size, units, units * 1.0, accuracy, minimum)
     assert drawn.sum() == min(size, units.sum())
     assert (drawn <= units).all()
     assert (drawn >= np.minimum(units, 2)).all()
@@ -59,9 +61,14 @@ def test_every_allocation_adds_up_within_what_there_is(name, units, size, minimu
 
 def test_too_few_units_for_the_strata_are_refused():
     with pytest.raises(InputError, match="7 units are too few for 4 strata.*at least 8"):
-        allocate("equal", 7, UNITS, ACCURACY, 0)
+        allocate("equal", 7, UNITS, UNITS * 1.0, ACCURACY, 0)
 
 
 def test_an_unknown_allocation_is_refused():
     with pytest.raises(UnknownName, match="no allocation named 'best'"):
-        allocate("best", 100, UNITS, ACCURACY, 0)
+        allocate("best", 100, UNITS, UNITS * 1.0, ACCURACY, 0)
+
+
+def test_few_large_units_get_their_share_of_the_area():
+    units, area = np.array([100, 10_000]), np.array([500.0, 500.0])
+    assert allocate("proportional", 120, units, area, np.ones(2) / 2, 0).tolist() == [60, 60]
