@@ -45,7 +45,7 @@ class OutputSettings:
         formats: Formats of the polygons, names in `scdcli.polygons.files.vector.DRIVERS`.
         min_area: Smallest area of a polygon, m² (pixels without a CRS); rasters keep everything.
         simplify: How far outlines of polygons may move, m (pixels without a CRS).
-        report: Also write ``report.html``, a page to look at.
+        report: Also write ``report.html`` and ``preview.png``, to look at.
         overwrite: Replace a prediction that is there.
         resume: Go on with what an interrupted run left; leave a finished one alone.
     """

@@ -15,13 +15,12 @@ from rasterio.windows import Window
 
 from scdcli.legend import Legend
 from scdcli.rasters.grid import Grid
-from scdcli.rasters.pair.glance import Display, Glanced, displayed, small_shape
-from scdcli.rasters.pair.open import Pair
 from scdcli.reporting import charts, wording
 from scdcli.reporting.changes import BINS, Change, Changes
-from scdcli.reporting.encoding import deflated, jpeg_uri, resized
+from scdcli.reporting.encoding import deflated, jpeg_uri
 from scdcli.reporting.finished import Finished
-from scdcli.reporting.overview import LONGEST, Overview, read_overview
+from scdcli.reporting.overview import Overview
+from scdcli.reporting.photos import Photos
 
 REPORT = "report.html"
 
@@ -30,7 +29,6 @@ MOST_MAP = 4_000_000
 MOST_IMAGE = 2_200_000  # bytes of one date
 MOST_THUMBNAIL = 12_000
 
-RANGE_SIDE = 512  # pixels, at which the values of an image are looked at
 THUMBNAIL = 180  # pixels
 NARROWEST = 48  # pixels of the map in a thumbnail
 ROOM = 1.6  # of a thumbnail, times the size of the change
@@ -49,25 +47,6 @@ SAFE = (
 )
 
 
-class Photo(NamedTuple):
-    """One date: all of it as the page shows it, and a way to look closer."""
-
-    whole: NDArray[np.uint8]  # (h, w, 3)
-    display: Display
-    grid: Grid
-
-    def look(self, window: Window) -> NDArray[np.uint8]:
-        """A part, (h, w, 3) uint8, no side longer than a thumbnail."""
-        shape = small_shape((window.height, window.width), THUMBNAIL)
-        if self.whole.shape[:2] != self.grid.shape:
-            return self.display.picture(window, shape)
-        rows, cols = window.toslices()
-        return resized(self.whole[rows, cols], shape)
-
-
-Images = tuple[Photo, Photo]
-
-
 class Shown(NamedTuple):
     """One change as the page lists it."""
 
@@ -80,23 +59,28 @@ class Shown(NamedTuple):
 
 
 def build_page(
-    prediction: Finished, changes: Changes, pair: Pair | None, *, missing: str | None = None
+    prediction: Finished,
+    changes: Changes,
+    overview: Overview,
+    photos: Photos | None,
+    *,
+    missing: str | None = None,
 ) -> str:
     """The page.
 
     Args:
         prediction: What was predicted.
         changes: Its single changes worth showing.
-        pair: The two images, open; None where they are not to be had.
+        overview: Its maps, small.
+        photos: The two images; None where they are not to be had.
         missing: Why they are not, as a sentence for the reader.
 
     Returns:
         HTML; the same for the same prediction.
 
     Raises:
-        InputError: A map or an image cannot be read.
+        InputError: An image cannot be read.
     """
-    images = None if pair is None else _images(pair)
     unit = wording.unit_of(prediction.summary)
     template = _environment().get_template("report.html.j2")
     return template.render(
@@ -108,25 +92,14 @@ def build_page(
         classes=_classes(prediction),
         rows=_rows(prediction, unit),
         **_charts(prediction, changes, unit),
-        largest=list(_shown(changes.largest, prediction.grid, images, unit)),
-        surest=list(_shown(changes.surest, prediction.grid, images, unit)),
+        largest=list(_shown(changes.largest, prediction.grid, photos, unit)),
+        surest=list(_shown(changes.surest, prediction.grid, photos, unit)),
         count=changes.count,
         settings=wording.settings_list(prediction.summary["settings"]),
-        data=_embedded(_map_data(prediction, images)),
+        data=_embedded(_map_data(prediction, overview, photos)),
         style=_resource("report.css"),
         script=_resource("report.js"),
     )
-
-
-def _images(pair: Pair) -> Images:
-    before, after = (_photo(source, pair.grid) for source in pair.glances)
-    return before, after
-
-
-def _photo(source: Glanced, grid: Grid) -> Photo:
-    window = Window(0, 0, grid.width, grid.height)
-    display = displayed(source, window, small_shape(grid.shape, RANGE_SIDE))
-    return Photo(display.picture(window, small_shape(grid.shape, LONGEST)), display, grid)
 
 
 def _classes(prediction: Finished) -> list[dict[str, Any]]:
@@ -177,7 +150,7 @@ def _charts(prediction: Finished, changes: Changes, unit: str) -> dict[str, Any]
 
 
 def _shown(
-    listed: Sequence[Change], grid: Grid, images: Images | None, unit: str
+    listed: Sequence[Change], grid: Grid, photos: Photos | None, unit: str
 ) -> Iterator[Shown]:
     for change in listed:
         outline = _in_pixels(change.outline, grid)
@@ -185,8 +158,8 @@ def _shown(
         box = (int(left), int(top), int(np.ceil(right)), int(np.ceil(bottom)))
         window = _around(box, grid)
         pictures: list[str | None] = [None, None]
-        if images:
-            pictures = [jpeg_uri(photo.look(window), MOST_THUMBNAIL) for photo in images]
+        if photos:
+            pictures = [jpeg_uri(photo.look(window, THUMBNAIL), MOST_THUMBNAIL) for photo in photos]
         path = _path(outline, window)
         area = wording.polygon_area(change.area, unit)
         yield Shown(change, box, pictures[0], pictures[1], path, area)
@@ -226,14 +199,14 @@ def _path(outline: shapely.Polygon, window: Window) -> str:
     return "".join(rings)
 
 
-def _map_data(prediction: Finished, images: Images | None) -> dict[str, Any]:
+def _map_data(prediction: Finished, overview: Overview, photos: Photos | None) -> dict[str, Any]:
     """What the script draws the map from."""
-    overview, planes = _planes(read_overview(prediction))
+    overview, planes = _planes(overview)
     grid, valid = prediction.grid, prediction.summary["valid"]
     area = valid["area_m2"] / valid["pixels"] if valid["area_m2"] and valid["pixels"] else None
     pictures: list[str | None] = [None, None]
-    if images:
-        pictures = [jpeg_uri(photo.whole, MOST_IMAGE) for photo in images]
+    if photos:
+        pictures = [jpeg_uri(photo.whole, MOST_IMAGE) for photo in photos]
     classes = [
         {key: each[key] for key in ("index", "name", "color", "safe")}
         for each in _classes(prediction)

@@ -15,13 +15,16 @@ from scdcli.rasters.pair.open import Pair, open_pair
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.reporting.changes import Changes, trace_changes
 from scdcli.reporting.finished import Finished, read_finished
+from scdcli.reporting.overview import read_overview
 from scdcli.reporting.page import REPORT, build_page
+from scdcli.reporting.photos import take_photos
+from scdcli.reporting.preview import PREVIEW, draw_preview
 
 ANY_VALUES = (0.0, 255.0)  # pictures find their own range; none has to be sampled
 
 
-def write_report(folder: Path, changes: Changes, pair: Pair) -> Path:
-    """Write the page of a prediction that has just been made.
+def write_report(folder: Path, changes: Changes, pair: Pair) -> None:
+    """Write the page and the preview of a prediction that has just been made.
 
     Args:
         folder: Where everything else of it lies.
@@ -30,11 +33,13 @@ def write_report(folder: Path, changes: Changes, pair: Pair) -> Path:
 
     Raises:
         InputError: A map or an image cannot be read.
-        OutputError: The page cannot be written.
+        OutputError: The files cannot be written.
     """
-    path = folder / REPORT
-    write_whole(path, build_page(read_finished(folder), changes, pair).encode())
-    return path
+    prediction = read_finished(folder)
+    overview, photos = read_overview(prediction), take_photos(pair)
+    page = build_page(prediction, changes, overview, photos)
+    write_whole(folder / PREVIEW, draw_preview(prediction, overview, photos))
+    write_whole(folder / REPORT, page.encode())
 
 
 def rebuild_report(
@@ -48,7 +53,7 @@ def rebuild_report(
 
     Args:
         folder: The prediction.
-        out: The page; ``report.html`` in the folder if not given.
+        out: The page; ``report.html`` in the folder if not given, and the preview beside it.
         before: The earlier image, where it lies elsewhere than at the prediction, beside or above
             it, or in the working directory.
         after: The later image.
@@ -58,12 +63,15 @@ def rebuild_report(
 
     Raises:
         InputError: The folder holds no finished prediction, or a map cannot be read.
-        OutputError: The page cannot be written.
+        OutputError: The files cannot be written.
     """
     prediction = read_finished(folder)
-    changes = trace_changes(prediction)
+    changes, overview = trace_changes(prediction), read_overview(prediction)
     with _opened(prediction, before, after) as (pair, missing):
-        page = build_page(prediction, changes, pair, missing=missing)
+        photos = None if pair is None else take_photos(pair)
+        page = build_page(prediction, changes, overview, photos, missing=missing)
+    if out is None:
+        write_whole(folder / PREVIEW, draw_preview(prediction, overview, photos))
     path = out or folder / REPORT
     write_whole(path, page.encode())
     return path, missing

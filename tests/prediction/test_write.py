@@ -43,6 +43,7 @@ FILES = {
     "transitions.csvt",
     "summary.json",
     "report.html",
+    "preview.png",
 }
 
 

@@ -52,7 +52,7 @@ simplify_option = click.option(
 report_option = click.option(
     "--report/--no-report",
     default=OutputSettings.report,
-    help="Write report.html, a page to look at.",
+    help="Write report.html, a page to look at, and preview.png.",
 )
 resume_option = click.option(
     "--resume",

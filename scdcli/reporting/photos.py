@@ -1,0 +1,55 @@
+"""Both images of a pair as small pictures, and parts of them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from scdcli.rasters.grid import Grid
+from scdcli.rasters.pair.glance import Display, Glanced, displayed, small_shape
+from scdcli.rasters.pair.open import Pair
+from scdcli.reporting.encoding import resized
+from scdcli.reporting.overview import LONGEST
+
+RANGE_SIDE = 512  # pixels, at which the values of an image are looked at
+
+
+class Photo(NamedTuple):
+    """One date: all of it as the page shows it, and a way to look closer."""
+
+    whole: NDArray[np.uint8]  # (h, w, 3)
+    display: Display
+    grid: Grid
+
+    def look(self, window: Window, longest: int) -> NDArray[np.uint8]:
+        """A part, (h, w, 3) uint8, no side longer than so many pixels.
+
+        Raises:
+            InputError: The image cannot be read there.
+        """
+        shape = small_shape((window.height, window.width), longest)
+        if self.whole.shape[:2] != self.grid.shape:
+            return self.display.picture(window, shape)
+        rows, cols = window.toslices()
+        return resized(self.whole[rows, cols], shape)
+
+
+Photos = tuple[Photo, Photo]
+"""Before and after."""
+
+
+def take_photos(pair: Pair) -> Photos:
+    """Both dates of an open pair.
+
+    Raises:
+        InputError: An image cannot be read.
+    """
+    before, after = (_take(source, pair.grid) for source in pair.glances)
+    return before, after
+
+
+def _take(source: Glanced, grid: Grid) -> Photo:
+    window = Window(0, 0, grid.width, grid.height)
+    display = displayed(source, window, small_shape(grid.shape, RANGE_SIDE))
+    return Photo(display.picture(window, small_shape(grid.shape, LONGEST)), display, grid)
