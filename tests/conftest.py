@@ -20,6 +20,27 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _torch_runs_networks():
+    """Only the tests of engines make graphs, which takes longer than to run a tiny network."""
+    try:
+        from scdcli.models import engines
+    except ImportError:  # torch is not installed, and what is tested does without
+        yield
+        return
+    fastest, engines.FASTEST = engines.FASTEST, "torch"
+    yield
+    engines.FASTEST = fastest
+
+
+@pytest.fixture
+def fastest(monkeypatch):
+    """The engine that users get."""
+    from scdcli.models import engines
+
+    monkeypatch.setattr(engines, "FASTEST", "onnxruntime")
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)

@@ -13,6 +13,7 @@ from scdcli.cli import ALIASES, COMMANDS, main
 from scdcli.datasets.layouts import LAYOUTS
 from scdcli.legend import LEGENDS
 from scdcli.models.device import PRECISIONS
+from scdcli.models.engines import ENGINES
 from scdcli.models.networks import BLOCKS, NETWORKS
 from scdcli.polygons.files.vector import DRIVERS
 from scdcli.prediction.tta import TTA
@@ -29,6 +30,7 @@ NAMES = {
     "legend": LEGENDS,
     "optimizer": OPTIMIZERS,
     "precision": PRECISIONS,
+    "engine": ENGINES,
     "layout": LAYOUTS,
 }
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -52,6 +52,11 @@ def to_onnx(model: ChangeModel) -> bytes:
     return graph
 
 
+def untranslated(what: str) -> ModelError:
+    """The error for what a network does that has no translation."""
+    return ModelError(f"there is no translation of {what} into ONNX.")
+
+
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes down, as nodes, what is done with tensors that depend on the images."""
 
@@ -88,7 +93,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = func.overloadpacket.__name__
         translate = TRANSLATIONS.get(name.removesuffix("_"))
         if translate is None:
-            raise ModelError(f"there is no translation of {name} into ONNX")
+            raise untranslated(name)
         made = translate(self, *args, **(kwargs or {}))
         # Of several results only those count that the translation gives, such as the first of a
         # batch normalization.
@@ -112,7 +117,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self.constant(np.array(value, dtype=np.float32))
         name = self._names.get(id(value)) or self._constants.get(id(value))
         if name in self.padded:
-            raise ModelError("there is no translation of a padding that no convolution follows")
+            raise untranslated("a padding that no convolution follows")
         if name is None:
             name = self.constant(value.numpy(force=True), self._known.get(id(value)))
             self._constants[id(value)] = name
@@ -156,7 +161,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self.integers(length)
         source = self._sizes.get((axis, length))
         if source is None:
-            raise ModelError(f"the size {length} on axis {axis} is that of no earlier tensor")
+            raise untranslated(
+                f"the size {length} on axis {axis}, which is that of no earlier tensor"
+            )
         return self.add("Shape", [source], start=axis, end=axis + 1)[0]
 
     def sizes(self, lengths: Sequence[int], like: Sequence[int]) -> str:
@@ -208,7 +215,7 @@ def _convolution(
     source, pads = graph.unpadded(x)
     if pads:
         if pads != _same(x, pads, weight, stride) or any(padding) or transposed:
-            raise ModelError("there is no translation of a padding that is not TensorFlow's SAME")
+            raise untranslated("a padding that is not TensorFlow's SAME")
         settings["auto_pad"] = "SAME_UPPER"
     else:
         settings["pads"] = [*padding, *padding]
@@ -231,7 +238,7 @@ def _same(x: Tensor, pads: list[int], weight: Tensor, stride: list[int]) -> list
 
 def _pad(graph: Recorder, x: Tensor, pads: list[int], value: float = 0) -> str:
     if value:
-        raise ModelError("there is no translation of a padding with another value than 0")
+        raise untranslated("a padding with another value than 0")
     name = f"padded_{len(graph.padded)}"
     graph.padded[name] = (graph.name(x), list(pads))
     return name
@@ -290,7 +297,7 @@ def _bilinear(
 def _split(graph: Recorder, x: Tensor, size: int, dim: int = 0) -> list[str]:
     length = x.shape[dim]
     if length % size:
-        raise ModelError("there is no translation of a split into unequal parts")
+        raise untranslated("a split into unequal parts")
     count = length // size
     if count == 1:
         return [graph.name(x)]
@@ -311,7 +318,7 @@ def _slice(
 ) -> str:
     start, length = start or 0, x.shape[dim]
     if start < 0 or step != 1 or (end is not None and end < 0):
-        raise ModelError("there is no translation of a slice with steps or from the end")
+        raise untranslated("a slice with steps or from the end")
     if end is None or end >= length:
         last = graph.integers(np.iinfo(np.int64).max)
     else:
@@ -328,7 +335,7 @@ def _mean(
 def _index(graph: Recorder, x: Tensor, indices: list[Tensor | None]) -> str:
     chosen = [(axis, index) for axis, index in enumerate(indices) if index is not None]
     if len(chosen) != 1:
-        raise ModelError("there is no translation of indices on several axes at a time")
+        raise untranslated("indices on several axes at a time")
     (axis, index), *_ = chosen
     return graph.node("Gather", x, index, axis=axis)
 
@@ -342,7 +349,7 @@ def _arithmetic(kind: str) -> Callable[..., str]:
 
 def _kept(graph: Recorder, x: Tensor, *args: object, **kwargs: object) -> str:
     if kwargs.get("dtype") not in (None, torch.float32):
-        raise ModelError(f"there is no translation of a conversion to {kwargs['dtype']}")
+        raise untranslated(f"a conversion to {kwargs['dtype']}")
     return graph.name(x)
 
 

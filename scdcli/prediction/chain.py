@@ -17,6 +17,7 @@ from torch import Tensor
 from scdcli.errors import ModelError
 from scdcli.models.checkpoint import LoadedModel
 from scdcli.models.device import BatchSize, autocast, is_out_of_memory
+from scdcli.models.engines import Engine
 from scdcli.models.networks import outputs
 from scdcli.prediction.decode import READOUTS, ClassMaps, Reading, read
 from scdcli.prediction.fit import wrong_bands
@@ -87,6 +88,7 @@ class Predictor:
         batch: Chips per forward pass that were asked for.
         say: Called with a sentence for each thing to know.
         threshold_from: ``model``, or ``option`` where the user gave the threshold.
+        engine: What runs the network; PyTorch if not given.
         fitting: Chips per forward pass that fit the memory.
     """
 
@@ -99,11 +101,20 @@ class Predictor:
     batch: int = 1
     say: Callable[[str], None] = lambda sentence: None
     threshold_from: str = "model"
+    engine: Engine = None  # type: ignore[assignment]
     fitting: BatchSize = field(init=False)
 
     def __post_init__(self) -> None:
         """Start with the batch that was asked for."""
+        if self.engine is None:
+            object.__setattr__(self, "engine", Engine("torch", self.loaded.model))
         object.__setattr__(self, "fitting", BatchSize(self.batch, self.say))
+
+    @property
+    def where(self) -> str:
+        """The device, and the engine where it is another than PyTorch, for a person."""
+        name = self.engine.name
+        return str(self.device) if name == "torch" else f"{self.device} with {name}"
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -260,7 +271,7 @@ def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor
     for view, side in zip(predictor.views, sides(predictor.views, size), strict=True):
         images = (_resize(x, side).flip(view.axes) for x in (before, after))
         with autocast(predictor.device, predictor.precision):
-            logits = predictor.loaded.model(*images)
+            logits = predictor.engine.forward(*images)
         mirrored = outputs.probabilities(outputs.in_float(logits))
         upright = _resize(mirrored.flip(view.axes), size)
         total = upright if total is None else total + upright

@@ -15,6 +15,7 @@ from scdcli.legend import NODATA, Legend, transition_code
 from scdcli.models import DEFAULT_MODEL
 from scdcli.models.checkpoint import LoadedModel, load_model
 from scdcli.models.device import pick_device, pick_precision
+from scdcli.models.engines import pick_engine
 from scdcli.models.requirements import read_requirements
 from scdcli.polygons.area import measure_ground
 from scdcli.polygons.strips import STRIP_PIXELS, Strip, find_runs
@@ -196,9 +197,9 @@ def make_predictor(
         note: Called with a sentence on what was chosen.
 
     Raises:
-        InputError: No such GPU, or the overlap leaves no stride.
-        ModelError: The model file is damaged.
-        UnknownName: No such model, device, precision or test-time augmentation.
+        InputError: No such GPU, the overlap leaves no stride, or the engine does not compute there.
+        ModelError: The model file is damaged, or the engine cannot run its network.
+        UnknownName: No such model, device, precision, engine or test-time augmentation.
     """
     if isinstance(model, LoadedModel):
         device = model.model.mean.device
@@ -213,8 +214,7 @@ def make_predictor(
     loaded.model.to(device)
     threshold, overlap = inference.threshold, inference.overlap
     chip = inference.chip or default_chip(loaded)
-    note(f"Model {loaded.name}, test-time augmentation {tta}, on {device}.")
-    return Predictor(
+    predictor = Predictor(
         loaded,
         device,
         loaded.header.threshold if threshold is None else threshold,
@@ -226,7 +226,12 @@ def make_predictor(
         batch=inference.batch or (8 if gpu else 1),
         threshold_from="model" if threshold is None else "option",
         say=note,
+        engine=pick_engine(inference.engine, loaded.model, device, precision),
     )
+    note(f"Model {loaded.name}, test-time augmentation {tta}, on {predictor.where}.")
+    if predictor.engine.note:
+        note(predictor.engine.note)
+    return predictor
 
 
 def tell_of_pair(pair: Pair, note: Callable[[str], None]) -> None:

@@ -60,6 +60,7 @@ def describe_run(predictor: Predictor) -> dict[str, Any]:
         "batch": predictor.batch,
         "device": str(predictor.device),
         "precision": str(predictor.precision).removeprefix("torch."),
+        "engine": predictor.engine.name,
     }
 
 

@@ -17,6 +17,8 @@ class InferenceSettings:
     Attributes:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto takes a GPU when there is one.
         precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``; auto is fp32 on a CPU.
+        engine: What runs the network: ``auto`` or a name in `scdcli.models.engines.ENGINES`; auto
+            is onnxruntime for fp32 on a CPU, where it can run the network, and else torch.
         tta: Test-time augmentation, ``auto`` or a name in `scdcli.prediction.tta.TTA`; auto is none
             on a CPU and ms+flip on a GPU.
         threshold: Change probability, 0 to 1, from which a pixel counts as changed; None for the
@@ -29,6 +31,7 @@ class InferenceSettings:
 
     device: str = "auto"
     precision: str = "auto"
+    engine: str = "auto"
     tta: str = "auto"
     threshold: float | None = None
     chip: int | None = None

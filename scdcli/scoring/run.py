@@ -97,8 +97,10 @@ class Scoring:
         if system.predictor:
             self.note(
                 f"Model {system.name}, test-time augmentation {system.tta}, "
-                f"on {system.predictor.device}."
+                f"on {system.predictor.where}."
             )
+            if system.predictor.engine.note:
+                self.note(system.predictor.engine.note)
         pairs, unscored = self._pairs(system, covers)
         cover_tally = CoverTally(len(self.legend or ()))
         tallies: list[WindowTally] = [cover_tally]

@@ -184,6 +184,7 @@ def test_unknown_names_are_refused(scd, here):
     failed(scd(*pair, "--vector", "kml"), "'kml'", "gpkg")
     failed(scd(*pair, "--device", "tpu"), "'tpu'", "cuda")
     failed(scd(*pair, "--precision", "fp8"), "'fp8'", "bf16")
+    failed(scd(*pair, "--engine", "tvm"), "no engine named 'tvm'", "onnxruntime")
 
 
 def test_scale_is_one_stretch_for_both_dates(scd, here):

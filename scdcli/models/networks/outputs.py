@@ -32,6 +32,12 @@ class CoverLogits(NamedTuple):
 
 
 Output = Logits | TypeLogits | CoverLogits
+# By the attribute ``output`` of a network.
+OUTPUTS: dict[str, type[Output]] = {
+    "branches": Logits,
+    "types": TypeLogits,
+    "covers": CoverLogits,
+}
 
 
 def in_float(logits: Output) -> Output:
