@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 from numpy.typing import NDArray
 from rasterio.windows import Window
@@ -82,8 +82,7 @@ def build_page(
         InputError: An image cannot be read.
     """
     unit = wording.unit_of(prediction.summary)
-    template = _environment().get_template("report.html.j2")
-    return template.render(
+    return template("report.html.j2").render(
         summary=prediction.summary,
         legend=prediction.legend,
         unit=unit,
@@ -97,8 +96,8 @@ def build_page(
         count=changes.count,
         settings=wording.settings_list(prediction.summary["settings"]),
         data=_embedded(_map_data(prediction, overview, photos)),
-        style=_resource("report.css"),
-        script=_resource("report.js"),
+        style=resource("report.css"),
+        script=resource("report.js"),
     )
 
 
@@ -244,9 +243,14 @@ def _embedded(data: Mapping[str, Any]) -> Markup:
     return Markup(text.replace("<", "\\u003c"))
 
 
-def _resource(name: str) -> Markup:
+def resource(name: str) -> Markup:
     """A file of this package as it is."""
     return Markup(files(__package__).joinpath("templates", name).read_text("utf-8"))
+
+
+def template(name: str) -> Template:
+    """A page to be filled."""
+    return _environment().get_template(name)
 
 
 @cache

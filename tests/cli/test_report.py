@@ -39,3 +39,19 @@ def test_no_prediction_is_one_sentence(scd, tmp_path):
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
     assert "is no prediction" in result.stderr
+
+
+def test_a_batch_gets_a_page_of_links(scd, folder):
+    batch = folder.parent
+    assert scd("report", folder).exit_code == 0
+    result = scd("report", "--pairs", batch)
+    assert result.exit_code == 0
+    assert result.stdout.strip() == str(batch / "index.html")
+    assert 'href="out/report.html"' in (batch / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["a", "--pairs", "b"], ["--pairs", "b", "--before", "c.tif"]]
+)
+def test_one_prediction_or_several(scd, arguments):
+    assert scd("report", *arguments).exit_code == 2
