@@ -6,10 +6,9 @@ import signal
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from pictures import draw_labelled_pair, write_png
+from sets import write_second_tree
 
 from scdcli.cli import main
-from scdcli.legend import SECOND
 
 # Tiny networks on one thread: more would only wait for each other. Before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -57,15 +56,6 @@ def second_tree(tmp_path, rng):
     """A function that writes a SECOND-layout set: ``second_tree(pairs, size, splits, covers)``."""
 
     def write(pairs=4, size=64, splits=("train",), covers=False):
-        root = tmp_path / "set"
-        for split in splits:
-            for number in range(pairs):
-                parts = draw_labelled_pair(rng, size)
-                for part, array in parts.items():
-                    if part.startswith("cover") and not covers:
-                        continue
-                    shown = array if part.startswith("im") else SECOND.encode(array)
-                    write_png(root / split / part / f"{number:05d}.png", shown)
-        return root
+        return write_second_tree(tmp_path / "set", rng, pairs, size, splits, covers)
 
     return write

@@ -1,12 +1,14 @@
-"""Run by test_interruption: kills predictions at random moments and takes them up again.
+"""Run by test_write_killed: kills predictions at random moments and takes them up again.
 
-Usage: python kills.py FOLDER KILLS SIGNAL; FOLDER holds before.tif and after.tif. Prints JSON.
+Usage: python kills.py FOLDER KILLS SIGNAL...; FOLDER holds before.tif and after.tif. Prints JSON,
+what came of each signal (KILL, INT).
 Forks instead of starting processes anew: to import torch takes longer than to predict.
 """
 
 import json
 import os
 import random
+import signal
 import sys
 import time
 import traceback
@@ -65,17 +67,14 @@ def digests(out: Path) -> dict[str, str]:
     }
 
 
-def main() -> None:
-    folder, wanted, number = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    start = time.monotonic()
-    attempt(folder, folder / "whole", None, number)
-    whole, duration = digests(folder / "whole"), time.monotonic() - start
+def kill(folder: Path, wanted: int, number: int, whole: dict[str, str], duration: float) -> dict:
+    """What came of it: counts of kills, of what failed or was wrong, and names of files."""
     random.seed(0)
     kills = failures = wrecks = resumed = rounds = 0
     different = []
     while (kills < wanted or not resumed) and rounds < MOST_ROUNDS and not failures:
         rounds, before = rounds + 1, kills
-        out = folder / f"out{rounds}"
+        out = folder / f"out{number}-{rounds}"
         # Later and later, so that a round ends on a busy machine too.
         for patience in count(10):
             status = attempt(folder, out, random.uniform(0, duration * patience / 10), number)
@@ -94,8 +93,17 @@ def main() -> None:
             different += [name for name, digest in digests(out).items() if digest != whole[name]]
     left = [path.name for path in folder.iterdir() if path.name.startswith(".")]
     said = {"kills": kills, "failures": failures, "wrecks": wrecks, "resumed": resumed}
-    said |= {"different": different, "left": left, "files": len(whole), "rounds": rounds}
-    sys.stdout.write(json.dumps(said))
+    return said | {"different": different, "left": left, "files": len(whole), "rounds": rounds}
+
+
+def main() -> None:
+    folder, wanted = Path(sys.argv[1]), int(sys.argv[2])
+    start = time.monotonic()
+    attempt(folder, folder / "whole", None, 0)
+    whole, duration = digests(folder / "whole"), time.monotonic() - start
+    numbers = {name: signal.Signals[f"SIG{name}"] for name in sys.argv[3:]}
+    found = {name: kill(folder, wanted, n, whole, duration) for name, n in numbers.items()}
+    sys.stdout.write(json.dumps(found))
 
 
 main()

@@ -30,7 +30,15 @@ from scdcli.training.data import TrainingSet
 from scdcli.training.finetuning import with_classes
 from scdcli.training.looks import keep_looks
 from scdcli.training.optimization import optimize
-from scdcli.training.runfolder import BEST, LAST, EpochLog, require_run, start_run, write_log
+from scdcli.training.runfolder import (
+    BEST,
+    LAST,
+    Curves,
+    EpochLog,
+    require_run,
+    start_run,
+    write_log,
+)
 from scdcli.training.schedule import plan_epoch, poly_rate, require_divisible
 from scdcli.training.settings import SECOND_STAGE, TrainingSettings
 from scdcli.training.startweights import require_same_legend, require_same_standardization
@@ -155,6 +163,7 @@ def train(training: Training) -> Iterator[StepDone | EpochLog | CalibratedModel]
         training=described | {"data": ", ".join(data.names)},
     )
     loader = Batches(chips, hardware.workers, pin_memory=hardware.device.type == "cuda")
+    curves = Curves(out)
     for epoch in range(len(trainer.logs) + 1, settings.epochs + 1):
         started = time.perf_counter()
         losses = []
@@ -179,6 +188,7 @@ def train(training: Training) -> Iterator[StepDone | EpochLog | CalibratedModel]
         best = _remember(trainer, log)
         with ranks.together():
             if ranks.first:
+                curves.update(trainer.logs, last=epoch == settings.epochs)
                 _write(trainer, header, out, best=best, half=training.half)
         yield log
     if training.calibrate and validation:

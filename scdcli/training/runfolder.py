@@ -5,6 +5,7 @@ it never speaks of an epoch whose model is missing.
 """
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from io import BytesIO
@@ -23,6 +24,8 @@ STATE = "state.safetensors"
 LOG = "log.csv"
 CURVES = "curves.png"
 SETTINGS = "settings.json"
+
+DRAW_EVERY = 10.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -106,20 +109,46 @@ def start_run(folder: Path, settings: dict[str, Any]) -> None:
 
 
 def write_log(folder: Path, logs: Sequence[EpochLog]) -> None:
-    """Rewrite ``log.csv`` and ``curves.png``.
+    """Rewrite ``log.csv``.
 
     Raises:
-        OutputError: They cannot be written.
+        OutputError: It cannot be written.
     """
     write_csv(folder / LOG, [asdict(log) for log in logs])
-    write_whole(folder / CURVES, draw_curves(logs))
+
+
+class Curves:
+    """``curves.png`` of a run: drawn at its end, and before it every ten seconds at most.
+
+    A small network on a few pairs takes less time for an epoch than the picture of it does.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Begin to count the seconds."""
+        self.path = folder / CURVES
+        self._drawn = time.monotonic()
+
+    def update(self, logs: Sequence[EpochLog], *, last: bool) -> None:
+        """Draw if it is time to.
+
+        Args:
+            logs: All epochs until now.
+            last: Whether no epoch follows.
+
+        Raises:
+            OutputError: The picture cannot be written.
+        """
+        if last or time.monotonic() - self._drawn >= DRAW_EVERY:
+            write_whole(self.path, draw_curves(logs))
+            self._drawn = time.monotonic()
 
 
 def draw_curves(logs: Sequence[EpochLog]) -> bytes:
     """Loss on the left, scores on the right, over epochs, as a PNG."""
     with matplotlib.rc_context({"font.size": 9}):
-        figure = Figure(figsize=(9, 3.4), layout="constrained")
+        figure = Figure(figsize=(9, 3.4))
         left, right = figure.subplots(1, 2)
+        figure.subplots_adjust(left=0.06, right=0.985, bottom=0.14, top=0.91, wspace=0.14)
         epochs = [log.epoch for log in logs]
         scores = ["miou", "sek_from_to"]
         if any(log.landcover_miou is not None for log in logs):

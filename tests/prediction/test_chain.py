@@ -70,11 +70,12 @@ def test_land_cover_is_known_where_nothing_changed(scenes):
     assert (layers[3] > 0).all()
 
 
-@pytest.mark.parametrize("supertile", [1, 3, 50])
-def test_a_real_network_gives_the_same_bits_for_every_split(scenes, supertile):
+def test_a_real_network_gives_the_same_bits_for_every_split(scenes):
     paths, *_ = scenes
     first = whole(paths, predictor(tiling=Tiling(64, 16, 2)))
-    assert (whole(paths, predictor(tiling=Tiling(64, 16, supertile))) == first).all()
+    for supertile in (1, 3, 50):
+        made = whole(paths, predictor(tiling=Tiling(64, 16, supertile)))
+        assert (made == first).all(), supertile
 
 
 class TypesByBand(torch.nn.Module):

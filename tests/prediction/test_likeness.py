@@ -29,9 +29,10 @@ def rough(rng, side):
     return rng.integers(0, 256, (3, side, side)).astype(np.uint8)
 
 
-@pytest.fixture
-def familiarity(rng):
+@pytest.fixture(scope="module")
+def familiarity():
     """Of the stand-in model with smooth images."""
+    rng = np.random.default_rng(7)
     images = np.stack([smooth(rng, 256) for _ in range(24)]).astype(np.float32)
     described = features(loaded().model, torch.from_numpy(images))
     return fit(described[:16], described[16:], 1.0)

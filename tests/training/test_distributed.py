@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from ranks import SETTINGS, scores_of_validation, second_stage
+from sets import write_second_tree
 from standins import tiny_model
 
 from scdcli.errors import InputError
@@ -21,9 +23,18 @@ CPU = Hardware(torch.device("cpu"))
 LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
-def launch(*words):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("ranks")
+
+
+@pytest.fixture(scope="module")
+def done(folder):
+    """The two processes of `ranks`, which end with ``scd train``."""
+    write_second_tree(folder / "set", np.random.default_rng(7), pairs=8)
+    tiny_model(folder / "asn.safetensors")
     return subprocess.run(
-        [sys.executable, *LAUNCH, *map(str, words)],
+        [sys.executable, *LAUNCH, HERE / "ranks.py", folder],
         capture_output=True,
         text=True,
         timeout=1200,
@@ -33,26 +44,8 @@ def launch(*words):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("ranks")
-
-
-@pytest.fixture(scope="module")
-def outcome(folder):
+def outcome(done, folder):
     """What both processes did, in order of rank."""
-    import numpy as np
-    from pictures import draw_labelled_pair, write_png
-
-    from scdcli.legend import SECOND
-
-    rng = np.random.default_rng(7)
-    for number in range(8):
-        for part, array in draw_labelled_pair(rng, 64).items():
-            if not part.startswith("cover"):
-                shown = array if part.startswith("im") else SECOND.encode(array)
-                write_png(folder / "set/train" / part / f"{number:05d}.png", shown)
-    tiny_model(folder / "asn.safetensors")
-    done = launch(HERE / "ranks.py", folder)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
     return json.loads((folder / "outcome.json").read_text())
@@ -108,11 +101,7 @@ def test_a_loss_that_is_no_number_ends_all(outcome):
     assert outcome[0]["ruined"] == outcome[1]["ruined"]
 
 
-def test_only_the_first_process_writes_and_prints(outcome, folder):
-    command = ("train", folder / "set", "--network", "asn-atl", "--width", "0.125")
-    command += ("--init", folder / "asn.safetensors", "--chip", "64", "--atl-epochs", "1")
-    done = launch("-m", "scdcli", *command, "-o", folder / "run", "--batch", "2")
-    assert done.returncode == 0, done.stderr
+def test_only_the_first_process_writes_and_prints(done, outcome, folder):
     assert done.stdout == f"{folder / 'run/best.safetensors'}\n"
     assert done.stderr.count("on cpu in 2 processes") == 1
     assert done.stderr.count("epoch 1/1") == 1

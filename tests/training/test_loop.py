@@ -3,26 +3,49 @@
 import csv
 import json
 from dataclasses import replace
+from shutil import copytree
 
 import numpy as np
 import pytest
 import torch
 from runs import CPU, QUICK, TINY, run, tensors, train
-from sets import find_samples
+from sets import find_samples, write_second_tree
 
 from scdcli.datasets.augment import Augmentation
 from scdcli.errors import ModelError, OutputError, TrainingError, UnknownName
 from scdcli.legend import SECOND
 from scdcli.models.checkpoint import load_model
 from scdcli.models.networks import NetworkSettings
-from scdcli.training import loop, optimization
+from scdcli.training import loop, optimization, runfolder
+from scdcli.training.loop import StepDone
 from scdcli.training.runfolder import EpochLog
 from scdcli.training.trainer import OPTIMIZERS, TrainingSettings, WeightAverage
 
 
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    root = tmp_path_factory.mktemp("samples")
+    return find_samples(write_second_tree(root, np.random.default_rng(7), covers=True) / "train")
+
+
+@pytest.fixture(scope="module")
+def whole(samples, tmp_path_factory):
+    """The folder of a run to the end, and what it told of each epoch."""
+    out = tmp_path_factory.mktemp("whole")
+    return out, run(samples, out)
+
+
+@pytest.fixture(scope="module")
+def first_epoch(samples, tmp_path_factory):
+    out = tmp_path_factory.mktemp("first")
+    run(samples, out, stop_after=1)
+    return out
+
+
 @pytest.fixture
-def samples(second_tree):
-    return find_samples(second_tree(pairs=4, size=64, covers=True) / "train")
+def begun(first_epoch, tmp_path):
+    """The folder of a run that was killed after its first epoch."""
+    return copytree(first_epoch, tmp_path / "begun")
 
 
 def spoil(patch):
@@ -31,10 +54,10 @@ def spoil(patch):
     patch.setattr(optimization, "change_loss", lambda *a, **k: original(*a, **k) * float("nan"))
 
 
-def test_a_run_leaves_models_log_and_curves(samples, tmp_path):
-    logs = run(samples, tmp_path / "run")
+def test_a_run_leaves_models_log_and_curves(whole):
+    out, logs = whole
     assert [log.epoch for log in logs] == [1, 2, 3]
-    names = {path.name for path in (tmp_path / "run").iterdir()}
+    names = {path.name for path in out.iterdir()}
     assert names == {
         "best.safetensors",
         "last.safetensors",
@@ -43,13 +66,22 @@ def test_a_run_leaves_models_log_and_curves(samples, tmp_path):
         "curves.png",
         "settings.json",
     }
-    assert (tmp_path / "run/curves.png").read_bytes().startswith(b"\x89PNG")
-    with (tmp_path / "run/log.csv").open() as stream:
+    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    with (out / "log.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [float(row["loss"]) for row in rows] == [log.loss for log in logs]
-    header = load_model(str(tmp_path / "run/last.safetensors")).header
+    header = load_model(str(out / "last.safetensors")).header
     assert (header.network, header.legend, header.chip) == (TINY, SECOND, 32)
     assert header.training["epoch"] == 3
+
+
+def test_curves_are_drawn_at_the_end_and_before_it_now_and_then(samples, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(runfolder, "draw_curves", lambda logs: drawn.append(len(logs)) or b"")
+    run(samples, tmp_path / "quick", replace(QUICK, epochs=2))
+    monkeypatch.setattr(runfolder, "DRAW_EVERY", 0)
+    run(samples, tmp_path / "slow", replace(QUICK, epochs=2))
+    assert drawn == [2, 1, 2]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -65,44 +97,39 @@ def test_a_resumed_run_ends_in_the_same_bits(samples, tmp_path, optimizer):
         assert all(torch.equal(one[key], two[key]) for key in one)
 
 
-def test_a_kill_in_mid_epoch_resumes_from_the_last_whole_one(samples, tmp_path):
-    whole = run(samples, tmp_path / "whole")
+def test_a_kill_in_mid_epoch_resumes_from_the_last_whole_one(samples, whole, tmp_path):
     events = train(samples[1:], samples[:1], tmp_path / "cut", TINY, SECOND, QUICK, CPU)
     for event in events:
         if not isinstance(event, EpochLog) and event.epoch == 2:
             events.close()
             break
     resumed = run(samples, tmp_path / "cut", resume=True)
-    assert [log.loss for log in resumed] == [log.loss for log in whole[1:]]
+    assert [log.loss for log in resumed] == [log.loss for log in whole[1][1:]]
 
 
-def test_an_existing_run_is_not_overwritten(samples, tmp_path):
-    run(samples, tmp_path, stop_after=1)
+def test_an_existing_run_is_not_overwritten(samples, begun):
     with pytest.raises(
         OutputError, match="holds a training run already; continue it with --resume"
     ):
-        run(samples, tmp_path)
+        run(samples, begun)
 
 
-def test_resuming_with_other_settings_names_them(samples, tmp_path):
-    run(samples, tmp_path, stop_after=1)
+def test_resuming_with_other_settings_names_them(samples, begun):
     with pytest.raises(TrainingError, match=r"lr was 0\.003 and is 0\.1"):
-        run(samples, tmp_path, replace(QUICK, lr=0.1), resume=True)
+        run(samples, begun, replace(QUICK, lr=0.1), resume=True)
 
 
-def test_a_run_from_before_a_setting_existed_had_its_default(samples, tmp_path):
-    run(samples, tmp_path, stop_after=1)
-    path = tmp_path / "settings.json"
+def test_a_run_from_before_a_setting_existed_had_its_default(samples, begun):
+    path = begun / "settings.json"
     older = json.loads(path.read_text())
     del older["accumulate"]
     path.write_text(json.dumps(older))
     with pytest.raises(TrainingError, match=r"accumulate was 1 and is 2"):
-        run(samples, tmp_path, replace(QUICK, batch=1, accumulate=2), resume=True)
-    assert [log.epoch for log in run(samples, tmp_path, resume=True)] == [2, 3]
+        run(samples, begun, replace(QUICK, batch=1, accumulate=2), resume=True)
+    assert [log.epoch for log in run(samples, begun, resume=True)] == [2, 3]
 
 
-def test_an_interrupted_run_goes_on(samples, tmp_path, monkeypatch):
-    whole = run(samples, tmp_path / "whole")
+def test_an_interrupted_run_goes_on(samples, whole, tmp_path, monkeypatch):
     original = loop.optimize
     steps = iter([False, True])  # in the second epoch
 
@@ -117,18 +144,15 @@ def test_an_interrupted_run_goes_on(samples, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "optimize", original)
     assert not list((tmp_path / "cut").glob("*.partial"))
     resumed = run(samples, tmp_path / "cut", resume=True)
-    assert [log.loss for log in resumed] == [log.loss for log in whole[1:]]
+    assert [log.loss for log in resumed] == [log.loss for log in whole[1][1:]]
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_model(
-    samples, tmp_path, monkeypatch
-):
-    run(samples, tmp_path, stop_after=1)
-    good = (tmp_path / "last.safetensors").read_bytes()
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_model(samples, begun, monkeypatch):
+    good = (begun / "last.safetensors").read_bytes()
     spoil(monkeypatch)
     with pytest.raises(TrainingError, match=r"loss is nan at step 1 of epoch 2.*Lower --lr"):
-        run(samples, tmp_path, resume=True)
-    assert (tmp_path / "last.safetensors").read_bytes() == good
+        run(samples, begun, resume=True)
+    assert (begun / "last.safetensors").read_bytes() == good
 
 
 @pytest.mark.parametrize(
@@ -181,18 +205,19 @@ def test_a_tiny_network_overfits_one_pair(second_tree, tmp_path):
     """The only test of learning itself: the changes of one pair, from its labels."""
     samples = find_samples(second_tree(pairs=1, size=64, covers=True) / "train")
     settings = TrainingSettings(
-        epochs=30,
+        epochs=1,
         batch=1,
         optimizer="adamw",
         lr=5e-3,
         cover=True,
         augmentation=Augmentation(chip=64, scale=(1.0, 1.0), flip=False),
     )
-    network = NetworkSettings(width=0.125)
+    network = NetworkSettings("hrscd-str4", width=0.125)  # a quarter of the time of asn
     out = tmp_path / "run"
-    events = train(samples, [], out, network, SECOND, settings, CPU)
-    logs = [event for event in events if isinstance(event, EpochLog)]
-    assert logs[-1].loss < 0.4 * logs[0].loss
+    events = train(samples * 30, [], out, network, SECOND, settings, CPU)
+    losses = [event.loss for event in events if isinstance(event, StepDone)]
+    assert len(losses) == 30
+    assert losses[-1] < 0.4 * losses[0]
 
 
 def test_the_average_follows_quickly_at_first_and_slowly_later():
@@ -208,9 +233,8 @@ def test_the_average_follows_quickly_at_first_and_slowly_later():
     assert average.model.weight.item() == pytest.approx(1 - 0.99 * (1 - before))
 
 
-def test_weights_ruined_by_the_last_step_are_not_kept(samples, tmp_path, monkeypatch):
-    run(samples, tmp_path, stop_after=1)
-    good = {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors")}
+def test_weights_ruined_by_the_last_step_are_not_kept(samples, begun, monkeypatch):
+    good = {path.name: path.read_bytes() for path in begun.glob("*.safetensors")}
     original = loop.optimize
 
     def ruin(trainer, parts, hardware):
@@ -220,15 +244,14 @@ def test_weights_ruined_by_the_last_step_are_not_kept(samples, tmp_path, monkeyp
 
     monkeypatch.setattr(loop, "optimize", ruin)
     with pytest.raises(TrainingError, match=r"no longer numbers at the end of epoch 2.*epoch 1"):
-        run(samples, tmp_path, resume=True)
-    assert good == {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors")}
+        run(samples, begun, resume=True)
+    assert good == {path.name: path.read_bytes() for path in begun.glob("*.safetensors")}
 
 
-def test_a_run_whose_state_is_gone_is_not_trained_anew(samples, tmp_path):
-    run(samples, tmp_path, stop_after=1)
-    (tmp_path / "state.safetensors").unlink()
+def test_a_run_whose_state_is_gone_is_not_trained_anew(samples, begun):
+    (begun / "state.safetensors").unlink()
     with pytest.raises(TrainingError, match=r"models but no state\.safetensors"):
-        run(samples, tmp_path, resume=True)
+        run(samples, begun, resume=True)
 
 
 def test_a_run_that_never_finished_an_epoch_does_not_block_the_next(samples, tmp_path, monkeypatch):
@@ -239,9 +262,8 @@ def test_a_run_that_never_finished_an_epoch_does_not_block_the_next(samples, tmp
     assert len(run(samples, tmp_path, replace(QUICK, lr=1e-3), stop_after=1)) == 1
 
 
-def test_a_run_may_start_from_the_weights_of_another(samples, tmp_path):
-    run(samples, tmp_path / "first", stop_after=1)
-    start = load_model(str(tmp_path / "first/last.safetensors"))
+def test_a_run_may_start_from_the_weights_of_another(samples, first_epoch, tmp_path):
+    start = load_model(str(first_epoch / "last.safetensors"))
     still = replace(QUICK, lr=1e-12, ema=0.0, weight_decay=0.0)
     run(samples, tmp_path / "second", still, stop_after=1, start=start)
     going_on = load_model(str(tmp_path / "second/last.safetensors"))
@@ -250,9 +272,8 @@ def test_a_run_may_start_from_the_weights_of_another(samples, tmp_path):
         torch.testing.assert_close(tensor, dict(start.model.named_parameters())[name])
 
 
-def test_a_start_of_another_network_names_both(samples, tmp_path):
-    run(samples, tmp_path / "first", stop_after=1)
-    start = load_model(str(tmp_path / "first/last.safetensors"))
+def test_a_start_of_another_network_names_both(samples, first_epoch, tmp_path):
+    start = load_model(str(first_epoch / "last.safetensors"))
     wider = replace(TINY, width=0.25)
     events = train(samples, [], tmp_path / "second", wider, SECOND, QUICK, CPU, start=start)
     with pytest.raises(ModelError, match=r"width 0\.125 there and 0\.25 here"):
