@@ -99,11 +99,9 @@ def _by_confidence(polygons: Polygons) -> Keys:
 
 def _best(kept: Polygons | None, batch: Polygons, keys: Callable[[Polygons], Keys]) -> Polygons:
     """The best so far, best first; those that came first win a tie."""
-    every = (
-        batch
-        if kept is None
-        else Polygons._make(map(np.concatenate, zip(kept, batch, strict=True)))
-    )
+    every = batch
+    if kept is not None:
+        every = Polygons._make(np.concatenate(columns) for columns in zip(kept, batch, strict=True))
     best = np.lexsort(tuple(-key for key in keys(every)))[:SHOWN]
     return Polygons._make(column[best] for column in every)
 
