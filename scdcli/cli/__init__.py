@@ -47,6 +47,7 @@ COMMANDS = (
     "models",
     "report",
     "sample",
+    "judge",
     "area",
 )
 ALIASES = {"eval": "evaluate"}

@@ -67,7 +67,7 @@ def rebuild_report(
     """
     prediction = read_finished(folder)
     changes, overview = trace_changes(prediction), read_overview(prediction)
-    with _opened(prediction, before, after) as (pair, missing):
+    with opened_images(prediction, before, after) as (pair, missing):
         photos = None if pair is None else take_photos(pair)
         page = build_page(prediction, changes, overview, photos, missing=missing)
     if out is None:
@@ -78,7 +78,7 @@ def rebuild_report(
 
 
 @contextmanager
-def _opened(
+def opened_images(
     prediction: Finished, before: str | Path | None, after: str | Path | None
 ) -> Iterator[tuple[Pair | None, str | None]]:
     """The images of a prediction on its grid, or why they are not to be had."""

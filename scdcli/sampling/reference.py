@@ -264,3 +264,19 @@ def _class(record: Record, column: str, legend: Legend) -> int | None:
             f"has {listed}."
         )
     return number
+
+
+def judgements_by_id(path: Path) -> dict[str, str]:
+    """What was judged, as the file says it, by the id of the place; without places left open.
+
+    Raises:
+        InputError: The file cannot be read, or a row has no id.
+    """
+    found = {}
+    for record in read_records(path, {}):
+        first, second = (record.cells.get(name, "").lower() for name in REFERENCES)
+        if first or second:
+            if "id" not in record.cells:
+                raise InputError(f"{record.where} has no id; places are compared by it.")
+            found[record.cells["id"]] = f"{first} {second}"
+    return found
