@@ -45,6 +45,7 @@ COMMANDS = (
     "check",
     "simulate",
     "models",
+    "export",
     "report",
     "sample",
     "judge",

@@ -77,7 +77,7 @@ def pick_engine(
     try:
         return Engine(name, ENGINES[name](model))
     except ModelError as error:
-        raise ModelError(f"the engine {name} cannot be used: {error}") from error
+        raise ModelError(f"the engine {name} cannot be used: {error} Or {REMEDY}.") from error
 
 
 def _in_torch(model: ChangeModel) -> Forward:
@@ -89,10 +89,8 @@ def _in_onnxruntime(model: ChangeModel) -> Forward:
     try:
         forward = run_graph(to_onnx(model), model.output)
     except ImportError as error:
-        raise ModelError(
-            f"it is not installed ({error}); pip install onnxruntime, or {REMEDY}."
-        ) from error
-    require_equal(forward, model)
+        raise ModelError(f"it is not installed ({error}); pip install onnxruntime.") from error
+    largest_difference(forward, model)
     return forward
 
 
@@ -117,7 +115,7 @@ def run_graph(graph: bytes, output: str) -> Forward:
     try:
         session = onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no class in common
-        raise ModelError(f"it cannot read the graph ({_first_line(error)}); {REMEDY}.") from error
+        raise ModelError(f"it cannot read the graph ({_first_line(error)}).") from error
 
     def forward(before: Tensor, after: Tensor) -> Output:
         try:
@@ -136,10 +134,10 @@ def _first_line(error: Exception) -> str:
 
 
 @torch.inference_mode()
-def require_equal(
+def largest_difference(
     forward: Forward, model: ChangeModel, sizes: Sequence[Size] = ((1, 64, 96),)
-) -> None:
-    """Refuse what gives other logits than the model itself, on pairs of random pixels.
+) -> float:
+    """How far the logits are from those of the model itself, on pairs of random pixels.
 
     Args:
         forward: What to try.
@@ -147,8 +145,9 @@ def require_equal(
         sizes: Of the pairs, (batch, height, width).
 
     Raises:
-        ModelError: Logits differ by more than `TOLERANCE` of the largest, and of 1.
+        ModelError: It is more than `TOLERANCE` of the largest logit, and of 1.
     """
+    largest = 0.0
     random = torch.Generator().manual_seed(0)
     for batch, height, width in sizes:
         shape = (2, batch, model.mean.shape[0], height, width)
@@ -160,8 +159,10 @@ def require_equal(
             if not difference <= allowed:  # also where it is no number
                 raise ModelError(
                     f"its logits differ from PyTorch's by {difference:.2g} where {allowed:.2g} is "
-                    f"allowed; {REMEDY}, and tell us of it."
+                    "allowed; please tell us of it."
                 )
+            largest = max(largest, difference)
+    return largest
 
 
 # By name: makes what gives the logits; a ModelError says why it cannot.

@@ -9,7 +9,7 @@ Not `torch.onnx.export`: it takes minutes for such a network where this takes a 
 so that a graph would have to be kept, and found anew where the model or the code has changed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,11 +31,12 @@ SIDES = (97, 129)
 DYNAMIC = {0: "batch", 2: "height", 3: "width"}  # axes of images and logits
 
 
-def to_onnx(model: ChangeModel) -> bytes:
+def to_onnx(model: ChangeModel, metadata: Mapping[str, str] | None = None) -> bytes:
     """The ONNX graph of a model, inputs ``before`` and ``after``, outputs named as its logits.
 
     Args:
         model: In evaluation mode, in float32.
+        metadata: What the file says beside the graph.
 
     Raises:
         ModelError: The network does something that there is no translation for.
@@ -48,7 +49,9 @@ def to_onnx(model: ChangeModel) -> bytes:
         recorder.bind(image, name)
     with torch.no_grad(), recorder:
         logits = model(*pair)
-    graph: bytes = recorder.build(logits, bands).SerializeToString()
+    built = recorder.build(logits, bands)
+    helper.set_model_props(built, dict(metadata or {}))
+    graph: bytes = built.SerializeToString()
     return graph
 
 

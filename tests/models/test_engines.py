@@ -7,7 +7,7 @@ from standins import Thresholds, loaded
 
 from scdcli.errors import InputError, ModelError, UnknownName
 from scdcli.models import engines
-from scdcli.models.engines import ENGINES, pick_engine, require_equal, run_graph
+from scdcli.models.engines import ENGINES, largest_difference, pick_engine, run_graph
 from scdcli.models.graph import to_onnx
 from scdcli.models.networks.outputs import Logits
 
@@ -54,8 +54,10 @@ def test_without_an_engine_torch_runs_and_says_so(model, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     engine = pick("auto", model)
     assert engine.forward is model
-    assert "pip install onnxruntime, or use --engine torch." in engine.note
-    with pytest.raises(ModelError, match="engine onnxruntime cannot be used: it is not installed"):
+    assert "pip install onnxruntime." in engine.note
+    with pytest.raises(
+        ModelError, match=r"onnxruntime cannot be used: it is not .* Or use --engine"
+    ):
         pick("onnxruntime", model)
 
 
@@ -80,11 +82,11 @@ def test_numbers_that_are_none_differ(model):
     with torch.no_grad():
         spoilt.network.change_decoder.head.bias.fill_(float("nan"))
     with pytest.raises(ModelError, match="by nan"):
-        require_equal(spoilt, model)
+        largest_difference(spoilt, model)
 
 
 def test_a_graph_that_is_none_is_one_sentence():
-    with pytest.raises(ModelError, match=r"cannot read the graph \(.*\); use --engine torch\.$"):
+    with pytest.raises(ModelError, match=r"cannot read the graph \(.*\)\.$"):
         run_graph(b"a graph of old", "branches")
 
 
