@@ -101,7 +101,8 @@ def _best(kept: Polygons | None, batch: Polygons, keys: Callable[[Polygons], Key
     """The best so far, best first; those that came first win a tie."""
     every = batch
     if kept is not None:
-        every = Polygons._make(np.concatenate(columns) for columns in zip(kept, batch, strict=True))
+        both = ([getattr(each, name) for each in (kept, batch)] for name in Polygons._fields)
+        every = Polygons._make(np.concatenate(columns) for columns in both)
     best = np.lexsort(tuple(-key for key in keys(every)))[:SHOWN]
     return Polygons._make(column[best] for column in every)
 
