@@ -47,7 +47,8 @@ def to_onnx(model: ChangeModel, metadata: Mapping[str, str] | None = None) -> by
     recorder = Recorder(model)
     for name, image in zip(("before", "after"), pair, strict=True):
         recorder.bind(image, name)
-    with torch.no_grad(), recorder:
+    # Not in inference mode, in which operations are not taken apart.
+    with torch.inference_mode(False), torch.no_grad(), recorder:
         logits = model(*pair)
     built = recorder.build(logits, bands)
     helper.set_model_props(built, dict(metadata or {}))
