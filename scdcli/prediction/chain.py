@@ -4,7 +4,7 @@ One chain of generators in bounded memory. Every forward pass has one fixed shap
 is padded), so on a CPU the result does not depend on how the scene is split into supertiles.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +22,7 @@ from scdcli.models.networks import outputs
 from scdcli.prediction.decode import READOUTS, ClassMaps, Reading, read
 from scdcli.prediction.fit import wrong_bands
 from scdcli.prediction.journal import UnfinishedSupertile
-from scdcli.prediction.tiling import Blend, Supertile, Tiling, overlap, supertiles
+from scdcli.prediction.tiling import Blend, Supertile, Tiling, overlap, supertiles, taper
 from scdcli.prediction.tta import TTA, View, sides
 from scdcli.rasters.pair.open import Pair
 
@@ -31,12 +31,12 @@ CHANNELS_AT_SIX = 16  # that a supertile of 6 by 6 strides holds in about 350 MB
 
 @dataclass(frozen=True)
 class Chip:
-    """Both dates in one window, padded to the size of a chip.
+    """Both dates in one window, padded to its size where it reaches beyond the scene.
 
     Attributes:
         window: Where the chip lies; may reach beyond the scene.
-        before: (C, chip, chip) float32.
-        after: (C, chip, chip) float32.
+        before: (C, height, width) float32.
+        after: (C, height, width) float32.
         valid: Where both dates have measurements, (h, w) bool of the part inside the scene.
     """
 
@@ -222,9 +222,8 @@ def read_supertile(
         InputError: An image cannot be read.
         ModelError: The network gives values that are not numbers.
     """
-    blend = Blend(
-        tile.core, READOUTS[predictor.output].channels(predictor.classes), predictor.tiling
-    )
+    channels = READOUTS[predictor.output].channels(predictor.classes)
+    blend = Blend(tile.core, channels, taper(tile.shape, predictor.tiling))
     valid = np.zeros((tile.core.height, tile.core.width), dtype=bool)
     done = 0
     if unfinished and (layers := unfinished.load()):
@@ -266,14 +265,15 @@ def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor
     Returns:
         (B, P, H, W) float32, what `scdcli.models.networks.outputs.probabilities` gives.
     """
-    size = before.shape[-1]
+    shape = (before.shape[-2], before.shape[-1])
+    heights, widths = (sides(predictor.views, length) for length in shape)
     total: Tensor | None = None
-    for view, side in zip(predictor.views, sides(predictor.views, size), strict=True):
-        images = (_resize(x, side).flip(view.axes) for x in (before, after))
+    for view, *seen in zip(predictor.views, heights, widths, strict=True):
+        images = (_resize(x, seen).flip(view.axes) for x in (before, after))
         with autocast(predictor.device, predictor.precision):
             logits = predictor.engine.forward(*images)
         mirrored = outputs.probabilities(outputs.in_float(logits))
-        upright = _resize(mirrored.flip(view.axes), size)
+        upright = _resize(mirrored.flip(view.axes), shape)
         total = upright if total is None else total + upright
     assert total is not None
     return total / len(predictor.views)
@@ -282,7 +282,7 @@ def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor
 def _predict_chips(
     chips: Iterator[Chip], predictor: Predictor
 ) -> Iterator[tuple[Chip, NDArray[np.float32]]]:
-    """Chips with their probabilities (P, chip, chip); all-nodata chips are passed over."""
+    """Chips with their probabilities (P, height, width); all-nodata chips are passed over."""
     batch: list[Chip] = []
     for chip in chips:
         if chip.valid.any():
@@ -306,7 +306,7 @@ def _run(batch: list[Chip], predictor: Predictor) -> Iterator[tuple[Chip, NDArra
 
 
 def _attempt(batch: list[Chip], predictor: Predictor) -> NDArray[np.float32] | None:
-    """Probabilities of the chips, (B, P, chip, chip); None where the memory is too small.
+    """Probabilities of the chips, (B, P, height, width); None where the memory is too small.
 
     The exception holds the tensors of the failed pass: they are only released by returning.
     """
@@ -333,7 +333,7 @@ def _forward(chips: list[Chip], size: int, predictor: Predictor) -> NDArray[np.f
     return probabilities(predictor, *images).cpu().numpy()[: len(chips)]
 
 
-def _resize(x: Tensor, side: int) -> Tensor:
-    if x.shape[-1] == side:
+def _resize(x: Tensor, shape: Sequence[int]) -> Tensor:
+    if tuple(x.shape[-2:]) == tuple(shape):
         return x
-    return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+    return F.interpolate(x, size=list(shape), mode="bilinear", align_corners=False)

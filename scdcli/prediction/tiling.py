@@ -15,6 +15,9 @@ from rasterio.windows import Window
 
 from scdcli.errors import InputError
 
+MULTIPLE = 32  # pixels: what the coarsest features of the encoders stand for
+SMALLEST = 64  # side of a chip, of however small a scene
+
 
 @dataclass(frozen=True)
 class Tiling:
@@ -49,6 +52,11 @@ class Supertile:
     core: Window
     chips: tuple[Window, ...]
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of all its chips."""
+        return self.chips[0].height, self.chips[0].width
+
 
 def lattice(length: int, tiling: Tiling) -> list[int]:
     """Starts of the chips along one axis; the last ends at the edge, none lies outside.
@@ -57,6 +65,11 @@ def lattice(length: int, tiling: Tiling) -> list[int]:
     """
     last = max(0, length - tiling.chip)
     return [*range(0, last, tiling.stride), last]
+
+
+def side(length: int, tiling: Tiling) -> int:
+    """Side of the chips along an axis: less than a whole chip where the scene is that small."""
+    return min(tiling.chip, max(SMALLEST, -(-length // MULTIPLE) * MULTIPLE))
 
 
 def supertiles(
@@ -71,16 +84,17 @@ def supertiles(
         whole: Where the scene lies, in pixels of the part; by default the part is all of it.
     """
     whole = whole or Window(0, 0, width, height)
+    chip_height, chip_width = side(whole.height, tiling), side(whole.width, tiling)
     rows = [start + whole.row_off for start in lattice(whole.height, tiling)]
     cols = [start + whole.col_off for start in lattice(whole.width, tiling)]
     for top, bottom in pairwise(_cuts(height, whole.row_off, tiling)):
         for left, right in pairwise(_cuts(width, whole.col_off, tiling)):
             chips = tuple(
-                Window(col, row, tiling.chip, tiling.chip)
+                Window(col, row, chip_width, chip_height)
                 for row in rows
-                if row < bottom and row + tiling.chip > top
+                if row < bottom and row + chip_height > top
                 for col in cols
-                if col < right and col + tiling.chip > left
+                if col < right and col + chip_width > left
             )
             yield Supertile(Window(left, top, right - left, bottom - top), chips)
 
@@ -94,14 +108,21 @@ def _cuts(length: int, origin: int, tiling: Tiling) -> list[int]:
     return [0, *range(step - -origin % tiling.stride, length, step), length]
 
 
-def taper(tiling: Tiling) -> NDArray[np.float32]:
-    """Blending weights of a chip, (chip, chip) float32 in (0, 1]: a cosine across the overlap."""
+def taper(shape: tuple[int, int], tiling: Tiling) -> NDArray[np.float32]:
+    """Blending weights of a chip, (height, width) float32 in (0, 1]: a cosine across the overlap.
+
+    Args:
+        shape: Height and width of the chip; along a side that is less than a whole chip's it is
+            the only one.
+        tiling: Chips and supertiles.
+    """
     ramp = np.ones(tiling.chip)
     if tiling.overlap:
         rise = np.sin(np.pi / 2 * (np.arange(tiling.overlap) + 0.5) / tiling.overlap) ** 2
         ramp[: tiling.overlap] = rise
         ramp[-tiling.overlap :] = rise[::-1]
-    return np.outer(ramp, ramp).astype(np.float32)
+    height, width = (ramp if length == tiling.chip else np.ones(length) for length in shape)
+    return np.outer(height, width).astype(np.float32)
 
 
 class Blend:
@@ -110,15 +131,21 @@ class Blend:
     Chips are added in lattice order; anything that lies outside the core is dropped.
     """
 
-    def __init__(self, core: Window, channels: int, tiling: Tiling) -> None:
-        """Start with nothing: (channels, core height, core width) float32 zeros."""
+    def __init__(self, core: Window, channels: int, weights: NDArray[np.float32]) -> None:
+        """Start with nothing: (channels, core height, core width) float32 zeros.
+
+        Args:
+            core: What is blended.
+            channels: Of the values.
+            weights: Of a chip, see `taper`.
+        """
         self._core = core
-        self._weights = taper(tiling)
+        self._weights = weights
         self._sum = np.zeros((channels, core.height, core.width), dtype=np.float32)
         self._weight = np.zeros((core.height, core.width), dtype=np.float32)
 
     def add(self, window: Window, values: NDArray[np.float32]) -> None:
-        """Add a chip's (channels, chip, chip) float32 at its window."""
+        """Add a chip's (channels, height, width) float32 at its window."""
         inside, chip = overlap(self._core, window, self._weights.shape)
         weights = self._weights[chip]
         self._sum[(slice(None), *inside)] += weights * values[(slice(None), *chip)]

@@ -46,6 +46,6 @@ def find_tta(name: str, *, gpu: bool) -> str:
     return name
 
 
-def sides(views: tuple[View, ...], chip: int) -> Iterator[int]:
-    """The side in pixels at which each view looks at a chip."""
-    return (max(32, round(chip * view.scale)) for view in views)
+def sides(views: tuple[View, ...], side: int) -> Iterator[int]:
+    """What each view makes of a side of a chip, in pixels."""
+    return (max(32, round(side * view.scale)) for view in views)

@@ -177,6 +177,24 @@ def test_scenes_smaller_than_a_chip_are_mirrored_up_to_it(tmp_path, shape, rng):
     assert (layers[0] == expected).all()
 
 
+def test_a_small_scene_is_not_filled_up_to_a_whole_chip(tmp_path, rng):
+    shapes = set()
+
+    class Seen(Thresholds):
+        def forward(self, before, after):
+            shapes.add(tuple(before.shape[-2:]))
+            return super().forward(before, after)
+
+    blocks = rng.integers(0, 6, (2, 70, 130))
+    paths = [
+        write_scene(tmp_path / name, np.stack([classes * 40 + 20] * 3).astype(np.uint8))
+        for name, classes in zip(("a.tif", "b.tif"), blocks, strict=True)
+    ]
+    layers = whole(paths, predictor(Seen(), tiling=Tiling(512, 128), tta="flip"))
+    assert shapes == {(96, 160)}
+    assert (layers[0] == np.where(blocks[0] != blocks[1], blocks[0] + 1, 0)).all()
+
+
 def test_another_number_of_bands_is_refused_with_both(scenes):
     paths, *_ = scenes
     four = Predictor(loaded(bands=4), torch.device("cpu"), 0.5)

@@ -55,7 +55,7 @@ def test_blending_chips_of_an_image_gives_the_image_for_any_split(height, width,
     def blended(tiling):
         whole = np.zeros_like(image)
         for tile in supertiles(height, width, tiling):
-            blend = Blend(tile.core, 2, tiling)
+            blend = Blend(tile.core, 2, taper(tile.shape, tiling))
             for chip in tile.chips:
                 rows = slice(chip.row_off, chip.row_off + chip.height)
                 cols = slice(chip.col_off, chip.col_off + chip.width)
@@ -73,7 +73,7 @@ def test_blending_chips_of_an_image_gives_the_image_for_any_split(height, width,
 
 @given(tilings)
 def test_weights_are_positive_and_symmetric(tiling):
-    weights = taper(tiling)
+    weights = taper((tiling.chip, tiling.chip), tiling)
     assert (weights > 0).all()
     assert (weights == weights[::-1]).all()
     assert (weights == weights.T).all()
@@ -81,8 +81,21 @@ def test_weights_are_positive_and_symmetric(tiling):
 
 def test_weights_of_two_overlapping_chips_sum_to_one():
     tiling = Tiling(16, 6)
-    line = taper(tiling)[8]
+    line = taper((16, 16), tiling)[8]
     np.testing.assert_allclose(line[-6:] + line[:6], line[8], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("scene", "chip"), [((1, 700), (64, 512)), ((256, 300), (256, 320)), ((500, 512), (512, 512))]
+)
+def test_chips_are_no_larger_than_a_small_scene_needs(scene, chip):
+    tiling = Tiling(512, 128)
+    shapes = {tile.shape for tile in supertiles(*scene, tiling)}
+    assert shapes == {chip}
+    weights = taper(chip, tiling)
+    assert weights.shape == chip
+    for axis, side in enumerate(chip):  # the only chip along a side needs no taper there
+        assert (np.ptp(weights, axis=axis).max() == 0) == (side < 512)
 
 
 def test_an_overlap_that_never_advances_is_refused():
