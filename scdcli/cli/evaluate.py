@@ -56,7 +56,8 @@ class ScoreFiles:
         scores: All of them, .json or .csv.
         matrix: The SeK of every transition, .csv.
         per_pair: A row for every pair, .csv.
-        panels: Folder of pictures.
+        plots: Folder of pictures of the scores.
+        panels: Folder of pictures of pairs.
         panel_pairs: The pairs that are drawn; empty for the first ones.
         overwrite: Replace files that exist.
     """
@@ -64,6 +65,7 @@ class ScoreFiles:
     scores: Path | None
     matrix: Path | None
     per_pair: Path | None
+    plots: Path | None
     panels: Path | None
     panel_pairs: tuple[str, ...]
     overwrite: bool
@@ -126,6 +128,12 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
 )
 @seed_option
 @sweep_options
+@_file_option(
+    "--plots",
+    "DIR",
+    "Draw the scores: confusion.png, categorical_sek.png and class_iou.png. How reliable "
+    "probabilities are is drawn with --sweep.",
+)
 @_file_option("--panels", "DIR", "Draw images, truth and predictions of some pairs side by side.")
 @click.option(
     "--panel-pairs",
@@ -156,6 +164,7 @@ def evaluate(
     seed: int,
     sweep: Path | None,
     calibrate: Path | None,
+    plots: Path | None,
     panels: Path | None,
     panel_pairs: tuple[str, ...] | None,
     overwrite: bool,
@@ -179,7 +188,7 @@ def evaluate(
     from scdcli.scoring.comparison import bootstrap as resample
     from scdcli.scoring.job import EvaluationJob
 
-    files = ScoreFiles(output, matrix, per_pair, panels, panel_pairs or (), overwrite)
+    files = ScoreFiles(output, matrix, per_pair, plots, panels, panel_pairs or (), overwrite)
     _require_usable(files)
     refuse_legend_of_masks(legend, binary=binary)
     if pred and not model:
@@ -221,6 +230,10 @@ def _require_usable(files: ScoreFiles) -> None:
 
     if files.panel_pairs and not files.panels:
         raise click.UsageError("--panel-pairs chooses pairs to draw: say where with --panels DIR.")
+    if files.plots:
+        from scdcli.scoring.figures.scorefigures import plot_files
+
+        plot_files(files.plots, overwrite=files.overwrite)
     tables = [path for path in (files.matrix, files.per_pair) if path]
     scores = [files.scores] if files.scores else []
     require_writable(scores, SCORE_SUFFIXES, overwrite=files.overwrite)
@@ -270,6 +283,10 @@ def _report(
         write_csv(files.matrix, matrix_rows(runs))
     if files.per_pair:
         write_csv(files.per_pair, pair_rows(runs))
+    if files.plots:
+        from scdcli.scoring.figures.scorefigures import write_plots
+
+        write_plots(files.plots, runs)
 
 
 def _draw(panels: "Panels", files: ScoreFiles, terminal: Terminal) -> None:

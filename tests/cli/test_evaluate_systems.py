@@ -201,6 +201,18 @@ def test_panels_are_drawn_for_folders_and_models(scd, truth, maps, model, tmp_pa
     assert "c.png exists; replace it with --overwrite" in again.stderr
 
 
+def test_plots_are_drawn_of_all_systems(scd, truth, maps, tmp_path):
+    systems = ("--pred", maps["good"], "--pred", truth)
+    result = scd("evaluate", truth, *systems, "--plots", tmp_path / "plots")
+    assert result.exit_code == 0, result.output
+    drawn = {path.name: path.read_bytes() for path in (tmp_path / "plots").iterdir()}
+    assert sorted(drawn) == ["categorical_sek.png", "class_iou.png", "confusion.png"]
+    assert all(picture.startswith(b"\x89PNG") for picture in drawn.values())
+    again = scd("evaluate", truth, *systems, "--plots", tmp_path / "plots")
+    assert again.exit_code == 1
+    assert "confusion.png exists; replace it with --overwrite" in again.stderr
+
+
 def test_panels_of_single_pairs_match_whatever_their_names(scd, tmp_path):
     for name in ("x", "y"):
         for file, index in zip(("from.tif", "to.tif"), TRUTH["a"], strict=True):
