@@ -128,9 +128,9 @@ class ScdGroup(click.Group):
 
 
 def _strange_variables(group: ScdGroup, ctx: click.Context) -> Iterator[str]:
-    """A sentence for each environment variable that is called like one of an option, and is none.
+    """A sentence for each environment variable that looks like one of an option, and is none.
 
-    What is much like none of ours, and not of a command, is somebody else's.
+    One that resembles none of ours and names no command is somebody else's.
     """
     prefix = f"{ctx.auto_envvar_prefix}_"
     given = sorted(name for name in os.environ if name.startswith(prefix))

@@ -31,7 +31,7 @@ STDIN = "-"
 
 
 class Shard(NamedTuple):
-    """One of so many parts of a table."""
+    """Part ``number`` of the ``total`` parts of a table."""
 
     number: int  # from 1
     total: int

@@ -161,7 +161,7 @@ PROTOCOL = (
 
 
 class Protocol(NamedTuple):
-    """What the options say; None where nobody asks, so that a model to start from may.
+    """What the options say; None where nothing is asked for: a model to start from decides then.
 
     Attributes:
         network: By name.

@@ -135,7 +135,7 @@ def _write_model(source: str, out: Path, fitted: "Fit") -> None:
 
 
 def _sentence(swept: "ThresholdSweep") -> str:
-    """How the thresholds and the probabilities of one run are."""
+    """The best thresholds of one run, and how well its probabilities are calibrated."""
     fitted, best = swept.best_fit, swept.best
     parts = [f"{swept.title}: no threshold has a score"]
     if best:

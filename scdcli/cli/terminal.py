@@ -111,14 +111,14 @@ def meant(name: str, known: Iterable[str], likeness: float = 0.7) -> str:
 
 
 def shown_hectares(amount: float) -> str:
-    """Hectares to a hundredth; smaller areas to a square meter, so that none looks like nothing."""
+    """Hectares to a hundredth; smaller areas to a square meter, so that none is shown as zero."""
     if 0 < amount < SQUARE_METER / 2:
         return f"< {SQUARE_METER}"
     return f"{amount:,.{2 if amount == 0 or amount >= 0.1 else 4}f}"
 
 
 def shown_percent(percent: float) -> str:
-    """Percent to a hundredth, of which no share that is there looks like nothing."""
+    """Percent to a hundredth; no share above zero is shown as zero."""
     return "< 0.01" if 0 < percent < 0.005 else f"{percent:.2f}"
 
 

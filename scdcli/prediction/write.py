@@ -234,7 +234,7 @@ def _pairs_of(codes: set[int]) -> list[tuple[int, int]]:
 
 
 def _write_report(folder: Path, changes: Changes, pair: Pair, predictor: Predictor) -> None:
-    """Write the page, without which the prediction is as good: no failure of it may cost that."""
+    """Write the page; its failure must not cost the prediction, which is as good without it."""
     try:
         write_report(folder, changes, pair)
     except Exception as error:

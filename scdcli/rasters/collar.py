@@ -71,8 +71,8 @@ def compression(dataset: DatasetReader) -> str | None:
 def collar_left(scene: Scene, bands: tuple[int, ...]) -> float:
     """Share of the inner edge of the collar that is near the nodata value and counts as measured.
 
-    That is where compression mixes it with the picture. It is looked for from places along all four
-    sides inwards.
+    Compression mixes collar and picture there. The edge is searched for inwards, from places along
+    all four sides.
 
     Raises:
         InputError: The file cannot be read.
@@ -90,7 +90,7 @@ def collar_left(scene: Scene, bands: tuple[int, ...]) -> float:
 
 
 def _ways(height: int, width: int) -> Iterator[list[Box]]:
-    """From places along each side of a scene inwards: the samples that one comes by."""
+    """The samples met on the way inwards, from places along each side of a scene."""
     for row in spread(height, LOOK, LOOKS):
         across = [_box(row, col, height, width) for col in range(0, width, LOOK)]
         yield from (across, across[::-1])
@@ -104,7 +104,7 @@ def _box(row: int, col: int, height: int, width: int) -> Box:
 
 
 def _inner_edge(scene: Scene, bands: tuple[int, ...], way: list[Box]) -> Box:
-    """The first sample that holds more than collar; collar is taken to be in one piece."""
+    """The first sample that is not all collar; the collar is taken to be in one piece."""
 
     def holds_more(box: Box) -> bool:
         return not _near(scene, Window(*box), bands, NEAR)[0].all()
@@ -201,7 +201,7 @@ def _numbers(start: int, rows: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def without(read: Reader, hidden: Reader) -> Reader:
-    """A reader that gives NaN also where another one gives anything above 0."""
+    """A reader that also gives NaN wherever another one gives anything above 0."""
 
     def read_rest(window: Window) -> NDArray[np.float32]:
         pixels = read(window)

@@ -18,7 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class CommaList(click.ParamType):  # type: ignore[type-arg]
-    """Values with commas between, as a tuple; None where there are none and none are needed."""
+    """Values separated by commas, as a tuple; None where there are none and none are needed."""
 
     name = "list"
 
@@ -88,7 +88,7 @@ def grouped(
 def complete_model(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Bundled models by name and model files; any file where neither begins so."""
+    """Bundled models and model files whose names begin so; any file where there are none."""
     names = [name for name in bundled_models() if name.startswith(incomplete)]
     folder, begun = os.path.split(incomplete)
     beside = sorted(Path(folder or ".").glob(f"{escape(begun)}*{MODEL_SUFFIX}"))

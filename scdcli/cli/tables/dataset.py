@@ -109,7 +109,7 @@ def _named(report: "SetReport", pixels: Iterable[tuple[int, int]]) -> dict[str, 
 
 
 def _by_class(rows: dict[str, tuple[int, int]], whole: int) -> "Table":
-    """Pixels before and after, and their shares of so many."""
+    """Pixels before and after, and their shares of a total."""
     from rich.table import Table
 
     table = Table("class", box=None, header_style="bold")

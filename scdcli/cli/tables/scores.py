@@ -174,7 +174,7 @@ def matrix(evaluation: "Evaluation") -> "Table":
 
 
 def reasons(run: "Run") -> list[str]:
-    """Why what is missing is missing: name of the score and its reason."""
+    """Why scores are missing: the name of each, and the reason."""
     if run.evaluation.change_only:
         named = {name: run.headline()[key] for name, key in CHANGE_COLUMNS.items()}
         reasons = {name: getattr(value, "reason", None) for name, value in named.items()}
@@ -236,7 +236,7 @@ def comparison(runs: Sequence["Run"], resampled: "Bootstrap | None", console: "C
 def differences(
     runs: Sequence["Run"], titles: Sequence[str], resampled: "Bootstrap"
 ) -> tuple[str, "Table"]:
-    """What every run has more than the one it is compared with, and a line above."""
+    """A line that names the run compared with, and by how much the others differ from it."""
     from rich.table import Table
 
     # Against the first run only, which the line above names; else a column says against which.
@@ -283,7 +283,7 @@ def _by_run(
     *,
     tta: bool,
 ) -> "Table":
-    """A row per run, with more scores or less."""
+    """A row per run, with more scores or fewer."""
     from rich.table import Table
 
     table = Table()

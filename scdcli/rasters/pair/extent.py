@@ -173,7 +173,7 @@ def read_aoi(path: str, grid: Grid, grid_name: str) -> AreaOfInterest:
 def _read_polygons(path: str) -> tuple[NDArray[np.object_], str | None, str]:
     """Polygons as they are in the file, their CRS and the name of the layer."""
     source, wanted = _split_layer(path)
-    _require_layers(source)
+    _require_file(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what matters comes as an error as well
@@ -197,8 +197,8 @@ def _read_polygons(path: str) -> tuple[NDArray[np.object_], str | None, str]:
     return shapely.force_2d(polygons), about["crs"], layer
 
 
-def _require_layers(source: str) -> None:
-    """Refuse what is not there, what would be waited for, and a VRT, which can read any file."""
+def _require_file(source: str) -> None:
+    """Refuse an address, a missing file, and a VRT, which can read any file."""
     if ACROSS.search(source):
         raise InputError(f"--aoi {name_of(source)} is an address; download the file first.")
     if is_remote(source):

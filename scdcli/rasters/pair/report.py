@@ -95,7 +95,7 @@ def warnings(pair: PairPlan) -> Iterator[str]:
 
 
 def _about_bands(first: Scene, second: Scene, bands: BandChoice) -> Iterator[str]:
-    """Names settled which of more bands are used, and no user."""
+    """That bands were chosen by their names, where there are more of them and nobody chose."""
     counts = [len(spectral_bands(scene.dataset)) for scene in (first, second)]
     if bands.note and len(bands.before) < max(counts):
         yield bands.note
