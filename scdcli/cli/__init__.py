@@ -50,6 +50,7 @@ COMMANDS = (
     "sample",
     "judge",
     "area",
+    "revise",
 )
 ALIASES = {"eval": "evaluate"}
 

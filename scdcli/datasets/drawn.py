@@ -254,7 +254,18 @@ def burn_area(path: Path, name: str, grid: Grid, grid_name: str) -> Burner:
 def _burner(
     path: Path, layer: Layer, number: NDArray[np.uint16], grid: Grid, grid_name: str
 ) -> Burner:
-    outline, owner = shapely.get_parts(_in_crs(path, layer, grid, grid_name), return_index=True)
+    return burn(in_crs(path, layer, grid, grid_name), number, grid)
+
+
+def burn(outlines: NDArray[np.object_], number: NDArray[np.uint16], grid: Grid) -> Burner:
+    """Polygons on a grid.
+
+    Args:
+        outlines: shapely (multi)polygons in the CRS of the grid, (N,).
+        number: Of each, above 0, (N,) uint16.
+        grid: The grid.
+    """
+    outline, owner = shapely.get_parts(outlines, return_index=True)
     to_pixels = np.array(tuple(~grid.transform)[:6]).reshape(2, 3)
     outline = shapely.transform(outline, lambda xy: xy @ to_pixels[:, :2].T + to_pixels[:, 2])
     corners: NDArray[np.float64] = np.empty((0, 2))
@@ -266,8 +277,12 @@ def _burner(
     return Burner(outline, number[owner], corners, *places, shapely.STRtree(outline))
 
 
-def _in_crs(path: Path, layer: Layer, grid: Grid, grid_name: str) -> NDArray[np.object_]:
-    """The outlines in the CRS of the grid."""
+def in_crs(path: Path, layer: Layer, grid: Grid, grid_name: str) -> NDArray[np.object_]:
+    """The outlines of a layer in the CRS of a grid, (N,).
+
+    Raises:
+        DatasetError: The CRS of the layer does not fit the grid's.
+    """
     # GeoJSON cannot say that it has no CRS: without one on the grid its coordinates are pixels.
     crs = None if grid.crs is None and path.suffix == ".geojson" else layer.crs
     if (crs is None) != (grid.crs is None):
