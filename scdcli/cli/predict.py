@@ -27,6 +27,8 @@ from scdcli.cli.terminal import Terminal, open_console, shown_hectares, shown_pe
 from scdcli.prediction.settings import InferenceSettings, OutputSettings, PredictionJob
 from scdcli.rasters.pair.settings import PairSettings
 
+SHOWN_TRANSITIONS = 10
+
 if TYPE_CHECKING:
     from scdcli.prediction.chain import Predictor
 
@@ -100,7 +102,8 @@ def _predict_one(
     require_readable_images(before, after, job)
     summary = predict_pair(before, after, out, _predictor(job, terminal), job, terminal)
     if not terminal.quiet and not as_json:
-        _show(summary)
+        show_summary(summary)
+        _say_what_to_open(out, terminal)
     click.echo(dumps(summary, ensure_ascii=False) if as_json else out)
 
 
@@ -124,8 +127,19 @@ def _predictor(job: PredictionJob, terminal: Terminal) -> "Predictor":
     return predictor
 
 
-def _show(summary: dict[str, Any]) -> None:
-    """The transitions as a table on stderr, largest first."""
+def _say_what_to_open(out: Path, terminal: Terminal) -> None:
+    """Where to look first, of what was written."""
+    from scdcli.reporting.page import REPORT
+
+    page, layer = out / REPORT, out / "changes.gpkg"
+    if page.is_file():
+        terminal.note(f"Look at {page} in a browser first.")
+    if layer.is_file():
+        terminal.note(f"{layer} opens in QGIS with its colors; transitions.csv has all areas.")
+
+
+def show_summary(summary: dict[str, Any]) -> None:
+    """The largest transitions as a table on stderr, and the others as one line."""
     from rich.table import Table
 
     from scdcli.legend import Legend
@@ -145,8 +159,15 @@ def _show(summary: dict[str, Any]) -> None:
     legend = Legend.from_dict(summary["model"]["legend"])
     # Of change alone the sum says it all.
     listed = [] if legend.change_only else summary["transitions"]
-    for row in sorted(listed, key=lambda row: -row["pixels"]):
+    ordered = sorted(listed, key=lambda row: -row["pixels"])
+    # One line for one other transition would say less than that transition.
+    shown = ordered if len(ordered) == SHOWN_TRANSITIONS + 1 else ordered[:SHOWN_TRANSITIONS]
+    for row in shown:
         table.add_row(row["from_name"], row["to_name"], *cells(row))
+    others = ordered[len(shown) :]
+    if others:
+        rest = {name: sum(row[name] for row in others) for name in (unit, "percent")}
+        table.add_row(f"{len(others)} others", "", *cells(rest))
     for name in ("changed", "unchanged"):
         table.add_row(name, "", *cells(summary[name]), style="bold")
     open_console(stderr=True).print(table)

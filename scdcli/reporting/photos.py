@@ -7,12 +7,10 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from scdcli.rasters.grid import Grid
-from scdcli.rasters.pair.glance import Display, Glanced, displayed, small_shape
+from scdcli.rasters.pair.glance import Display, Glanced, display_of, small_shape
 from scdcli.rasters.pair.open import Pair
 from scdcli.reporting.encoding import resized
 from scdcli.reporting.overview import LONGEST
-
-RANGE_SIDE = 512  # pixels, at which the values of an image are looked at
 
 
 class Photo(NamedTuple):
@@ -51,5 +49,6 @@ def take_photos(pair: Pair) -> Photos:
 
 def _take(source: Glanced, grid: Grid) -> Photo:
     window = Window(0, 0, grid.width, grid.height)
-    display = displayed(source, window, small_shape(grid.shape, RANGE_SIDE))
-    return Photo(display.picture(window, small_shape(grid.shape, LONGEST)), display, grid)
+    pixels = source.read(window, small_shape(grid.shape, LONGEST))
+    display = display_of(source, pixels)
+    return Photo(display.colors(pixels), display, grid)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import rasterio
 from affine import Affine
 from scenes import noise, write_scene
 from standins import tiny_model
+
+from scdcli.cli.predict import show_summary
 
 SMALL = ("-m", "model.safetensors", "--chip", "64", "--overlap", "0", "--vector", "none")
 
@@ -287,3 +290,34 @@ def test_without_images_the_usage_is_told(scd):
     assert "Usage: scd predict [OPTIONS] [BEFORE AFTER]" in result.stderr.replace("main", "scd")
     assert "Give BEFORE and AFTER" in result.stderr
     assert "--pairs" in result.stderr
+
+
+def extent(pixels):
+    return {"pixels": pixels, "area_m2": 1.0 * pixels, "hectares": pixels / 1e4, "percent": 1.0}
+
+
+@pytest.mark.parametrize(("count", "shown", "others"), [(6, 6, 0), (11, 11, 0), (25, 10, 15)])
+def test_the_ten_largest_transitions_are_listed_and_the_rest_summed(count, shown, others, capsys):
+    rows = [
+        extent(1000 * (k + 1)) | {"from_name": f"from{k}", "to_name": f"to{k}"}
+        for k in range(count)
+    ]
+    summary = {name: extent(9) for name in ("valid", "changed", "unchanged")}
+    legend = {"name": "x", "classes": [{"name": "a", "color": "#010203"}]}
+    show_summary(summary | {"transitions": rows, "model": {"legend": legend}})
+    lines = capsys.readouterr().err.splitlines()
+    names = [line.split()[0] for line in lines if line.strip().startswith("from")][1:]
+    assert names == [f"from{k}" for k in reversed(range(count - shown, count))]
+    rest = [line.split() for line in lines if " others " in line]
+    total = sum(0.1 * (k + 1) for k in range(others))
+    assert rest == ([[str(others), "others", f"{total:,.2f}", f"{others:.2f}"]] if others else [])
+
+
+def test_what_to_open_first_is_said_unless_nobody_listens(scd, here):
+    call = ("predict", "before.tif", "after.tif", "-m", "model.safetensors")
+    result = scd(*call)
+    assert f"Look at {Path('before__after/report.html')} in a browser first." in result.stderr
+    assert "changes.gpkg opens in QGIS" in result.stderr
+    bare = scd(*call, "--no-report", "--vector", "none", "-o", "bare").stderr
+    assert "Look at" not in bare
+    assert "QGIS" not in bare

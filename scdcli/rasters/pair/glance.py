@@ -134,8 +134,15 @@ class Display:
     high: float = 255.0
 
     def picture(self, window: Window, shape: Shape) -> NDArray[np.uint8]:
-        """A window as colors, (h, w, 3) uint8; gray of less than three bands, and of nodata."""
-        pixels = self.source.read(window, shape)
+        """A window as colors, (h, w, 3) uint8.
+
+        Raises:
+            InputError: The file cannot be read there.
+        """
+        return self.colors(self.source.read(window, shape))
+
+    def colors(self, pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Values (C, h, w) as colors, (h, w, 3); gray of less than three bands, and of nodata."""
         pixels = pixels[:3] if len(pixels) >= 3 else pixels[:1].repeat(3, axis=0)
         spread = max(self.high - self.low, 1e-9)
         with np.errstate(over="ignore"):
@@ -147,25 +154,29 @@ class Display:
 NODATA_GRAY = 160
 
 
-def displayed(source: Glanced, window: Window, shape: Shape) -> Display:
+def display_of(source: Glanced, pixels: NDArray[np.float32]) -> Display:
     """A date with the range of values that shows it well: bytes as they are, else 2-98 %.
 
     Args:
         source: What is read.
-        window: All of the pair.
-        shape: (height, width) at which the range is found.
-
-    Raises:
-        InputError: The file cannot be read.
+        pixels: All of it, small, (C, h, w), NaN where nothing is measured.
     """
     if source.bytes_as_they_are:
         return Display(source)
-    values = source.read(window, shape)
-    values = values[np.isfinite(values)]
+    values = pixels[np.isfinite(pixels)]
     if not values.size:
         return Display(source)
     low, high = np.percentile(values, OUTER)
     return Display(source, float(low), float(high))
+
+
+def displayed(source: Glanced, window: Window, shape: Shape) -> Display:
+    """The same, from a window of it read at this size.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    return display_of(source, source.read(window, shape))
 
 
 def small_shape(shape: Sequence[int], longest: int) -> Shape:

@@ -8,7 +8,7 @@ from rasterio.windows import Window
 from scenes import NORTH_UP, ramp, write_scene
 
 from scdcli.rasters.pair.arrays import pair_of_arrays
-from scdcli.rasters.pair.glance import displayed, small_shape
+from scdcli.rasters.pair.glance import display_of, small_shape
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 
@@ -86,10 +86,12 @@ def test_bytes_are_shown_as_they_are_and_other_values_by_their_range(before, tmp
     bytes_ = write_scene(tmp_path / "bytes.tif", (image % 251).astype(np.uint8))
     whole = Window(0, 0, 50, 40)
     with open_pair(bytes_, bytes_) as pair:
-        shown = displayed(pair.glances[0], whole, (40, 50)).picture(whole, (40, 50))
+        source = pair.glances[0]
+        shown = display_of(source, source.read(whole, (40, 50))).picture(whole, (40, 50))
     assert (np.moveaxis(shown, -1, 0) == image % 251).all()
     with open_pair(before, before, PairSettings(scale=(0, 255))) as pair:
-        shown = displayed(pair.glances[0], WINDOW, (48, 60)).picture(WINDOW, (48, 60))
+        source = pair.glances[0]
+        shown = display_of(source, source.read(WINDOW, (48, 60))).picture(WINDOW, (48, 60))
     assert shown.shape == (48, 60, 3)
     assert (shown[0, 0] == 0).all()
     assert (shown[-1, -1] == 255).all()
