@@ -51,6 +51,7 @@ COMMANDS = (
     "judge",
     "area",
     "revise",
+    "qgis",
 )
 ALIASES = {"eval": "evaluate"}
 
