@@ -23,6 +23,9 @@ from scdcli.sampling.reference import DESIGN, UNJUDGED, Reference
 from scdcli.sampling.strata import CHANGED_NAME, UNCHANGED_NAME
 from scdcli.sampling.units import PIXEL, Census, Population, count_units
 
+FEW = 5
+"""Judged places of a class below which an interval says little."""
+
 Codes = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
@@ -186,13 +189,15 @@ def assess(change_map: ChangeMap, reference: Reference, *, other_map: bool = Fal
     counts = np.zeros((len(codes), len(codes)), dtype=np.int64)
     for one, other in zip(work.mapped.tolist(), work.judged.tolist(), strict=True):
         counts[place[one], place[other]] += 1
+    targets = tuple(work.targets())
+    notes += _few_note(targets)
     return Assessment(
         "px2" if change_map.ground.unit == PIXELS else "m2",
         sample.total,
         int(known.sum()),
         {name: int(n) for name, n in zip(names, skipped, strict=True) if n},
         estimate_area(sample, work.mapped == work.judged).scaled(1 / sample.total),
-        tuple(work.targets()),
+        targets,
         tuple(_name(change_map.legend, code) for code in codes),
         counts,
         error_matrix(sample, work.mapped, work.judged, codes),
@@ -382,6 +387,16 @@ def _read_same_class(judged: Codes, census: Census) -> tuple[Codes, list[str]]:
     same = (judged > 0) & (first == second) & (census.units[np.maximum(judged, 0)] == 0)
     note = f"{int(same.sum())} places have the same class before and after: taken as unchanged."
     return np.where(same, UNCHANGED, judged), [note] if same.any() else []
+
+
+def _few_note(targets: tuple[Target, ...]) -> list[str]:
+    few = sum(0 < target.points < FEW for target in targets)
+    if not few:
+        return []
+    return [
+        f"{few} of the areas rest on fewer than {FEW} judged places; their intervals are an "
+        "indication only, as are accuracies of 0 and 1."
+    ]
 
 
 def _skipped_note(skipped: int, drawn: int) -> list[str]:

@@ -86,7 +86,7 @@ def test_the_table_shows_the_count_beside_the_estimate(scd, judged, tmp_path):
     assert done.exit_code == 0, done.output
     assert "overall accuracy 0." in done.stdout
     assert "building → water" in done.stdout
-    assert "hectares counted" in done.stdout
+    assert "counted" in done.stdout
     told = json.loads(run(scd, judged, rows, tmp_path, "--json").stdout)
     changed = told["areas"][1]
     true = np.sum((truth != 0) & (truth != 65535)) / 100
@@ -128,6 +128,19 @@ def test_skipped_places_are_said_and_bounded(scd, judged, tmp_path):
     # and so where their rows are gone
     gone = json.loads(run(scd, judged, rows[6:], tmp_path, "--json").stdout)
     assert gone["skipped"] == told["skipped"]
+
+
+def test_areas_that_rest_on_a_handful_of_places_are_pointed_out(scd, judged, tmp_path):
+    places = iter(range(99))
+    rows = [
+        row | {"reference_from": 6, "reference_to": 1}
+        if row["stratum"] == "unchanged" and next(places) < 2
+        else row
+        for row in judged[1]
+    ]
+    done = run(scd, judged, rows, tmp_path)
+    assert "rest on fewer than 5 judged places" in done.stderr
+    assert "playground → water" in done.stdout
 
 
 def test_the_same_class_twice_is_unchanged(scd, judged, tmp_path):

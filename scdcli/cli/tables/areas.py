@@ -14,6 +14,8 @@ WIDEST_MATRIX = 8
 DASH = "\N{EN DASH}"
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 SQUARE_METERS = 10_000.0
+WITH_F1, WITH_BOUNDS = 105, 125
+"""Widths of a terminal from which on there is room; --json has everything."""
 
 
 def show_assessment(found: "Assessment") -> None:
@@ -23,26 +25,26 @@ def show_assessment(found: "Assessment") -> None:
         f"{found.points} judged places; overall accuracy {_share(found.overall)}. After "
         f"{PLUS_MINUS} stands half of the 95 % interval."
     )
-    console.print(areas_table(found))
+    console.print(areas_table(found, console.width))
     if len(found.names) <= WIDEST_MATRIX:
         console.print(
             "Error matrix in % of the area (rows: map; columns: judged)", matrix_table(found)
         )
 
 
-def areas_table(found: "Assessment") -> "Table":
-    """A row for every target."""
+def areas_table(found: "Assessment", width: int) -> "Table":
+    """A row for every target, with as many columns as there is room for."""
     from rich.table import Table
 
     unit, scale = ("hectares", SQUARE_METERS) if found.unit == "m2" else ("pixels", 1.0)
     decimals = 0 if found.total / scale > 10_000 or unit == "pixels" else 2
-    table = Table(box=None, header_style="bold")
+    bounds = width >= WITH_BOUNDS and any(target.bounds for target in found.targets)
+    columns = [*(f"{unit}\ncounted", "adjusted", PLUS_MINUS), "points", "user's", "producer's"]
+    columns += ["F1"] if width >= WITH_F1 else []
+    columns += ["if skipped"] if bounds else []
+    table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("", overflow="fold")
-    bounds = any(target.bounds for target in found.targets)
-    for name in (
-        *(f"{unit} counted", "adjusted", f"{PLUS_MINUS}", "user's", "producer's", "F1"),
-        *(("if skipped",) if bounds else ()),
-    ):
+    for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
 
     def amount(value: float) -> str:
@@ -50,12 +52,13 @@ def areas_table(found: "Assessment") -> "Table":
 
     kind = None
     for target in found.targets:
-        if kind not in (None, target.kind) and target.kind not in ("changed",):
+        if kind not in (None, target.kind) and target.kind != "changed":
             table.add_row()
         kind = target.kind
         cells = [amount(target.mapped), amount(target.area.value), amount(target.area.margin)]
-        cells += [_share(each) for each in (target.users, target.producers, target.f1)]
-        if target.bounds:
+        cells += [str(target.points), _share(target.users), _share(target.producers)]
+        cells += [_share(target.f1)] if width >= WITH_F1 else []
+        if bounds and target.bounds:
             cells.append(" to ".join(map(amount, target.bounds)))
         table.add_row(target.name, *cells)
     return table
