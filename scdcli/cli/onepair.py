@@ -51,12 +51,26 @@ def predict_pair(
                 job.output,
                 progress=lambda share: bar.update(int(100 * share), 100),
             )
+    if terminal.stages:
+        for line in _stages(summary):
+            terminal.problem(line)
     if summary["valid"]["pixels"] == 0:
         terminal.note(
             f"No pixel is measured in both images, so {out} holds nodata only; check the nodata "
             "values of both with gdalinfo."
         )
     return summary
+
+
+def _stages(summary: dict[str, Any]) -> Iterator[str]:
+    """The time of each stage and of all others, a line each."""
+    stages: dict[str, dict[str, Any]] = summary.get("stages", {})
+    for name, stage in stages.items():
+        speed = stage["megapixels_per_second"]
+        pace = "" if speed is None else f"  {speed:9.2f} Mpx/s"
+        yield f"{name:<9}{stage['seconds']:9.2f} s{pace}"
+    known = sum(stage["seconds"] for stage in stages.values())
+    yield f"{'others':<9}{max(0.0, summary['seconds'] - known):9.2f} s"
 
 
 def require_usable_output(out: Path, before: str, after: str, job: PredictionJob) -> None:

@@ -41,6 +41,12 @@ if TYPE_CHECKING:
 @inference_options
 @pair_options
 @writing_options
+@click.option(
+    "--profile",
+    is_flag=True,
+    help="Also show seconds and million pixels a second of each stage: read, network, blend, "
+    "write, polygons; summary.json has them in any case.",
+)
 @json_option
 @quiet_option
 @verbose_option
@@ -54,6 +60,7 @@ def predict(
     pair: PairSettings,
     coregister: bool,
     writing: OutputSettings,
+    profile: bool,
     json: bool,
     quiet: bool,
 ) -> None:
@@ -72,7 +79,7 @@ def predict(
     scd predict --pairs pairs.csv -o maps --resume
     """
     _require_one_kind(images, pairs, shard)
-    terminal = Terminal(quiet)
+    terminal = Terminal(quiet, stages=profile)
     job = PredictionJob(model, inference, pair, coregister, writing)
     if pairs is None:
         before, after = images

@@ -32,9 +32,10 @@ _CALL = "scdcli.call"
 
 @dataclass(frozen=True)
 class Terminal:
-    """Notes and progress; ``quiet`` silences both."""
+    """Notes and progress; ``quiet`` silences both, ``stages`` asks for the time of each stage."""
 
     quiet: bool = False
+    stages: bool = False
 
     def note(self, text: str) -> None:
         """One line on stderr."""

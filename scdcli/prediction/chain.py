@@ -22,6 +22,7 @@ from scdcli.models.networks import outputs
 from scdcli.prediction.decode import READOUTS, ClassMaps, Reading, read
 from scdcli.prediction.fit import wrong_bands
 from scdcli.prediction.journal import UnfinishedSupertile
+from scdcli.prediction.profile import Profile
 from scdcli.prediction.tiling import Blend, Supertile, Tiling, overlap, supertiles, taper
 from scdcli.prediction.tta import TTA, View, sides
 from scdcli.rasters.pair.open import Pair
@@ -89,6 +90,7 @@ class Predictor:
         say: Called with a sentence for each thing to know.
         threshold_from: ``model``, or ``option`` where the user gave the threshold.
         engine: What runs the network; PyTorch if not given.
+        profile: Where the time goes.
         fitting: Chips per forward pass that fit the memory.
     """
 
@@ -102,6 +104,7 @@ class Predictor:
     say: Callable[[str], None] = lambda sentence: None
     threshold_from: str = "model"
     engine: Engine = None  # type: ignore[assignment]
+    profile: Profile = field(default_factory=Profile)
     fitting: BatchSize = field(init=False)
 
     def __post_init__(self) -> None:
@@ -234,22 +237,25 @@ def read_supertile(
     left = Supertile(tile.core, tile.chips[done:])
     mean = predictor.loaded.model.mean.cpu().numpy()
     for chip, probabilities in _predict_chips(read_chips(pair, left, mean), predictor):
-        blend.add(chip.window, probabilities)
+        with predictor.profile.timing("blend"):
+            blend.add(chip.window, probabilities)
         valid_part, chip_part = overlap(tile.core, chip.window, chip.valid.shape)
         valid[valid_part] = chip.valid[chip_part]
+        predictor.profile.count_chip()
         if unfinished:
             chips = np.array(places[chip.window])
             unfinished.offer({**blend.state(), "valid": valid, "chips": chips})
     # The probabilities end with this call: the memory is needed for those of the next supertile.
     temperature = predictor.temperature
     replaceable = predictor.loaded.header.legend.replaceable_indices()
-    reading = read(
-        blend.mean(),
-        predictor.output,
-        predictor.classes,
-        temperature=temperature,
-        replaceable=replaceable,
-    )
+    with predictor.profile.timing("blend"):
+        reading = read(
+            blend.mean(),
+            predictor.output,
+            predictor.classes,
+            temperature=temperature,
+            replaceable=replaceable,
+        )
     return reading, valid & pair.wanted(tile.core)
 
 
@@ -284,7 +290,7 @@ def _predict_chips(
 ) -> Iterator[tuple[Chip, NDArray[np.float32]]]:
     """Chips with their probabilities (P, height, width); all-nodata chips are passed over."""
     batch: list[Chip] = []
-    for chip in chips:
+    for chip in predictor.profile.timing_each("read", chips):
         if chip.valid.any():
             batch.append(chip)
         if len(batch) == predictor.batch:
@@ -312,10 +318,11 @@ def _attempt(batch: list[Chip], predictor: Predictor) -> NDArray[np.float32] | N
     """
     size = predictor.fitting.size
     try:
-        parts = [
-            _forward(batch[start : start + size], size, predictor)
-            for start in range(0, len(batch), size)
-        ]
+        with predictor.profile.timing("network"):
+            parts = [
+                _forward(batch[start : start + size], size, predictor)
+                for start in range(0, len(batch), size)
+            ]
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise

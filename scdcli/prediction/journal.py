@@ -43,6 +43,10 @@ class Journal:
         self._identity = identity
         self.resumed = 0
 
+    def holds(self, number: int) -> bool:
+        """Whether there is a file of a supertile."""
+        return self._path(number).exists()
+
     def load(self, number: int) -> Layers | None:
         """The layers of a supertile as they were stored; None if there are none."""
         layers = _read(self._path(number))

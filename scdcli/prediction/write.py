@@ -99,7 +99,8 @@ def write_prediction(
         codes = _write_rasters(pair, predictor, folder, settings, journal, progress)
         changes = Changes()
         styles = polygon_styles(legend, _pairs_of(codes), pair.grid)
-        tally = _write_polygons(pair, ground, legend, folder, settings, styles, changes)
+        with predictor.profile.timing("polygons"):
+            tally = _write_polygons(pair, ground, legend, folder, settings, styles, changes)
         write_project(folder, pair.grid, images_of(pair), settings.formats, styles)
         write_transitions(folder / "transitions.csv", tally.transitions(legend))
         summary = record | {
@@ -112,6 +113,7 @@ def write_prediction(
             else {},
             "supertiles_resumed": journal.resumed,
             "seconds": round(time.perf_counter() - started, 2),
+            "stages": predictor.profile.to_dict(pair.grid.height * pair.grid.width),
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
@@ -167,12 +169,15 @@ def _write_rasters(
             for name, kind in kinds.items()
         }
         for window, layers in _predict(pair, predictor, journal, settings):
-            codes.update(np.unique(layers["transition"]).tolist())
-            for name, write in writers.items():
-                write(layers[name], window)
+            with predictor.profile.timing("write"):
+                codes.update(np.unique(layers["transition"]).tolist())
+                for name, write in writers.items():
+                    write(layers[name], window)
             done += int(window.height * window.width)
             if progress:
                 progress(done / (pair.grid.height * pair.grid.width))
+        with predictor.profile.timing("write"):
+            stack.close()  # drafts become Cloud-Optimized GeoTIFFs
     for name in kinds:
         _write_sidecars(folder / f"{name}.tif", legend, predictor.threshold)
     return codes - {UNCHANGED, TRANSITION_NODATA}
@@ -183,13 +188,16 @@ def _predict(
 ) -> Iterator[tuple[Window, Layers]]:
     """The layers of every supertile: from the journal, or predicted and then kept there."""
     require_bands(predictor.loaded, pair)
-    tiles = supertiles(*pair.grid.shape, predictor.tiling, pair.whole)
+    tiles = list(supertiles(*pair.grid.shape, predictor.tiling, pair.whole))
+    left = (tile for number, tile in enumerate(tiles) if not journal.holds(number))
+    predictor.profile.begin(sum(len(tile.chips) for tile in left), predictor.say)
     for number, tile in enumerate(tiles):
         layers = journal.load(number)
         if layers is None:
             maps, _ = predict_supertile(pair, tile, predictor, journal.part(number))
             layers = _layers(maps, settings)
-            journal.store(number, layers)
+            with predictor.profile.timing("write"):
+                journal.store(number, layers)
         layers["transition"] = transition_code(layers["from"], layers["to"])
         yield tile.core, layers
 

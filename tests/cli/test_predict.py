@@ -321,3 +321,16 @@ def test_what_to_open_first_is_said_unless_nobody_listens(scd, here):
     bare = scd(*call, "--no-report", "--vector", "none", "-o", "bare").stderr
     assert "Look at" not in bare
     assert "QGIS" not in bare
+
+
+def test_the_time_of_every_stage_is_shown_and_kept(scd, here):
+    asked = ("before.tif", "after.tif", "-m", "model.safetensors", "--profile", "-q")
+    result = scd("predict", *asked)
+    assert result.exit_code == 0, result.output
+    shown = [line.split()[0] for line in result.stderr.splitlines()]
+    assert shown == ["read", "network", "blend", "write", "polygons", "others"]
+    summary = json.loads((here / "before__after/summary.json").read_text())
+    seconds = [stage["seconds"] for stage in summary["stages"].values()]
+    assert len(seconds) == 5
+    assert min(seconds) > 0
+    assert sum(seconds) <= summary["seconds"] + 0.01

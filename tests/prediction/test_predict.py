@@ -37,7 +37,7 @@ def predict(*args, **options):
 
 def without_seconds(folder):
     summary = json.loads((folder / "summary.json").read_text())
-    del summary["seconds"]
+    del summary["seconds"], summary["stages"]
     return summary
 
 

@@ -76,7 +76,7 @@ def contents(folder):
     """The bytes of every file, except the seconds that it took."""
     found = {path.name: path.read_bytes() for path in folder.iterdir()}
     summary = json.loads(found.pop("summary.json"))
-    del summary["seconds"]
+    del summary["seconds"], summary["stages"]
     return found | {"summary.json": summary}
 
 
