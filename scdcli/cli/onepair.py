@@ -43,13 +43,20 @@ def predict_pair(
         open_registered(before, after, settings, coregister=job.coregister) as pair,
     ):
         tell_of_pair(pair, terminal.note)
-        with terminal.progress("predicting, %", 100) as bar:
+        megapixels = pair.grid.height * pair.grid.width / 1e6
+
+        def tell(share: float) -> None:
+            bar.update(int(100 * share), 100)
+            if share >= 1:
+                bar.update(100, 100, "writing polygons and the page, %")
+
+        with terminal.progress("predicting, %", 100, megapixels=megapixels) as bar:
             summary = write_prediction(
                 pair,
                 predictor,
                 out,
                 job.output,
-                progress=lambda share: bar.update(int(100 * share), 100),
+                progress=tell,
             )
     if terminal.stages:
         for line in _stages(summary):

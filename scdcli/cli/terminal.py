@@ -58,15 +58,36 @@ class Terminal:
             raise
 
     @contextmanager
-    def progress(self, label: str, total: int | None) -> Iterator["Bar"]:
-        """A bar while something runs; plain lines, at most one per tenth, without a terminal."""
+    def progress(
+        self, label: str, total: int | None, *, megapixels: float = 0.0
+    ) -> Iterator["Bar"]:
+        """A bar while something runs; plain lines, at most one per tenth, without a terminal.
+
+        Args:
+            label: What runs.
+            total: How much there is to do, if that is known.
+            megapixels: The same in millions of pixels, to say how many a second are done; 0 where
+                that would mean nothing.
+        """
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
             Progress,
+            ProgressColumn,
+            Task,
             TextColumn,
             TimeRemainingColumn,
         )
+        from rich.text import Text
+
+        class Rate(ProgressColumn):
+            """Millions of pixels a second."""
+
+            def render(self, task: Task) -> Text:
+                speed = task.finished_speed or task.speed
+                if not speed or not task.total:
+                    return Text("")
+                return Text(f"{speed / task.total * megapixels:.2g} Mpx/s")
 
         console = open_console(stderr=True)
         live = console.is_terminal and not self.quiet
@@ -75,6 +96,7 @@ class Terminal:
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
+            *((Rate(),) if megapixels else ()),
         )
         with Progress(*columns, console=console, disable=not live, transient=True) as progress:
             task = progress.add_task(label, total=total)

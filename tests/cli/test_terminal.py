@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -72,6 +74,20 @@ def test_who_wants_no_colors_gets_plain_lines(on_a_terminal, show, environment):
     shown = on_a_terminal(show, **environment)
     assert ESCAPE not in shown
     assert "predicting, %: 50 of 100" in shown or "[building]" in shown
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_the_rate_is_shown_on_a_terminal_and_fits(on_a_terminal, columns):
+    def run():
+        with Terminal().progress("predicting, %", 100, megapixels=2.56) as bar:
+            for done in (10, 20, 30):
+                time.sleep(0.02)
+                bar.update(done, 100)
+
+    shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", on_a_terminal(run, columns=columns))
+    lines = re.split(r"[\r\n]+", shown)
+    assert max(map(len, lines)) <= columns
+    assert re.search(r"\d Mpx/s" if columns == 80 else "predicting", shown), shown
 
 
 def test_an_empty_no_color_is_none(on_a_terminal):

@@ -143,12 +143,15 @@ class Display:
 
     def colors(self, pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Values (C, h, w) as colors, (h, w, 3); gray of less than three bands, and of nodata."""
-        pixels = pixels[:3] if len(pixels) >= 3 else pixels[:1].repeat(3, axis=0)
-        spread = max(self.high - self.low, 1e-9)
+        picked = pixels[:3] if len(pixels) >= 3 else pixels[:1].repeat(3, axis=0)
+        # In place: a picture has millions of values, and each pass takes its time.
+        scaled = picked - np.float32(self.low)
         with np.errstate(over="ignore"):
-            scaled = np.clip((pixels - self.low) * (255.0 / spread), 0, 255)
-        colors = np.nan_to_num(scaled, nan=NODATA_GRAY).round().astype(np.uint8)
-        return np.moveaxis(colors, 0, -1)
+            scaled *= 255.0 / max(self.high - self.low, 1e-9)
+        np.clip(scaled, 0, 255, out=scaled)
+        scaled[np.isnan(scaled)] = NODATA_GRAY
+        scaled += 0.5
+        return np.moveaxis(scaled.astype(np.uint8), 0, -1)
 
 
 NODATA_GRAY = 160
