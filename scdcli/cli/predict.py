@@ -138,11 +138,14 @@ def _say_what_to_open(out: Path, terminal: Terminal) -> None:
     """Where to look first, of what was written."""
     from scdcli.reporting.page import REPORT
 
-    page, layer = out / REPORT, out / "changes.gpkg"
+    page, project = out / REPORT, out / "changes.qgz"
     if page.is_file():
         terminal.note(f"Look at {page} in a browser first.")
-    if layer.is_file():
-        terminal.note(f"{layer} opens in QGIS with its colors; transitions.csv has all areas.")
+    if project.is_file():
+        terminal.note(
+            f"{project} opens in QGIS with images, maps and polygons; transitions.csv has all "
+            "areas."
+        )
 
 
 def show_summary(summary: dict[str, Any]) -> None:

@@ -30,11 +30,18 @@ from scdcli.polygons.files.vector import write_polygons
 from scdcli.polygons.strips import Strip, find_runs, read_strips
 from scdcli.polygons.table import SQUARE_METRES_PER_HECTARE, TransitionTally, write_transitions
 from scdcli.polygons.trace.trace import Polygons, trace
+from scdcli.qgis.project import images_of, write_project
 from scdcli.rasters.cog import PROBABILITY_MAP, TAGS, TRANSITION_MAP, class_map, cog_writer
 from scdcli.rasters.scene import open_scene
-from scdcli.rasters.sidecar import class_entries, transition_entries, write_aux_xml, write_qml
+from scdcli.rasters.sidecar import (
+    class_entries,
+    transition_entries,
+    write_aux_xml,
+    write_probability_qml,
+    write_qml,
+)
 from scdcli.reporting.finished import MAPS, SUMMARY, Finished, read_finished
-from scdcli.reporting.report import rebuild_report
+from scdcli.reporting.report import opened_images, rebuild_report
 from scdcli.sampling.changemap import (
     CODES,
     ChangeMap,
@@ -105,6 +112,8 @@ def revise(folder: Path, polygons: Path, out: Path, *, overwrite: bool = False) 
         runs = tally.counting(find_runs(_strips(beside), change_map.ground))
         codes = split_transition(np.flatnonzero(_present(beside)).astype(np.uint16))
         occurring = list(zip(*(each.tolist() for each in codes), strict=True))
+        formats = settings.get("formats", ("gpkg",))
+        styles = polygon_styles(legend, occurring, change_map.grid)
         write_polygons(
             beside,
             trace(
@@ -117,8 +126,8 @@ def revise(folder: Path, polygons: Path, out: Path, *, overwrite: bool = False) 
             change_map.grid,
             change_map.ground,
             legend,
-            formats=settings.get("formats", ("gpkg",)),
-            styles=polygon_styles(legend, occurring, change_map.grid),
+            formats=formats,
+            styles=styles,
         )
         write_transitions(beside / "transitions.csv", tally.transitions(legend))
         summary = prediction.summary | tally.to_dict(legend)
@@ -134,6 +143,9 @@ def revise(folder: Path, polygons: Path, out: Path, *, overwrite: bool = False) 
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         (beside / SUMMARY).write_text(text + "\n", encoding="utf-8")
+        with opened_images(prediction, None, None) as (pair, _):
+            images = [] if pair is None else images_of(pair)
+            write_project(beside, change_map.grid, images, formats, styles)
         rebuild_report(beside)
     return json.loads(text)  # type: ignore[no-any-return]  # as a reader of the file sees it
 
@@ -316,6 +328,8 @@ def _write_rasters(
         entries = transition_entries(legend) if name == "transition" else class_entries(legend)
         write_aux_xml(out / f"{name}.tif", entries)
         write_qml(out / f"{name}.tif", entries)
+    threshold = prediction.summary["settings"]["threshold"]
+    write_probability_qml(out / "probability.tif", threshold)
 
 
 def _strips(folder: Path) -> Iterator[Strip]:

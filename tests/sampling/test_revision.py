@@ -1,6 +1,7 @@
 """A corrected prediction: what was edited is other, what was not keeps its very pixels."""
 
 import json
+from zipfile import ZipFile
 
 import numpy as np
 import pyogrio
@@ -160,6 +161,11 @@ def test_removed_renamed_and_drawn_polygons_are_in_every_output(folder, tmp_path
     assert set(layer) == set(rows)
     assert "106" in (folder / "new/transitions.csv").read_text()
     assert (folder / "new" / REPORT).is_file()
+    with ZipFile(folder / "new/changes.qgz") as project:
+        layers = project.read("changes.qgs").decode()
+    assert layers.count("<maplayer ") == 7  # polygons, four maps, two images
+    style = (folder / "new/probability.qml").read_text(encoding="utf-8")
+    assert style == (folder / "out/probability.qml").read_text(encoding="utf-8")
     # and the result is a prediction like any other
     sample = draw_sample(
         open_map(folder / "new"), SampleSettings(size=40, strata="change", minimum=9)
