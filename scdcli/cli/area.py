@@ -53,6 +53,11 @@ def _columns(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...])
     is_flag=True,
     help="DIR is not the map that was sampled: its accuracy, with the strata of the other.",
 )
+@click.option(
+    "--report",
+    is_flag=True,
+    help="Also leave them in DIR, as areas.json, and in its page.",
+)
 @output_option("FILE.csv|FILE.json", "Also write the areas to a table, or everything as JSON.")
 @overwrite_option
 @json_option
@@ -63,6 +68,7 @@ def area(
     reference: Path,
     columns: dict[str, str],
     other_map: bool,
+    report: bool,
     output: Path | None,
     overwrite: bool,
     json: bool,
@@ -77,21 +83,13 @@ def area(
     scd area changes --reference points.gpkg
     scd area changes --reference judged.csv -o areas.csv
     """
-    from scdcli.errors import OutputError
     from scdcli.files.whole import write_csv, write_whole
+    from scdcli.reporting.finished import ADJUSTED
     from scdcli.sampling.assessment import assess
     from scdcli.sampling.changemap import open_map
-    from scdcli.sampling.reference import MEANT, read_reference
+    from scdcli.sampling.reference import read_reference
 
-    unknown = sorted(set(columns) - MEANT)
-    if unknown:
-        raise click.UsageError(
-            f"--columns {unknown[0]} is none of ours, which are {', '.join(sorted(MEANT))}."
-        )
-    if output is not None and output.suffix not in (".csv", ".json"):
-        raise click.UsageError(f"{output} ends in neither .csv nor .json.")
-    if output is not None and output.exists() and not overwrite:
-        raise OutputError(f"{output} exists; replace it with --overwrite, or name another file.")
+    _require_usable(columns, output, overwrite=overwrite)
     change_map = open_map(folder)
     judged = read_reference(reference, change_map.grid, change_map.legend, columns)
     found = assess(change_map, judged, other_map=other_map)
@@ -103,10 +101,44 @@ def area(
         write_csv(output, found.rows())
     elif output is not None:
         write_whole(output, f"{text}\n".encode())
+    if report:
+        write_whole(folder / ADJUSTED, f"{text}\n".encode())
+        _renew_page(folder, terminal)
     if json:
         click.echo(text)
     else:
         _show(found)
+
+
+def _require_usable(columns: dict[str, str], output: Path | None, *, overwrite: bool) -> None:
+    """Refuse names of columns that are none of ours, and outputs that cannot be written."""
+    from scdcli.errors import OutputError
+    from scdcli.sampling.reference import MEANT
+
+    unknown = sorted(set(columns) - MEANT)
+    if unknown:
+        raise click.UsageError(
+            f"--columns {unknown[0]} is none of ours, which are {', '.join(sorted(MEANT))}."
+        )
+    if output is not None and output.suffix not in (".csv", ".json"):
+        raise click.UsageError(f"{output} ends in neither .csv nor .json.")
+    if output is not None and output.exists() and not overwrite:
+        raise OutputError(f"{output} exists; replace it with --overwrite, or name another file.")
+
+
+def _renew_page(folder: Path, terminal: Terminal) -> None:
+    """Make the page of the prediction again, unless it would lose its images."""
+    from scdcli.reporting.finished import read_finished
+    from scdcli.reporting.report import opened_images, rebuild_report
+
+    with opened_images(read_finished(folder), None, None) as (pair, missing):
+        if pair is None:
+            reason = str(missing).removeprefix("This page shows no images: ")
+            terminal.note(
+                f"The page is left as it was: {reason} scd report {folder} makes it with the areas."
+            )
+            return
+    rebuild_report(folder)
 
 
 def _show(found: "Assessment") -> None:

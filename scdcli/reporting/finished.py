@@ -13,6 +13,8 @@ from scdcli.rasters.grid import Grid
 from scdcli.rasters.scene import open_scene, scene_grid
 
 SUMMARY = "summary.json"
+ADJUSTED = "areas.json"
+"""What `scd area` says of the map, if it was asked to leave it here."""
 NEEDED = ("inputs", "model", "settings", "transitions", "changed", "unchanged", "valid", "nodata")
 MAPS = ("transition.tif", "probability.tif")
 
@@ -58,6 +60,29 @@ def read_finished(folder: Path) -> Finished:
             f"{name_of(folder / SUMMARY)} has no legend that can be read; predict the pair again."
         ) from error
     return Finished(folder, summary, legend, grid)
+
+
+def read_adjusted(folder: Path) -> dict[str, Any] | None:
+    """The areas that were estimated from a sample of a prediction; None without any.
+
+    Raises:
+        InputError: What lies there is something else.
+    """
+    path = folder / ADJUSTED
+    if not path.is_file():
+        return None
+    try:
+        adjusted = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        adjusted = None
+    if not isinstance(adjusted, dict) or not {"areas", "points", "overall_accuracy"} <= set(
+        adjusted
+    ):
+        raise InputError(
+            f"{name_of(path)} does not hold areas of scd area; make it again with --report, or "
+            "remove it."
+        )
+    return adjusted
 
 
 def is_finished(folder: Path) -> bool:

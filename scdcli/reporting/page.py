@@ -18,7 +18,7 @@ from scdcli.rasters.grid import Grid
 from scdcli.reporting import charts, wording
 from scdcli.reporting.changes import BINS, Change, Changes
 from scdcli.reporting.encoding import deflated, jpeg_uri
-from scdcli.reporting.finished import Finished
+from scdcli.reporting.finished import Finished, read_adjusted
 from scdcli.reporting.overview import Overview
 from scdcli.reporting.photos import Photos
 
@@ -95,6 +95,7 @@ def build_page(
         surest=list(_shown(changes.surest, prediction.grid, photos, unit)),
         count=changes.count,
         settings=wording.settings_list(prediction.summary["settings"]),
+        adjusted=read_adjusted(prediction.folder),
         data=_embedded(_map_data(prediction, overview, photos)),
         style=resource("report.css"),
         script=resource("report.js"),

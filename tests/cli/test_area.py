@@ -7,6 +7,7 @@ import numpy as np
 import pyogrio
 import pytest
 from affine import Affine
+from finished import draw_classes, predict_images, write_images
 from judgements import confuse, judge, write_rows
 from predictions import SITE, patches, write_map
 
@@ -244,3 +245,31 @@ def test_bad_options_are_refused(scd, judged, tmp_path, options, sentence):
     done = run(scd, judged, judged[1], tmp_path, *options)
     assert done.exit_code in (1, 2)
     assert sentence in " ".join(done.stderr.split())
+
+
+def test_the_areas_go_into_the_page(scd, tmp_path):
+    images = write_images(tmp_path, draw_classes(np.random.default_rng(5), (8, 10)))
+    predict_images(images, tmp_path / "out")
+    change_map = open_map(tmp_path / "out")
+    sample = draw_sample(change_map, SampleSettings(size=40, strata="change"))
+    rows = [
+        row | {"reference_from": 0, "reference_to": 0} for row in judge(sample, np.zeros((80, 100)))
+    ]
+    path = write_rows(tmp_path / "judged.csv", rows)
+    page = tmp_path / "out/report.html"
+    before = page.read_text(encoding="utf-8")
+    assert "adjusted by a sample" not in before
+    done = scd("area", tmp_path / "out", "--reference", path, "--report")
+    assert done.exit_code == 0, done.output
+    text = page.read_text(encoding="utf-8")
+    assert "Areas adjusted by a sample" in text
+    assert "People judged 40 random places" in text
+    assert text.count("data:image/jpeg") == before.count("data:image/jpeg")
+    # the images have gone: the page keeps them
+    images[0].rename(tmp_path / "moved.tif")
+    again = scd("area", tmp_path / "out", "--reference", path, "--report")
+    assert "The page is left as it was: before.tif" in again.stderr
+    assert page.read_text(encoding="utf-8") == text
+    (tmp_path / "out/areas.json").write_text("[]")
+    moved = scd("report", tmp_path / "out", "--before", tmp_path / "moved.tif", "--overwrite")
+    assert "does not hold areas of scd area" in moved.stderr
