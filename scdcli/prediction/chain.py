@@ -27,7 +27,8 @@ from scdcli.prediction.tiling import Blend, Supertile, Tiling, overlap, supertil
 from scdcli.prediction.tta import TTA, View, sides
 from scdcli.rasters.pair.open import Pair
 
-CHANNELS_AT_SIX = 16  # that a supertile of 6 by 6 strides holds in about 350 MB
+MOST_STRIDES = 5  # along a side of a supertile
+CHANNELS_AT_MOST = 16  # that so large a supertile holds in about 350 MB
 
 
 @dataclass(frozen=True)
@@ -146,14 +147,15 @@ def default_chip(loaded: LoadedModel) -> int:
 
 
 def default_overlap(chip: int) -> int:
-    """128 pixels, or a quarter of a smaller chip than 512."""
-    return min(128, chip // 4)
+    """64 pixels, or a quarter of a smaller chip than 256."""
+    return min(Tiling.overlap, chip // 4)
 
 
 def default_supertile(loaded: LoadedModel) -> int:
-    """Side of a supertile in strides: 6, or fewer where many channels would fill the memory."""
+    """Side of a supertile in strides: 5, or fewer where many channels would fill the memory."""
     channels = READOUTS[loaded.model.output].channels(len(loaded.header.legend))
-    return max(1, min(6, int(6 * (CHANNELS_AT_SIX / channels) ** 0.5)))
+    fitting = int(MOST_STRIDES * (CHANNELS_AT_MOST / channels) ** 0.5)
+    return max(1, min(MOST_STRIDES, fitting))
 
 
 def require_bands(loaded: LoadedModel, pair: Pair) -> None:

@@ -25,7 +25,8 @@ class InferenceSettings:
             threshold in the model file.
         chip: Side in pixels of what the network sees at a time; None for 512, or what the model
             was trained on if that is larger.
-        overlap: Pixels that neighboring chips share; None for 128, or a quarter of a smaller chip.
+        overlap: Pixels that neighboring chips share; None for 64, or a quarter of a smaller chip
+            than 256.
         batch: Chips per forward pass; None for 1, on a GPU 8.
     """
 

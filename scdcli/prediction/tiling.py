@@ -28,8 +28,8 @@ class Tiling:
     """
 
     chip: int = 512
-    overlap: int = 128
-    supertile: int = 6
+    overlap: int = 64
+    supertile: int = 5
 
     def __post_init__(self) -> None:
         """Refuse an overlap that would never advance."""

@@ -108,7 +108,7 @@ def test_every_kind_of_output_becomes_the_same_maps(scenes, network):
     assert (layers[1] == to_class).all()
 
 
-@pytest.mark.parametrize(("network", "strides"), [(Thresholds, 6), (TypesByBand, 3)])
+@pytest.mark.parametrize(("network", "strides"), [(Thresholds, 5), (TypesByBand, 3)])
 def test_many_channels_are_blended_in_smaller_supertiles(network, strides):
     assert default_supertile(loaded(network())) == strides
 
@@ -272,6 +272,6 @@ def test_other_failures_of_the_network_are_not_taken_for_a_lack_of_memory(scenes
 
 
 def test_the_overlap_suits_any_chip():
-    assert [default_overlap(chip) for chip in (64, 128, 256, 512, 1024)] == [16, 32, 64, 128, 128]
+    assert [default_overlap(chip) for chip in (64, 128, 256, 512, 1024)] == [16, 32, 64, 64, 64]
     for chip in (64, 100, 1000):
         Tiling(chip, default_overlap(chip))

@@ -217,7 +217,7 @@ overlap_option = click.option(
     "--overlap",
     type=click.IntRange(min=0),
     default=None,
-    show_default="128, or a quarter of a smaller chip than 512",
+    show_default="64, or a quarter of a smaller chip than 256",
     help="Of neighboring chips, pixels.",
 )
 batch_option = click.option(
