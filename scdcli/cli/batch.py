@@ -54,7 +54,8 @@ pairs_option = click.option(
     default=None,
     show_default=False,
     help="CSV file of pairs instead of BEFORE and AFTER, or - for stdin: columns before, after "
-    "and maybe output. Relative paths start at the table. DIR is then the folder of the results.",
+    "and maybe output. Relative paths start at the table. DIR is then the folder of the results. "
+    "Or two folders, --pairs BEFORES AFTERS, whose images of one name are the pairs.",
 )
 shard_option = click.option(
     "--shard",
@@ -81,13 +82,42 @@ class Batch:
     pairs: "list[ListedPair]"
 
 
+def open_folders(
+    before: Path, after: Path, out: Path | None, shard: Shard, terminal: Terminal
+) -> Batch:
+    """The pairs of images of one name in two folders.
+
+    Raises:
+        InputError: The folders share no name, or a result would lie where an image does.
+        DatasetError: A folder has two images of one name.
+    """
+    from scdcli.datasets.samples import IMAGE_SUFFIXES, by_stem
+    from scdcli.files.pairlist import pair_by_name, read_pairs
+
+    earlier, later = (by_stem(folder, IMAGE_SUFFIXES) for folder in (before, after))
+    table, alone = pair_by_name(earlier, later, f"{before} and {after}")
+    if alone:
+        more = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
+        terminal.note(f"Left out, as the other folder has no image of the name: {alone[0]}{more}.")
+    return _shard_of(table.name, read_pairs(table, Path(), out), shard, terminal)
+
+
+def _shard_of(name: str, every: "list[ListedPair]", shard: Shard, terminal: Terminal) -> Batch:
+    from scdcli.files.pairlist import take_shard
+
+    pairs = take_shard(every, *shard)
+    if shard.total > 1:
+        terminal.note(f"Shard {shard.number} of {shard.total}: {len(pairs)} of {len(every)} pairs.")
+    return Batch(name, pairs)
+
+
 def open_batch(table: Path, out: Path | None, shard: Shard, terminal: Terminal) -> Batch:
     """The pairs of a table, once all of it is sound.
 
     Raises:
         InputError: The table cannot be read, or lists pairs that cannot all be predicted.
     """
-    from scdcli.files.pairlist import read_pair_table, read_pairs, take_shard, unused_columns
+    from scdcli.files.pairlist import read_pair_table, read_pairs, unused_columns
 
     from_stdin = str(table) == STDIN
     name = "stdin" if from_stdin else str(table)
@@ -98,10 +128,7 @@ def open_batch(table: Path, out: Path | None, shard: Shard, terminal: Terminal) 
     unused = unused_columns(found)
     if unused:
         terminal.note(f"{found.name}: not used: {', '.join(unused)}.")
-    pairs = take_shard(every, *shard)
-    if shard.total > 1:
-        terminal.note(f"Shard {shard.number} of {shard.total}: {len(pairs)} of {len(every)} pairs.")
-    return Batch(found.name, pairs)
+    return _shard_of(found.name, every, shard, terminal)
 
 
 def run_batch(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scdcli.cli.batch import SOME_FAILED, Shard, batch_options, open_batch, run_batch
+from scdcli.cli.batch import SOME_FAILED, Shard, batch_options, open_batch, open_folders, run_batch
 from scdcli.cli.onepair import (
     output_folder,
     predict_pair,
@@ -77,6 +77,7 @@ def predict(
     scd predict before.tif after.tif
     scd predict 2009.tif 2018.tif -o changes --bands 1,2,3 --vector gpkg,geojson
     scd predict --pairs pairs.csv -o maps --resume
+    scd predict --pairs 2009 2018 -o maps
     """
     _require_one_kind(images, pairs, shard)
     terminal = Terminal(quiet, stages=profile)
@@ -85,15 +86,22 @@ def predict(
         before, after = images
         _predict_one(before, after, output or output_folder(before, after), job, terminal, json)
         return
-    batch = open_batch(pairs, output, shard, terminal)
+    if images:
+        batch = open_folders(pairs, Path(images[0]), output, shard, terminal)
+    else:
+        batch = open_batch(pairs, output, shard, terminal)
     if run_batch(batch, _predictor(job, terminal), job, terminal, as_json=json):
         click.get_current_context().exit(SOME_FAILED)
 
 
 def _require_one_kind(images: tuple[str, ...], table: Path | None, shard: Shard) -> None:
-    """Refuse a call that gives neither two images nor a table, or both."""
-    if table is not None and images:
+    """Refuse a call that gives neither two images nor a table or two folders, or both."""
+    if table is not None and images and not (len(images) == 1 and table.is_dir()):
         raise click.UsageError("Give BEFORE and AFTER or --pairs, not both.")
+    if table is not None and table.is_dir() and not images:
+        raise click.UsageError(
+            f"{table} is a folder: give a second one with the later images, --pairs {table} AFTERS."
+        )
     if table is None and len(images) != 2:
         raise click.UsageError(
             f"Give BEFORE and AFTER ({len(images)} of 2 images given), or --pairs with a table."

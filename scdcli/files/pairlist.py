@@ -5,7 +5,7 @@
 
 import os.path
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -39,6 +39,44 @@ def read_pair_table(content: bytes, name: str) -> Table:
             columns.
     """
     return read_table(content, name, NEEDED)
+
+
+def pair_by_name(
+    before: Mapping[str, Path], after: Mapping[str, Path], folders: str
+) -> tuple[Table, list[str]]:
+    """The images of two folders as a table of pairs: those of one name.
+
+    Args:
+        before: The earlier images by name without suffix.
+        after: The later ones.
+        folders: What messages call the two folders.
+
+    Returns:
+        The pairs in the order of their names, numbered from 1 instead of lines, with full paths;
+        and the images that have no other.
+
+    Raises:
+        InputError: The folders share no name.
+    """
+    names = sorted(before.keys() & after.keys())
+    if not names:
+        raise InputError(
+            f"{folders} hold {len(before)} and {len(after)} images and share no name; name both "
+            "images of a pair alike, or list the pairs in a table."
+        )
+    rows = tuple(
+        Row(
+            number,
+            {
+                "before": str(before[name].resolve()),
+                "after": str(after[name].resolve()),
+                "name": name,
+            },
+        )
+        for number, name in enumerate(names, start=1)
+    )
+    alone = [str(each[name]) for each in (before, after) for name in sorted(each.keys() - {*names})]
+    return Table(folders, (*NEEDED, "name"), rows), alone
 
 
 def read_pairs(table: Table, folder: Path, out: Path | None) -> list[ListedPair]:

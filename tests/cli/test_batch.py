@@ -28,6 +28,23 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_two_folders_are_pairs_of_the_images_of_one_name(scd, stand_in, tmp_path):
+    for file in ("2009/n.tif", "2009/s.tif", "2009/s.tif.aux.xml", "2018/n.jp2", "2018/w.tif"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    result = scd("predict", "--pairs", "2009", "2018", "-o", "maps")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [str(Path("maps/n"))]
+    assert (
+        "Left out, as the other folder has no image of the name: 2009/s.tif and 1" in result.stderr
+    )
+    (tmp_path / "2018/n.jp2").unlink()
+    result = scd("predict", "--pairs", "2009", "2018", "-o", "more")
+    assert "2009 and 2018 hold 2 and 1 images and share no name" in result.stderr
+    assert scd("predict", "--pairs", "2009").exit_code == 2
+    assert scd("predict", "--pairs", "2009", "2018", "3").exit_code == 2
+
+
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch):
     """A prediction that takes no time; images with the name of an error raise it."""
