@@ -49,7 +49,7 @@ def test_neyman_draws_more_where_less_is_known():
     size=st.integers(16, 2000),
     minimum=st.integers(0, 300),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_every_allocation_adds_up_within_what_there_is(name, units, size, minimum):
     units = np.array(units)
     accuracy = np.linspace(0.6, 1.0, len(units))

@@ -86,7 +86,7 @@ def samples(draw):
 
 
 @given(samples())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_adjusted_areas_add_up_to_the_mapped_area(drawn):
     whole, _, sample, judged = drawn
     areas = [estimate_area(sample, judged == code).value for code in range(4)]
@@ -98,7 +98,7 @@ def test_adjusted_areas_add_up_to_the_mapped_area(drawn):
 
 
 @given(samples())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_census_is_exact_and_without_error(drawn):
     whole, truth, _, _ = drawn
     found = estimate_area(whole, truth == 1)
@@ -108,7 +108,7 @@ def test_a_census_is_exact_and_without_error(drawn):
 
 
 @given(samples(), st.integers(0, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_empty_strata_and_their_order_change_nothing(drawn, more):
     _, _, sample, judged = drawn
     order = np.random.default_rng(more).permutation(len(sample.units) + more)
@@ -127,7 +127,7 @@ def test_empty_strata_and_their_order_change_nothing(drawn, more):
 
 
 @given(samples(), st.floats(0.01, 1000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_another_unit_of_area_scales_areas_and_leaves_shares(drawn, factor):
     _, _, sample, judged = drawn
     other = StratifiedSample(

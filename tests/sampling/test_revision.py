@@ -127,7 +127,7 @@ def inside(folder, outline):
     return shapely.contains_xy(outline, x, y).reshape(grid.shape)
 
 
-@in_both_ways
+@pytest.mark.parametrize("folder", ["simplified"], indirect=True)
 def test_removed_renamed_and_drawn_polygons_are_in_every_output(folder, tmp_path):
     edited = Edited(folder)
     before = read(folder / "out")["transition"]
