@@ -333,3 +333,18 @@ def test_the_time_of_every_stage_is_shown_and_kept(scd, here):
     assert len(seconds) == 5
     assert min(seconds) > 0
     assert sum(seconds) <= summary["seconds"] + 0.01
+
+
+def test_a_shard_gives_the_bytes_of_the_whole_table(scd, here, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    rows = "before.tif,after.tif,one\nafter.tif,before.tif,two\n"
+    (here / "pairs.csv").write_text(f"before,after,output\n{rows}")
+    asked = ("--pairs", "pairs.csv", "-m", "model.safetensors", "--vector", "none", "--no-report")
+    for folder, shard in (("all", ()), ("part", ("--shard", "2/2"))):
+        assert scd("predict", *asked, "-o", folder, *shard).exit_code == 0
+    assert listed(here / "part") == {"two"}
+    for name in ("from", "to", "transition", "probability"):
+        rasters = [
+            (here / folder / "two" / f"{name}.tif").read_bytes() for folder in ("all", "part")
+        ]
+        assert rasters[0] == rasters[1]
