@@ -1,12 +1,14 @@
 """The page in a real browser: what moves, is switched off, is sorted, and is asked for."""
 
 import re
+import shutil
 
 import pytest
 from browser import WHY_NOT, browsing
 from finished import draw_classes, predict_images, write_images
 
 from scdcli.legend import SECOND
+from scdcli.reporting.batchpage import write_index
 from scdcli.reporting.page import REPORT
 
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "there is a browser")
@@ -202,4 +204,18 @@ def test_narrow_or_dark_it_fits(browser, page, width, dark):
     paper = browser.run("return getComputedStyle(document.body).backgroundColor")
     bright = [int(part) > 128 for part in re.findall(r"\d+", paper)]
     assert bright == [not dark] * 3
+    assert browser.log("browser") == []
+
+
+def test_the_page_of_a_batch_sorts_and_leads_to_the_others(browser, page):
+    shutil.copytree(page.parent, page.parent.parent / "another", dirs_exist_ok=True)
+    index, *_ = write_index(page.parent.parent)
+    browser.open(index)
+    names = "return [...document.querySelectorAll('#batch a')].map((each) => each.innerText)"
+    assert browser.run(names) == ["another", "out"]
+    browser.click("#batch th:nth-child(2) button")
+    assert browser.run(names) == ["out", "another"]
+    browser.click("#batch a")
+    browser.until("document.body.dataset.ready")
+    assert browser.run("return location.href") == page.resolve().as_uri()
     assert browser.log("browser") == []

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,21 @@ from scdcli.reporting.report import rebuild_report
 @pytest.fixture
 def images(tmp_path, rng):
     return write_images(tmp_path / "images", draw_classes(rng))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A prediction without a page, and its images beside it; not to be changed."""
+    folder = tmp_path_factory.mktemp("made")
+    images = write_images(folder / "images", draw_classes(np.random.default_rng(7)))
+    predict_images(images, folder / "out", report=False)
+    return folder
+
+
+@pytest.fixture
+def copied(made, tmp_path):
+    """The same, to be changed."""
+    return Path(shutil.copytree(made / "out", tmp_path / "out"))
 
 
 def data_of(page):
@@ -133,14 +149,13 @@ def test_a_folder_without_a_finished_prediction_is_refused(make, reason, tmp_pat
         ("transition.tif", None, "transition.tif is missing"),
     ],
 )
-def test_a_prediction_that_is_not_whole_is_refused(name, content, reason, images, tmp_path):
-    predict_images(images, tmp_path / "out", report=False)
+def test_a_prediction_that_is_not_whole_is_refused(name, content, reason, copied):
     if content is None:
-        (tmp_path / "out" / name).unlink()
+        (copied / name).unlink()
     else:
-        (tmp_path / "out" / name).write_text(content)
+        (copied / name).write_text(content)
     with pytest.raises(InputError, match=reason):
-        rebuild_report(tmp_path / "out")
+        rebuild_report(copied)
 
 
 def test_nothing_changed(tmp_path, rng):
@@ -206,35 +221,34 @@ def test_arrays_have_a_page_with_pictures(tmp_path, rng):
     assert "was an array" in rebuild_report(tmp_path / "out")[1]
 
 
-def test_names_of_classes_cannot_end_the_page(images, tmp_path):
-    predict_images(images, tmp_path / "out", report=False)
-    path = tmp_path / "out/summary.json"
+def test_names_of_classes_cannot_end_the_page(copied):
+    path = copied / "summary.json"
     summary = json.loads(path.read_text())
     name = "</script><b>$&amp;"
     summary["model"]["legend"]["classes"][0]["name"] = name
     for row in summary["transitions"]:
         row["from_name"] = name if row["from_class"] == 1 else row["from_name"]
     path.write_text(json.dumps(summary))
-    page, _ = rebuild_report(tmp_path / "out")
+    page, _ = rebuild_report(copied)
     assert "</script><b>" not in page.read_text()
     assert data_of(page)["classes"][0]["name"] == name
 
 
-def test_a_copy_elsewhere_is_as_good(images, tmp_path):
-    predict_images(images, tmp_path / "out", report=False)
-    shutil.copytree(tmp_path / "out", tmp_path / "images/copied")
-    assert rebuild_report(tmp_path / "images/copied")[1] is None
+def test_a_copy_elsewhere_is_as_good(made, tmp_path):
+    shutil.copytree(made, tmp_path / "moved")
+    assert rebuild_report(tmp_path / "moved/images/../out")[1] is not None
+    shutil.copytree(made / "out", tmp_path / "moved/images/out")
+    assert rebuild_report(tmp_path / "moved/images/out")[1] is None
 
 
-def test_a_legend_of_change_alone_has_no_flow(images, tmp_path):
-    predict_images(images, tmp_path / "out", report=False)
-    path = tmp_path / "out/summary.json"
+def test_a_legend_of_change_alone_has_no_flow(copied):
+    path = copied / "summary.json"
     summary = json.loads(path.read_text())
     summary["model"]["legend"] = CHANGE.to_dict()
     row = summary["transitions"][0] | {"from_class": 1, "to_class": 1}
     summary["transitions"] = [row | {"from_name": "changed", "to_name": "changed"}]
     path.write_text(json.dumps(summary))
-    text = rebuild_report(tmp_path / "out")[0].read_text(encoding="utf-8")
+    text = rebuild_report(copied)[0].read_text(encoding="utf-8")
     assert "From what to what" not in text
     assert "Most of it" not in text
     assert "The largest changes" in text
