@@ -194,7 +194,7 @@ def make_world(folder):
     (folder / "pairs.csv").write_text(f"sep=;\r\n{table}", encoding="utf-16")
     (folder / "split.csv").write_text("name,split\n1,train\n2,val\n")
     (folder / "scd.toml").write_text(
-        '[predict]\nchip = 64\nvector = ["gpkg"]\nmin-area = 4.0\nquiet = true\ntta = "flip"\n'
+        '[predict]\nchip = 64\nvector = ["gpkg"]\nmmu = 4.0\nquiet = true\ntta = "flip"\n'
         "[train]\nchip = 64\nwidth = 0.125\nbatch = 1\nlr = 0.01\nepochs = 2\n"
         '[evaluate]\nchip = 64\nbands = "1,2,3"\n[check]\nbands = "1,2,3"\nscale = [0, 255]\n'
     )

@@ -38,12 +38,12 @@ Results go to stdout, progress and notes to stderr.
 ```toml
 [predict]
 tta = "flip"
-min-area = 50
+mmu = 50
 land-cover = true
 ```
 
 The environment variable `SCD_COMMAND_OPTION` does the same for one option, for example
-`SCD_PREDICT_MIN_AREA=50`; `SCD_CONFIG` names the file. An option on the command line wins over the
+`SCD_PREDICT_MMU=50`; `SCD_CONFIG` names the file. An option on the command line wins over the
 environment, the environment over the file. A name that no option has is a usage error in the
 file and a warning in the environment; both say what was meant.
 

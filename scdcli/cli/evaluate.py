@@ -38,7 +38,18 @@ if TYPE_CHECKING:
 
 # Options that say how a model runs; maps that exist do without.
 RUNNING = (
-    *("tta", "threshold", "chip", "overlap", "batch", "precision", "engine", "device", "bands"),
+    *(
+        "tta",
+        "threshold",
+        "mmu",
+        "chip",
+        "overlap",
+        "batch",
+        "precision",
+        "engine",
+        "device",
+        "bands",
+    ),
     "normalize",
 )
 RUNNING_OPTIONS = tuple(option for option in INFERENCE_OPTIONS if option is not tta_option)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     "--profile",
     is_flag=True,
     help="Also show seconds and million pixels a second of each stage: read, network, blend, "
-    "write, polygons; summary.json has them in any case.",
+    "clean, write, polygons; summary.json has them in any case.",
 )
 @json_option
 @quiet_option
@@ -128,10 +128,8 @@ def _predictor(job: PredictionJob, terminal: Terminal) -> "Predictor":
     from scdcli.prediction.predict import make_predictor, require_classes
 
     require_formats(job.output.formats)
-    if not job.output.formats and (job.output.min_area or job.output.simplify):
-        terminal.note(
-            "--min-area and --simplify are for polygons, of which --vector none has none."
-        )
+    if not job.output.formats and job.output.simplify:
+        terminal.note("--simplify is for polygons, of which --vector none has none.")
     predictor = make_predictor(job.model, job.inference, note=terminal.note)
     require_classes(predictor, job.output)
     if job.output.land_cover and not predictor.loaded.header.land_cover:

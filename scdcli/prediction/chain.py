@@ -1,15 +1,18 @@
-"""From a pair of scenes to class maps, window by window: read → batch → network → blend → decode.
+"""From a pair of scenes to class maps, window by window.
 
-One chain of generators in bounded memory. Every forward pass has one fixed shape (the last batch
-is padded), so on a CPU the result does not depend on how the scene is split into supertiles.
+Read → batch → network → blend → decode → clean is one chain of generators in bounded memory. Every
+forward pass has one fixed shape (the last batch is padded), so on a CPU the result does not depend
+on how the scene is split into supertiles.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window
 from torch import Tensor
@@ -19,12 +22,25 @@ from scdcli.models.checkpoint import LoadedModel
 from scdcli.models.device import BatchSize, autocast, is_out_of_memory
 from scdcli.models.engines import Engine
 from scdcli.models.networks import outputs
+from scdcli.polygons.area import central_pixel
+from scdcli.prediction.cleaning import Cleaning, clean, reach
 from scdcli.prediction.decode import READOUTS, ClassMaps, Reading, read
 from scdcli.prediction.fit import wrong_bands
 from scdcli.prediction.journal import UnfinishedSupertile
 from scdcli.prediction.profile import Profile
-from scdcli.prediction.tiling import Blend, Supertile, Tiling, overlap, supertiles, taper
+from scdcli.prediction.settings import KEEP_ALL, MappingUnit
+from scdcli.prediction.tiling import (
+    Blend,
+    Supertile,
+    Tiling,
+    grown,
+    inside,
+    overlap,
+    supertiles,
+    taper,
+)
 from scdcli.prediction.tta import TTA, View, sides
+from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import Pair
 
 MOST_STRIDES = 5  # along a side of a supertile
@@ -48,13 +64,16 @@ class Chip:
     valid: NDArray[np.bool_]
 
 
-def read_chips(pair: Pair, tile: Supertile, mean: NDArray[np.float32]) -> Iterator[Chip]:
-    """The chips of a supertile, in order, without those of which no pixel is wanted.
+def read_chips(
+    pair: Pair, tile: Supertile, mean: NDArray[np.float32], around: int = 0
+) -> Iterator[Chip]:
+    """The chips of a supertile, in order, without those that have no say in a wanted pixel.
 
     Args:
         pair: The two scenes.
         tile: Whose chips to read.
         mean: Values, (C,), that replace both dates where either has no measurement.
+        around: How far off a pixel may have a say.
 
     Raises:
         InputError: An image cannot be read.
@@ -64,7 +83,7 @@ def read_chips(pair: Pair, tile: Supertile, mean: NDArray[np.float32]) -> Iterat
         height = min(window.height, bottom - window.row_off)
         width = min(window.width, right - window.col_off)
         inside = Window(window.col_off, window.row_off, width, height)
-        if not pair.wanted(inside).any():
+        if not pair.wanted(grown(inside, around)).any():
             continue
         # With what lies around the part and the area: a network sees it in the whole, too.
         before, after, valid = pair.read_around(inside)
@@ -89,6 +108,7 @@ class Predictor:
         tiling: Chips and supertiles.
         batch: Chips per forward pass that were asked for.
         say: Called with a sentence for each thing to know.
+        unit: Minimum mapping unit.
         threshold_from: ``model``, or ``option`` where the user gave the threshold.
         engine: What runs the network; PyTorch if not given.
         profile: Where the time goes.
@@ -103,6 +123,7 @@ class Predictor:
     tiling: Tiling = field(default_factory=Tiling)
     batch: int = 1
     say: Callable[[str], None] = lambda sentence: None
+    unit: MappingUnit = KEEP_ALL
     threshold_from: str = "model"
     engine: Engine = None  # type: ignore[assignment]
     profile: Profile = field(default_factory=Profile)
@@ -175,44 +196,79 @@ def require_bands(loaded: LoadedModel, pair: Pair) -> None:
         )
 
 
+class Predicted(NamedTuple):
+    """What is predicted of a supertile core; arrays are (H, W).
+
+    Attributes:
+        maps: Class maps, clean; 255 where a date has no measurement or nothing is wanted.
+        reading: Change probability and classes of each pixel by itself, before any threshold.
+        valid: Where both dates are measured and a result is wanted.
+        cleaning: How many pixels cleaning has changed.
+    """
+
+    maps: ClassMaps
+    reading: Reading
+    valid: NDArray[np.bool_]
+    cleaning: Cleaning
+
+
+def unit_pixels(pair: Pair, predictor: Predictor) -> int:
+    """The minimum mapping unit in pixels of the size in the middle of the whole scene.
+
+    Raises:
+        InputError: It is in square metres, which cannot be measured in the CRS of the pair.
+    """
+    if predictor.unit.in_pixels:
+        return predictor.unit.pixels(None)
+    whole = pair.whole
+    origin = pair.grid.transform @ Affine.translation(whole.col_off, whole.row_off)
+    size = central_pixel(Grid(whole.height, whole.width, origin, pair.grid.crs))
+    return predictor.unit.pixels(size and size[0] * size[1])
+
+
+def find_supertiles(pair: Pair, predictor: Predictor) -> Iterator[Supertile]:
+    """The supertiles of what is wanted of a pair."""
+    around = reach(unit_pixels(pair, predictor))
+    return supertiles(*pair.grid.shape, predictor.tiling, pair.whole, around)
+
+
 def predict_windows(
     pair: Pair, predictor: Predictor
-) -> Iterator[tuple[Window, ClassMaps, NDArray[np.bool_]]]:
+) -> Iterator[tuple[Window, ClassMaps, Cleaning]]:
     """Class maps of the whole scene, one supertile core after the other.
 
     Yields:
-        The window, its class maps (255 where a date has no measurement), and where both dates do.
+        The window, its class maps (255 where a date has no measurement), and how many pixels
+        cleaning has changed.
 
     Raises:
         InputError: An image cannot be read.
         ModelError: The network gives values that are not numbers, or wants other bands.
     """
     require_bands(predictor.loaded, pair)
-    for tile in supertiles(*pair.grid.shape, predictor.tiling, pair.whole):
+    for tile in find_supertiles(pair, predictor):
         yield tile.core, *predict_supertile(pair, tile, predictor)
 
 
 def predict_supertile(
     pair: Pair, tile: Supertile, predictor: Predictor, unfinished: UnfinishedSupertile | None = None
-) -> tuple[ClassMaps, NDArray[np.bool_]]:
-    """Class maps of a supertile core, and where both dates are measured; see `read_supertile`."""
-    reading, valid = read_supertile(pair, tile, predictor, unfinished)
-    return reading.at(predictor.threshold).with_nodata(valid), valid
+) -> tuple[ClassMaps, Cleaning]:
+    """Class maps of a supertile core, and what cleaning has changed; see `read_supertile`."""
+    predicted = read_supertile(pair, tile, predictor, unfinished)
+    return predicted.maps, predicted.cleaning
 
 
-def read_windows(
-    pair: Pair, predictor: Predictor
-) -> Iterator[tuple[Window, Reading, NDArray[np.bool_]]]:
-    """As `predict_windows`, but change probabilities and classes before any threshold."""
+def read_windows(pair: Pair, predictor: Predictor) -> Iterator[tuple[Window, Predicted]]:
+    """As `predict_windows`, with change probabilities and classes before any threshold."""
     require_bands(predictor.loaded, pair)
-    for tile in supertiles(*pair.grid.shape, predictor.tiling, pair.whole):
-        yield tile.core, *read_supertile(pair, tile, predictor)
+    for tile in find_supertiles(pair, predictor):
+        yield tile.core, read_supertile(pair, tile, predictor)
 
 
 def read_supertile(
     pair: Pair, tile: Supertile, predictor: Predictor, unfinished: UnfinishedSupertile | None = None
-) -> tuple[Reading, NDArray[np.bool_]]:
-    """Change probabilities and classes of a supertile core, and where both dates are measured.
+) -> Predicted:
+    """All that is predicted of a supertile core.
 
     The result depends on nothing but the pixels under the supertile's chips: it is the same in the
     whole of a scene and in any part.
@@ -227,38 +283,67 @@ def read_supertile(
         InputError: An image cannot be read.
         ModelError: The network gives values that are not numbers.
     """
+    blended, measured = _blend(pair, tile, predictor, unfinished)
+    legend, threshold = predictor.loaded.header.legend, predictor.threshold
+    replaceable = legend.replaceable_indices()
+    with predictor.profile.timing("blend"):
+        reading = read(
+            blended,
+            predictor.output,
+            predictor.classes,
+            temperature=predictor.temperature,
+            replaceable=replaceable,
+        )
+    maps, core = reading.at(threshold), inside(tile.core, tile.reach)
+    valid = measured[core] & pair.wanted(tile.core)
+    cleaning = Cleaning()
+    if unit := unit_pixels(pair, predictor):
+        with predictor.profile.timing("clean"):
+            cleaned = clean(
+                blended,
+                reading,
+                measured,
+                threshold,
+                unit,
+                output=predictor.output,
+                classes=predictor.classes,
+                replaceable=replaceable,
+            )
+        maps = maps._replace(from_class=cleaned.from_class, to_class=cleaned.to_class)
+        cleaning = cleaned.within(core, valid)
+    maps = ClassMaps._make(layer[core] for layer in maps).with_nodata(valid)
+    # Copied: behind a view all of its reach would stay in memory.
+    reading = Reading._make(layer[core].copy() for layer in reading)
+    return Predicted(maps, reading, valid, cleaning)
+
+
+def _blend(
+    pair: Pair, tile: Supertile, predictor: Predictor, unfinished: UnfinishedSupertile | None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Blended probabilities (P, H, W) of a supertile's reach, and where both dates are measured."""
     channels = READOUTS[predictor.output].channels(predictor.classes)
-    blend = Blend(tile.core, channels, taper(tile.shape, predictor.tiling))
-    valid = np.zeros((tile.core.height, tile.core.width), dtype=bool)
+    blend = Blend(tile.reach, channels, taper(tile.shape, predictor.tiling))
+    valid = np.zeros((tile.reach.height, tile.reach.width), dtype=bool)
     done = 0
     if unfinished and (layers := unfinished.load()):
         blend.restore(layers)
         valid[:] = layers["valid"]
         done = int(layers["chips"])
     places = {window: number for number, window in enumerate(tile.chips, start=1)}
-    left = Supertile(tile.core, tile.chips[done:])
+    left = replace(tile, chips=tile.chips[done:])
     mean = predictor.loaded.model.mean.cpu().numpy()
-    for chip, probabilities in _predict_chips(read_chips(pair, left, mean), predictor):
+    chips = read_chips(pair, left, mean, reach(unit_pixels(pair, predictor)))
+    for chip, probabilities in _predict_chips(chips, predictor):
         with predictor.profile.timing("blend"):
             blend.add(chip.window, probabilities)
-        valid_part, chip_part = overlap(tile.core, chip.window, chip.valid.shape)
+        valid_part, chip_part = overlap(tile.reach, chip.window, chip.valid.shape)
         valid[valid_part] = chip.valid[chip_part]
         predictor.profile.count_chip()
         if unfinished:
-            chips = np.array(places[chip.window])
-            unfinished.offer({**blend.state(), "valid": valid, "chips": chips})
-    # The probabilities end with this call: the memory is needed for those of the next supertile.
-    temperature = predictor.temperature
-    replaceable = predictor.loaded.header.legend.replaceable_indices()
+            number = np.array(places[chip.window])
+            unfinished.offer({**blend.state(), "valid": valid, "chips": number})
     with predictor.profile.timing("blend"):
-        reading = read(
-            blend.mean(),
-            predictor.output,
-            predictor.classes,
-            temperature=temperature,
-            replaceable=replaceable,
-        )
-    return reading, valid & pair.wanted(tile.core)
+        return blend.mean(), valid
 
 
 @torch.inference_mode()

@@ -34,6 +34,12 @@ class ClassMaps(NamedTuple):
         """The same with 255 where a date has no measurement."""
         return ClassMaps(*(np.where(valid, layer, np.uint8(NODATA)) for layer in self))
 
+    def as_change(self) -> "ClassMaps":
+        """The same with one class, changed, in the place of all classes."""
+        one = (np.where(np.isin(layer, (UNCHANGED, NODATA)), layer, np.uint8(1)) for layer in self)
+        from_class, to_class, _, before_cover, after_cover = one
+        return ClassMaps(from_class, to_class, self.probability, before_cover, after_cover)
+
 
 class Reading(NamedTuple):
     """Change probability and classes of each pixel, before any threshold; (H, W) each.

@@ -27,11 +27,18 @@ from scdcli.prediction.chain import (
     default_supertile,
     predict_windows,
 )
+from scdcli.prediction.cleaning import Cleaning
 from scdcli.prediction.fit import require_readable
 from scdcli.prediction.likeness import judge_model
 from scdcli.prediction.outputfolder import require_usable
-from scdcli.prediction.provenance import describe_prediction
-from scdcli.prediction.settings import INFERENCE, OUTPUT, InferenceSettings, OutputSettings
+from scdcli.prediction.provenance import describe_cleaning, describe_prediction
+from scdcli.prediction.settings import (
+    INFERENCE,
+    OUTPUT,
+    InferenceSettings,
+    MappingUnit,
+    OutputSettings,
+)
 from scdcli.prediction.tiling import Tiling
 from scdcli.prediction.tta import find_tta
 from scdcli.prediction.write import write_prediction
@@ -224,6 +231,7 @@ def make_predictor(
             chip, default_overlap(chip) if overlap is None else overlap, default_supertile(loaded)
         ),
         batch=inference.batch or (8 if gpu else 1),
+        unit=MappingUnit.parse(inference.mmu),
         threshold_from="model" if threshold is None else "option",
         say=note,
         engine=pick_engine(inference.engine, loaded.model, device, precision),
@@ -262,8 +270,9 @@ def predict_in_memory(
     for line in fit.lines:
         predictor.say(line)
     layers = np.full((5, *grid.shape), NODATA, dtype=np.uint8)
-    done = 0
-    for window, decoded, _ in predict_windows(pair, predictor):
+    done, cleaning = 0, Cleaning()
+    for window, decoded, cleaned in predict_windows(pair, predictor):
+        cleaning = cleaning.and_of(cleaned)
         layers[(slice(None), *window.toslices())] = decoded
         done += int(window.height * window.width)
         if progress:
@@ -276,6 +285,7 @@ def predict_in_memory(
         "created": timestamp().isoformat(),
         "notes": [*pair.notes, *fit.notes, *fit.warnings],
         "warnings": [*pair.warnings, *fit.warnings],
+        "cleaning": describe_cleaning(pair, predictor, cleaning),
         **tally.to_dict(legend),
     }
     return Prediction(

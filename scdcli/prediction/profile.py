@@ -7,7 +7,7 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-STAGES = ("read", "network", "blend", "write", "polygons")
+STAGES = ("read", "network", "blend", "clean", "write", "polygons")
 FIRST = 1  # chips that are not measured: the first one also warms up
 MEASURED = 3  # chips that a forecast rests on
 WORTH_SAYING = 60.0  # seconds

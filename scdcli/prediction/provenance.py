@@ -6,7 +6,8 @@ from typing import Any
 from scdcli import __version__
 from scdcli.files.naming import crs_name, file_name
 from scdcli.models.checkpoint import LoadedModel
-from scdcli.prediction.chain import Predictor
+from scdcli.prediction.chain import Predictor, unit_pixels
+from scdcli.prediction.cleaning import Cleaning
 from scdcli.prediction.settings import OutputSettings
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import Pair
@@ -54,6 +55,7 @@ def describe_run(predictor: Predictor) -> dict[str, Any]:
         "threshold": predictor.threshold,
         "threshold_from": predictor.threshold_from,
         "temperature": predictor.temperature,
+        "mmu": str(predictor.unit),
         "tta": predictor.tta,
         "chip": predictor.tiling.chip,
         "overlap": predictor.tiling.overlap,
@@ -62,6 +64,12 @@ def describe_run(predictor: Predictor) -> dict[str, Any]:
         "precision": str(predictor.precision).removeprefix("torch."),
         "engine": predictor.engine.name,
     }
+
+
+def describe_cleaning(pair: Pair, predictor: Predictor, cleaning: Cleaning) -> dict[str, int]:
+    """The minimum mapping unit in pixels, and how many pixels it has changed; JSON-ready."""
+    counts = cleaning._asdict().items()
+    return {"mmu_pixels": unit_pixels(pair, predictor)} | {f"{key}_pixels": n for key, n in counts}
 
 
 def describe_pair(pair: Pair) -> dict[str, Any]:

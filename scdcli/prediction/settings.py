@@ -4,10 +4,58 @@ All defaults are here and in `scdcli.rasters.pair.settings`, for the command lin
 Nothing heavy is imported, so that a help page is not slow.
 """
 
+import math
+import re
 from dataclasses import dataclass
 
+from scdcli.errors import InputError
 from scdcli.models import DEFAULT_MODEL
 from scdcli.rasters.pair.settings import DEFAULTS, PairSettings
+
+
+@dataclass(frozen=True)
+class MappingUnit:
+    """The minimum mapping unit: the smallest region of a map.
+
+    Attributes:
+        amount: Its size; 0 where a map keeps all.
+        in_pixels: Whether that is in pixels, instead of square metres.
+    """
+
+    amount: float = 0.0
+    in_pixels: bool = True
+
+    @classmethod
+    def parse(cls, text: str) -> "MappingUnit":
+        """A number of square metres, ``20``, or of pixels, ``4px``.
+
+        Raises:
+            InputError: It is neither.
+        """
+        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(px|m2|m²)?\s*", text)
+        if found is None:
+            raise InputError(
+                f"{text!r} is no minimum mapping unit: give square metres as 20 or pixels as 4px; "
+                "0 keeps all."
+            )
+        return cls(float(found[1]), found[2] == "px")
+
+    def __str__(self) -> str:
+        """As `parse` reads it."""
+        return f"{self.amount:g}" + ("px" if self.in_pixels else " m²") * bool(self.amount)
+
+    def pixels(self, pixel_area: float | None) -> int:
+        """Smallest number of pixels of a region.
+
+        Args:
+            pixel_area: Square metres of a pixel; None without a CRS, where all sizes are in pixels.
+        """
+        each = 1.0 if self.in_pixels or pixel_area is None else pixel_area
+        # Half a millionth less, so that 20 m² are 20 pixels of 1 m², however these were computed.
+        return math.ceil(self.amount / each * (1 - 5e-7))
+
+
+KEEP_ALL = MappingUnit()
 
 
 @dataclass(frozen=True)
@@ -23,6 +71,8 @@ class InferenceSettings:
             on a CPU and ms+flip on a GPU.
         threshold: Change probability, 0 to 1, from which a pixel counts as changed; None for the
             threshold in the model file.
+        mmu: Minimum mapping unit, square metres as ``20`` or pixels as ``4px``; what is smaller
+            is not mapped, and classes are those of a neighborhood; ``0`` keeps all as it is.
         chip: Side in pixels of what the network sees at a time; None for 512, or what the model
             was trained on if that is larger.
         overlap: Pixels that neighboring chips share; None for 64, or a quarter of a smaller chip
@@ -35,6 +85,7 @@ class InferenceSettings:
     engine: str = "auto"
     tta: str = "auto"
     threshold: float | None = None
+    mmu: str = "16px"
     chip: int | None = None
     overlap: int | None = None
     batch: int | None = None
@@ -47,7 +98,6 @@ class OutputSettings:
     Attributes:
         land_cover: Also write the class of every pixel at each date.
         formats: Formats of the polygons, names in `scdcli.polygons.files.vector.DRIVERS`.
-        min_area: Smallest area of a polygon, m² (pixels without a CRS); rasters keep everything.
         simplify: How far outlines of polygons may move, m (pixels without a CRS).
         report: Also write ``report.html`` and ``preview.png``, to look at.
         overwrite: Replace a prediction that is there.
@@ -56,7 +106,6 @@ class OutputSettings:
 
     land_cover: bool = False
     formats: tuple[str, ...] = ("gpkg",)
-    min_area: float = 0.0
     simplify: float = 0.0
     report: bool = True
     overwrite: bool = False

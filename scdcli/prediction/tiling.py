@@ -47,10 +47,17 @@ class Tiling:
 
 @dataclass(frozen=True)
 class Supertile:
-    """A rectangle that is finished in one go, and the chips that touch it, also from outside."""
+    """A rectangle that is finished in one go, and the chips it takes, also from outside.
+
+    Attributes:
+        core: The rectangle.
+        chips: The chips that touch its reach, in lattice order.
+        reach: The core and the pixels around it that have a say in its own.
+    """
 
     core: Window
     chips: tuple[Window, ...]
+    reach: Window
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -73,15 +80,16 @@ def side(length: int, tiling: Tiling) -> int:
 
 
 def supertiles(
-    height: int, width: int, tiling: Tiling, whole: Window | None = None
+    height: int, width: int, tiling: Tiling, whole: Window | None = None, around: int = 0
 ) -> Iterator[Supertile]:
-    """Cores that cover a part row by row, each with all chips that touch it in lattice order.
+    """Cores that cover a part row by row, each with all chips that touch its reach.
 
     Args:
         height: Of the part, pixels.
         width: Of the part.
         tiling: Chips and supertiles.
         whole: Where the scene lies, in pixels of the part; by default the part is all of it.
+        around: How far a core reaches beyond its edges, pixels; never beyond the scene.
     """
     whole = whole or Window(0, 0, width, height)
     chip_height, chip_width = side(whole.height, tiling), side(whole.width, tiling)
@@ -89,23 +97,38 @@ def supertiles(
     cols = [start + whole.col_off for start in lattice(whole.width, tiling)]
     for top, bottom in pairwise(_cuts(height, whole.row_off, tiling)):
         for left, right in pairwise(_cuts(width, whole.col_off, tiling)):
+            core = Window(left, top, right - left, bottom - top)
+            reach = grown(core, around).intersection(whole)
             chips = tuple(
                 Window(col, row, chip_width, chip_height)
                 for row in rows
-                if row < bottom and row + chip_height > top
+                if row < reach.row_off + reach.height and row + chip_height > reach.row_off
                 for col in cols
-                if col < right and col + chip_width > left
+                if col < reach.col_off + reach.width and col + chip_width > reach.col_off
             )
-            yield Supertile(Window(left, top, right - left, bottom - top), chips)
+            yield Supertile(core, chips, reach)
+
+
+def grown(window: Window, by: int) -> Window:
+    """A window with so many pixels more on every side."""
+    top, left = window.row_off - by, window.col_off - by
+    return Window(left, top, window.width + 2 * by, window.height + 2 * by)
+
+
+def inside(window: Window, outer: Window) -> tuple[slice, slice]:
+    """The rows and columns of a window in the pixels of one that holds it."""
+    top, left = window.row_off - outer.row_off, window.col_off - outer.col_off
+    return slice(top, top + window.height), slice(left, left + window.width)
 
 
 def _cuts(length: int, origin: int, tiling: Tiling) -> list[int]:
-    """Where cores begin along one axis, and the end; on the strides of a lattice from ``origin``.
+    """Where cores begin along one axis, and the end: in the middle of chips, from ``origin`` on.
 
-    Elsewhere a core would touch one chip more.
+    There a core can reach as far as neighboring chips do not overlap without one chip more. What
+    would be left at the end, less than half a chip, belongs to the last core.
     """
-    step = tiling.supertile * tiling.stride
-    return [0, *range(step - -origin % tiling.stride, length, step), length]
+    step, half = tiling.supertile * tiling.stride, tiling.chip // 2
+    return [0, *range(step - -(origin + half) % tiling.stride, length - half, step), length]
 
 
 def taper(shape: tuple[int, int], tiling: Tiling) -> NDArray[np.float32]:

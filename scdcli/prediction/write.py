@@ -20,14 +20,19 @@ from scdcli.polygons.files.vector import require_formats, require_place, write_p
 from scdcli.polygons.strips import find_runs, read_strips
 from scdcli.polygons.table import TransitionTally, write_transitions
 from scdcli.polygons.trace.trace import trace
-from scdcli.prediction.chain import Predictor, predict_supertile, require_bands
+from scdcli.prediction.chain import (
+    Predictor,
+    find_supertiles,
+    predict_supertile,
+    require_bands,
+)
+from scdcli.prediction.cleaning import Cleaning
 from scdcli.prediction.decode import ClassMaps
 from scdcli.prediction.journal import JOURNAL, Journal, Layers, differences, open_journal
 from scdcli.prediction.likeness import judge_model
 from scdcli.prediction.outputfolder import SUMMARY
-from scdcli.prediction.provenance import describe_prediction, tags
+from scdcli.prediction.provenance import describe_cleaning, describe_prediction, tags
 from scdcli.prediction.settings import OUTPUT, OutputSettings
-from scdcli.prediction.tiling import supertiles
 from scdcli.qgis.project import images_of, write_project
 from scdcli.rasters.cog import (
     PROBABILITY_MAP,
@@ -52,7 +57,7 @@ from scdcli.reporting.page import REPORT
 from scdcli.reporting.report import write_report
 
 COVERS = ("before_cover", "after_cover")
-VECTORS = ("formats", "min_area", "simplify")
+VECTORS = ("formats", "simplify")
 """Settings of the polygons, which rasters do not depend on."""
 
 
@@ -96,7 +101,7 @@ def write_prediction(
         predictor.say(line)
     with folder_at_once(out, mark=SUMMARY, overwrite=settings.overwrite, kept=JOURNAL) as folder:
         journal = open_journal(folder, _identity(record, predictor), resume=settings.resume)
-        codes = _write_rasters(pair, predictor, folder, settings, journal, progress)
+        codes, cleaning = _write_rasters(pair, predictor, folder, settings, journal, progress)
         changes = Changes()
         styles = polygon_styles(legend, _pairs_of(codes), pair.grid)
         with predictor.profile.timing("polygons"):
@@ -107,6 +112,7 @@ def write_prediction(
             "created": timestamp().isoformat(),
             "notes": [*pair.notes, *fit.notes, *fit.warnings],
             "warnings": [*pair.warnings, *fit.warnings],
+            "cleaning": describe_cleaning(pair, predictor, cleaning),
             **tally.to_dict(legend),
             "shapefile_names": changed_names(tally.ground.unit)
             if "shp" in settings.formats
@@ -156,12 +162,16 @@ def _write_rasters(
     settings: OutputSettings,
     journal: Journal,
     progress: Callable[[float], None] | None,
-) -> set[int]:
-    """Write every raster with its sidecars; returns the transition codes that occur."""
+) -> tuple[set[int], Cleaning]:
+    """Write every raster with its sidecars.
+
+    Returns:
+        The transition codes that occur, and how many pixels cleaning has changed.
+    """
     legend = predictor.loaded.header.legend
     kinds = _kinds(legend, settings)
     codes: set[int] = set()
-    done = 0
+    done, cleaning = 0, Cleaning()
     with ExitStack() as stack:
         metadata = tags(pair, predictor)
         writers: dict[str, Write] = {
@@ -169,6 +179,7 @@ def _write_rasters(
             for name, kind in kinds.items()
         }
         for window, layers in _predict(pair, predictor, journal, settings):
+            cleaning = cleaning.and_of(Cleaning(*layers.pop("cleaning").tolist()))
             with predictor.profile.timing("write"):
                 codes.update(np.unique(layers["transition"]).tolist())
                 for name, write in writers.items():
@@ -180,7 +191,7 @@ def _write_rasters(
             stack.close()  # drafts become Cloud-Optimized GeoTIFFs
     for name in kinds:
         _write_sidecars(folder / f"{name}.tif", legend, predictor.threshold)
-    return codes - {UNCHANGED, TRANSITION_NODATA}
+    return codes - {UNCHANGED, TRANSITION_NODATA}, cleaning
 
 
 def _predict(
@@ -188,14 +199,14 @@ def _predict(
 ) -> Iterator[tuple[Window, Layers]]:
     """The layers of every supertile: from the journal, or predicted and then kept there."""
     require_bands(predictor.loaded, pair)
-    tiles = list(supertiles(*pair.grid.shape, predictor.tiling, pair.whole))
+    tiles = list(find_supertiles(pair, predictor))
     left = (tile for number, tile in enumerate(tiles) if not journal.holds(number))
     predictor.profile.begin(sum(len(tile.chips) for tile in left), predictor.say)
     for number, tile in enumerate(tiles):
         layers = journal.load(number)
         if layers is None:
-            maps, _ = predict_supertile(pair, tile, predictor, journal.part(number))
-            layers = _layers(maps, settings)
+            maps, cleaning = predict_supertile(pair, tile, predictor, journal.part(number))
+            layers = _layers(maps, settings) | {"cleaning": np.array(cleaning)}
             with predictor.profile.timing("write"):
                 journal.store(number, layers)
         layers["transition"] = transition_code(layers["from"], layers["to"])
@@ -214,9 +225,7 @@ def _write_polygons(
     tally = TransitionTally(ground)
     strips = read_strips(folder / "transition.tif", folder / "probability.tif")
     runs = tally.counting(find_runs(strips, ground))
-    polygons = trace(
-        runs, pair.grid, ground, min_area=settings.min_area, tolerance=settings.simplify
-    )
+    polygons = trace(runs, pair.grid, ground, tolerance=settings.simplify)
     try:
         write_polygons(
             folder,

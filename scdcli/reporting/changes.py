@@ -77,7 +77,6 @@ def trace_changes(prediction: Finished) -> Changes:
         find_runs(strips, ground),
         prediction.grid,
         ground,
-        min_area=settings.get("min_area", 0.0),
         tolerance=settings.get("simplify", 0.0),
     )
     for _ in changes.watching(polygons):

@@ -14,6 +14,7 @@ NAMES = {"pixels": "pixels", "area_m2": "square meters", "hectares": "hectares"}
 SETTINGS = {
     "threshold": "Probability from which ground counts as changed",
     "threshold_from": "Threshold chosen by",
+    "mmu": "Minimum mapping unit",
     "temperature": "Temperature of the probabilities",
     "tta": "Views averaged (test-time augmentation)",
     "chip": "Chip, pixels",
@@ -22,7 +23,6 @@ SETTINGS = {
     "device": "Device",
     "precision": "Precision",
     "formats": "Polygons as",
-    "min_area": "Smallest polygon",
     "simplify": "Outlines simplified by at most",
     "land_cover": "Land cover of every pixel",
     "coregister": "AFTER moved over BEFORE",

@@ -120,7 +120,6 @@ def revise(folder: Path, polygons: Path, out: Path, *, overwrite: bool = False) 
                 runs,
                 change_map.grid,
                 change_map.ground,
-                min_area=settings.get("min_area", 0.0),
                 tolerance=settings.get("simplify", 0.0),
             ),
             change_map.grid,
@@ -226,7 +225,6 @@ def _traced(prediction: Finished, change_map: ChangeMap) -> tuple[NDArray[np.obj
                 find_runs(strips, change_map.ground),
                 change_map.grid,
                 change_map.ground,
-                min_area=settings.get("min_area", 0.0),
                 tolerance=tolerance,
             )
         )

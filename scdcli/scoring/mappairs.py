@@ -18,7 +18,7 @@ from scdcli.datasets.samples import Sample
 from scdcli.datasets.scenelabels import open_scene_labels
 from scdcli.errors import DatasetError
 from scdcli.legend import NODATA, UNCHANGED, Legend
-from scdcli.prediction.decode import Reading
+from scdcli.prediction.decode import ClassMaps, Reading
 from scdcli.rasters.alignment import align
 from scdcli.rasters.scene import open_scene, scene_grid
 from scdcli.scoring.counting import ClassMap, DateMaps
@@ -57,12 +57,25 @@ class Prediction(NamedTuple):
         *,
         land_cover: bool,
     ) -> "Prediction":
-        """The maps of a model at a threshold τ, nodata where it is not valid."""
-        decoded = reading.at(threshold)
+        """The maps of a model at a threshold τ, each pixel by itself; nodata where not valid."""
+        maps = reading.at(threshold)
         if valid is not None:
-            decoded = decoded.with_nodata(valid)
-        covers = (decoded.before_cover, decoded.after_cover) if land_cover else None
-        return cls(window, (decoded.from_class, decoded.to_class), covers, reading, valid)
+            maps = maps.with_nodata(valid)
+        return cls.with_maps(window, maps, reading, valid, land_cover=land_cover)
+
+    @classmethod
+    def with_maps(
+        cls,
+        window: Window,
+        maps: ClassMaps,
+        reading: Reading,
+        valid: NDArray[np.bool_] | None,
+        *,
+        land_cover: bool,
+    ) -> "Prediction":
+        """The maps of a model as they are written, and what they were made from."""
+        covers = (maps.before_cover, maps.after_cover) if land_cover else None
+        return cls(window, (maps.from_class, maps.to_class), covers, reading, valid)
 
 
 PredictPair = Callable[[Path, Path], Iterator[Prediction]]

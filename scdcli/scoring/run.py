@@ -191,11 +191,11 @@ def predict_with(
 
     def predict(before: Path, after: Path) -> Iterator[Prediction]:
         with open_pair(before, after, settings) as pair:
-            for window, reading, valid in read_windows(pair, predictor):
+            for window, (maps, reading, valid, _) in read_windows(pair, predictor):
                 if change_only:
-                    reading = reading.as_change()
-                yield Prediction.of(
-                    window, reading, predictor.threshold, valid, land_cover=header.land_cover
+                    maps, reading = maps.as_change(), reading.as_change()
+                yield Prediction.with_maps(
+                    window, maps, reading, valid, land_cover=header.land_cover
                 )
 
     return predict

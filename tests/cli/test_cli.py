@@ -91,8 +91,8 @@ def test_a_command_that_is_nearly_one_is_named(scd, typed, hint):
     ("text", "hint"),
     [
         (
-            "[predict]\nmin_area = 4\n",
-            "scd predict has no option --min_area. Did you mean min-area?",
+            "[predict]\nland_cover = true\n",
+            "scd predict has no option --land_cover. Did you mean land-cover?",
         ),
         ("[predict]\nttta = 'flip'\n", "scd predict has no option --ttta. Did you mean tta?"),
         ("[predikt]\n", "[predikt] is not a command of scd. Did you mean predict?"),
@@ -123,7 +123,7 @@ def test_a_misspelt_variable_is_said_and_harms_nothing(scd, monkeypatch, name, h
 
 
 def test_variables_of_options_and_of_others_are_not_spoken_of(scd, monkeypatch):
-    for name in ("SCD_PREDICT_MIN_AREA", "SCD_EVALUATE_TTA", "SCD_DATABASE_URL"):
+    for name in ("SCD_PREDICT_MMU", "SCD_EVALUATE_TTA", "SCD_DATABASE_URL"):
         monkeypatch.setenv(name, "1")
     assert scd("models").stderr == ""
 
@@ -179,13 +179,13 @@ def test_an_option_wins_over_the_environment_and_that_over_config(
 
 
 def test_config_knows_options_with_a_dash_and_aliases(scd, config):
-    path = config('[eval]\nlegend = "none such"\n[predict]\nmin-area = -1\n')
+    path = config('[eval]\nlegend = "none such"\n[predict]\nmax-pixels = -1\n')
     evaluated = scd("--config", path, "evaluate", ".", "--pred", ".")
     assert evaluated.exit_code == 1
     assert "named 'none such'" in evaluated.stderr
     predicted = scd("--config", path, "predict", "a.tif", "b.tif")
     assert predicted.exit_code == 2
-    assert "'--min-area': -1.0 is not in the range" in predicted.stderr
+    assert "'--max-pixels': -1.0 is not in the range" in predicted.stderr
 
 
 @pytest.mark.parametrize("text", ["[predict\n", "[predict]\ntta = flip\n", "a = 1\na = 2\n"])
@@ -209,12 +209,12 @@ def test_a_config_may_come_from_a_windows_editor(scd, tmp_path):
 
 
 def test_a_decimal_comma_is_one_sentence(scd, config):
-    typed = scd("predict", "a.tif", "b.tif", "--min-area", "0,5")
+    typed = scd("predict", "a.tif", "b.tif", "--simplify", "0,5")
     assert (typed.exit_code, typed.stderr.splitlines()[-1]) == (
         2,
-        "Error: Invalid value for '--min-area': '0,5' is not a valid float range. Write 0.5.",
+        "Error: Invalid value for '--simplify': '0,5' is not a valid float range. Write 0.5.",
     )
-    written = scd("--config", config("[predict]\r\nmin-area = 0,5\r\n"), "models")
+    written = scd("--config", config("[predict]\r\nsimplify = 0,5\r\n"), "models")
     assert written.exit_code == 2
     assert "is not TOML: Expected newline or end of document after a statement (at line 2" in (
         " ".join(written.stderr.split())

@@ -73,8 +73,8 @@ def test_options_reach_the_result(scd, here):
 
 def test_options_without_effect_are_said(scd, here):
     call = ("predict", "before.tif", "after.tif", *SMALL)
-    result = scd(*call, "--min-area", "5", "--bounds-crs", "EPSG:4326")
-    assert "--min-area and --simplify are for polygons" in result.stderr
+    result = scd(*call, "--simplify", "5", "--bounds-crs", "EPSG:4326")
+    assert "--simplify is for polygons" in result.stderr
     assert "--bounds-crs is not used" in result.stderr
     assert "for polygons" not in scd(*call, "--overwrite").stderr
 
@@ -216,10 +216,10 @@ def test_overwrite_replaces_results_only(scd, here):
 
 
 def test_options_come_from_a_file_or_the_environment_by_their_own_names(scd, here, monkeypatch):
-    (here / "scd.toml").write_text('[predict]\nvector = "fgb"\njson = true\nmin-area = 5\n')
+    (here / "scd.toml").write_text('[predict]\nvector = "fgb"\njson = true\nmmu = 5\n')
     pair = ("before.tif", "after.tif", "-m", "model.safetensors")
     result = scd("--config", "scd.toml", "predict", *pair, "-q")
-    assert json.loads(result.stdout)["settings"]["min_area"] == 5
+    assert json.loads(result.stdout)["settings"]["mmu"] == "5 m²"
     assert (here / "before__after/changes.fgb").exists()
     monkeypatch.setenv("SCD_PREDICT_VECTOR", "geojson")
     assert scd("predict", *pair, "-q", "-o", "env").exit_code == 0

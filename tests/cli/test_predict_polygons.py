@@ -19,7 +19,7 @@ def predict(scd, tmp_path, monkeypatch):
 
     def run(out, *options):
         run = ["before.tif", "after.tif", "-m", "model.safetensors", "--chip", "64", "-o", out]
-        result = scd("predict", *run, "--overlap", "0", "--json", *options)
+        result = scd("predict", *run, "--overlap", "0", "--mmu", "0", "--json", *options)
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout), tmp_path / out
 
@@ -45,15 +45,6 @@ def test_simplify_changes_the_outlines_and_nothing_else(predict):
     assert shapely.coverage_is_valid(after)
 
 
-def test_min_area_leaves_small_polygons_out_and_the_tables_alone(predict):
-    exact_summary, exact = predict("exact")
-    summary, fewer = predict("fewer", "--min-area", "20")
-    areas, kept = (read(folder / "changes.gpkg")[1]["area_m2"] for folder in (exact, fewer))
-    assert 0 < (areas >= 20).sum() < len(areas)
-    assert sorted(kept) == sorted(areas[areas >= 20])
-    assert summary["transitions"] == exact_summary["transitions"]
-
-
 def test_every_format_in_one_run_and_what_a_shapefile_calls_its_columns(predict):
     summary, out = predict("out", "--vector", "gpkg,geojson,fgb,shp,parquet")
     suffixes = {path.suffix for path in out.glob("changes.*")}
@@ -61,7 +52,7 @@ def test_every_format_in_one_run_and_what_a_shapefile_calls_its_columns(predict)
     assert summary["shapefile_names"] == {"perimeter_m": "perim_m"}
 
 
-@pytest.mark.parametrize("option", ["--simplify", "--min-area"])
 @pytest.mark.parametrize("value", ["-1", "nan", "inf", "much"])
-def test_sizes_that_are_no_sizes_are_wrong_usage(scd, option, value):
-    assert scd("predict", "before.tif", "after.tif", option, value).exit_code == 2
+def test_sizes_that_are_no_sizes_are_wrong_usage(scd, value):
+    for option in ("--simplify", "--mmu"):
+        assert scd("predict", "before.tif", "after.tif", option, value).exit_code == 2

@@ -53,7 +53,8 @@ def table(path):
 
 
 def evaluated(scd, *words):
-    result = scd("evaluate", *words, *QUICK, "--json")
+    """Scores of what each pixel says by itself, as sweeps see it."""
+    result = scd("evaluate", *words, *QUICK, "--mmu", "0", "--json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 

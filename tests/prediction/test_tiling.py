@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rasterio.windows import Window
 
 from scdcli.errors import InputError
-from scdcli.prediction.tiling import Blend, Tiling, lattice, supertiles, taper
+from scdcli.prediction.tiling import Blend, Tiling, grown, lattice, supertiles, taper
 
 tilings = st.builds(
     lambda chip, share, supertile: Tiling(chip, int(chip * share), supertile),
@@ -71,6 +71,14 @@ def test_blending_chips_of_an_image_gives_the_image_for_any_split(height, width,
     assert (blended(split) == first).all()
 
 
+def test_a_core_reaches_into_the_middle_of_chips_without_one_more():
+    tiling = Tiling(512, 128, 6)
+    for around, along in ((0, 7), (128, 7), (129, 9)):
+        tile = list(supertiles(10_000, 10_000, tiling, around=around))[6]  # one inside
+        assert tile.core == Window(2176, 2176, 2304, 2304)
+        assert len(tile.chips) == along**2
+
+
 @given(tilings)
 def test_weights_are_positive_and_symmetric(tiling):
     weights = taper((tiling.chip, tiling.chip), tiling)
@@ -104,8 +112,8 @@ def test_an_overlap_that_never_advances_is_refused():
 
 
 @settings(deadline=None)
-@given(sizes, sizes, tilings, st.data())
-def test_a_part_takes_its_chips_from_the_lattice_of_the_whole(height, width, tiling, data):
+@given(sizes, sizes, tilings, st.integers(0, 5), st.data())
+def test_a_part_takes_its_chips_from_the_lattice_of_the_whole(height, width, tiling, around, data):
     rows, cols = (
         sorted(data.draw(st.tuples(st.integers(0, side - 1), st.integers(1, side)), label=label))
         for side, label in ((height, "rows"), (width, "columns"))
@@ -114,17 +122,20 @@ def test_a_part_takes_its_chips_from_the_lattice_of_the_whole(height, width, til
     bottom, right = max(bottom, top + 1), max(right, left + 1)
     where = {(row, col) for row in lattice(height, tiling) for col in lattice(width, tiling)}
     seen = np.zeros((bottom - top, right - left), int)
-    for tile in supertiles(bottom - top, right - left, tiling, Window(-left, -top, width, height)):
+    whole = Window(-left, -top, width, height)
+    for tile in supertiles(bottom - top, right - left, tiling, whole, around):
         core = tile.core
         seen[core.toslices()] += 1
-        assert max(core.height, core.width) <= tiling.supertile * tiling.stride
+        most = tiling.supertile * tiling.stride + tiling.chip // 2
+        assert max(core.height, core.width) <= most
+        assert tile.reach == grown(core, around).intersection(whole)
         touching = {
             (row, col)
             for row, col in where
-            if row < top + core.row_off + core.height
-            and row + tiling.chip > top + core.row_off
-            and col < left + core.col_off + core.width
-            and col + tiling.chip > left + core.col_off
+            if row < top + core.row_off + core.height + around
+            and row + tiling.chip > top + core.row_off - around
+            and col < left + core.col_off + core.width + around
+            and col + tiling.chip > left + core.col_off - around
         }
         chips = [(chip.row_off + top, chip.col_off + left) for chip in tile.chips]
         assert chips == sorted(touching)

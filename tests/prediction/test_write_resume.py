@@ -122,7 +122,7 @@ def test_without_resume_all_is_done_again(scenes, tmp_path):
 
 def test_what_does_not_touch_the_rasters_may_change(scenes, tmp_path):
     interrupt(scenes, tmp_path / "out")
-    summary = run(scenes, tmp_path / "out", resume=True, formats=("fgb",), min_area=50)
+    summary = run(scenes, tmp_path / "out", resume=True, formats=("fgb",), simplify=2)
     assert summary["supertiles_resumed"] > 0
     assert (tmp_path / "out/changes.fgb").exists()
 

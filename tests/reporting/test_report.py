@@ -73,7 +73,7 @@ def test_no_page_where_none_is_wanted(images, tmp_path):
 def test_made_again_it_is_the_same_page(images, tmp_path, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     out = tmp_path / "images/out"
-    predict_images(images, out, min_area=150.0, simplify=2.0)
+    predict_images(images, out, simplify=2.0)
     first = (out / REPORT).read_bytes()
     page, missing = rebuild_report(out)
     assert (page, missing) == (out / REPORT, None)

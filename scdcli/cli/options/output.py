@@ -34,13 +34,6 @@ vector_option = click.option(
     default=",".join(OutputSettings.formats),
     help="Polygon formats.",
 )
-min_area_option = click.option(
-    "--min-area",
-    type=click.FloatRange(min=0),
-    callback=_finite,
-    default=OutputSettings.min_area,
-    help="Smallest polygon, m² (pixels without a CRS); the rasters keep everything.",
-)
 simplify_option = click.option(
     "--simplify",
     type=click.FloatRange(min=0),
@@ -70,7 +63,6 @@ def writing_options(command: Command) -> Command:
     options = (
         land_cover_option,
         vector_option,
-        min_area_option,
         simplify_option,
         report_option,
         overwrite_option,

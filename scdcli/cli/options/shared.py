@@ -11,8 +11,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from scdcli.cli.terminal import be_verbose
+from scdcli.errors import InputError
 from scdcli.models import DEFAULT_MODEL, MODEL_SUFFIX, bundled_models
-from scdcli.prediction.settings import InferenceSettings
+from scdcli.prediction.settings import InferenceSettings, MappingUnit
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -206,6 +207,25 @@ threshold_option = click.option(
     help="Change probability from which a pixel counts as changed, 0 to 1; auto is the threshold "
     "in the model file.",
 )
+
+
+def _mapping_unit(ctx: click.Context, param: click.Parameter, text: str) -> str:
+    """What `MappingUnit.parse` reads."""
+    try:
+        MappingUnit.parse(text)
+    except InputError as error:
+        raise click.BadParameter(str(error)) from error
+    return text
+
+
+mmu_option = click.option(
+    "--mmu",
+    callback=_mapping_unit,
+    metavar="M2|Npx",
+    default=InferenceSettings.mmu,
+    help="Minimum mapping unit, m² as 20 or pixels as 4px: smaller changes are left out, smaller "
+    "gaps filled, smaller pieces merged, classes decided over neighborhoods; 0 keeps all.",
+)
 chip_option = click.option(
     "--chip",
     type=click.IntRange(min=64),
@@ -242,6 +262,7 @@ engine_option = click.option(
 INFERENCE_OPTIONS = (
     tta_option,
     threshold_option,
+    mmu_option,
     chip_option,
     overlap_option,
     batch_option,

@@ -51,7 +51,7 @@ def require_room(path: Path, batch: pa.RecordBatch) -> None:
         if file.stat().st_size + more > MOST_BYTES:
             raise OutputError(
                 f"{file.name} would become larger than {MOST_BYTES:,} bytes, the most a shapefile "
-                "may have; write gpkg or fgb instead, or fewer polygons with --min-area, or fewer "
+                "may have; write gpkg or fgb instead, or fewer polygons with --mmu, or fewer "
                 "vertices with --simplify."
             )
 

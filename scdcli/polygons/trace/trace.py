@@ -56,7 +56,6 @@ def trace(
     grid: Grid,
     ground: Ground,
     *,
-    min_area: float = 0.0,
     tolerance: float = 0.0,
 ) -> Iterator[Polygons]:
     """The changed regions of a map, ordered by last row, then by first pixel in raster order.
@@ -69,7 +68,6 @@ def trace(
         runs: Strips of the whole map, top to bottom.
         grid: Place of the map.
         ground: Sizes on the ground.
-        min_area: Smallest area of a polygon, square metres (square pixels without a CRS).
         tolerance: How far outlines may be moved to save vertices, metres (pixels without a CRS); 0
             keeps them as they are. Areas and perimeters are always those of the pixels.
 
@@ -94,11 +92,7 @@ def trace(
             fewer = simplify(rings, around, ground, tolerance)
         polygons = _assemble(components, rings, fewer, grid, ground)
         del components, corners, rings, fewer  # the reader of the polygons may need the memory
-        large = polygons.area >= min_area
-        if large.all():
-            yield polygons
-        elif large.any():
-            yield Polygons._make(field[large] for field in polygons)
+        yield polygons
 
 
 def _closing_row(grid: Grid) -> Runs:

@@ -144,8 +144,9 @@ class Predict(Algorithm):
             "Probability from which a pixel counts as changed; that of the model if empty.",
         )
         self.add(
-            number("MIN_AREA", "Smallest polygon (m²)", number.Double, 0, False, 0),
-            "Smaller polygons are left out; in pixels where the images have no CRS.",
+            number("MMU", "Minimum mapping unit (m²)", number.Double, None, True, 0),
+            "Smaller changes are left out, smaller gaps filled; 16 pixels if empty, 0 keeps all. "
+            "In pixels where the images have no CRS.",
         )
         self.add(
             QgsProcessingParameterBoolean(
@@ -195,7 +196,6 @@ class Predict(Algorithm):
             self.image("AFTER", parameters, context),
             *("--output", str(folder)),
             *("--model", self.parameterAsString(parameters, "MODEL", context)),
-            *("--min-area", str(self.parameterAsDouble(parameters, "MIN_AREA", context))),
             *self._optional(parameters, context),
         ]
         if self.start(words, feedback) is None:
@@ -218,9 +218,10 @@ class Predict(Algorithm):
 
     def _optional(self, parameters: Parameters, context: QgsProcessingContext) -> list[str]:
         words = shlex.split(self.parameterAsString(parameters, "OPTIONS", context) or "")
-        if parameters.get("THRESHOLD") is not None:
-            threshold = self.parameterAsDouble(parameters, "THRESHOLD", context)
-            words += ["--threshold", str(threshold)]
+        for name in ("THRESHOLD", "MMU"):
+            if parameters.get(name) is not None:
+                number = self.parameterAsDouble(parameters, name, context)
+                words += [f"--{name.lower()}", f"{number:.10f}"]
         for name in ("COREGISTER", "LAND_COVER", "RESUME", "OVERWRITE"):
             if self.parameterAsBool(parameters, name, context):
                 words.append(f"--{name.lower().replace('_', '-')}")

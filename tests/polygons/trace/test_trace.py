@@ -149,13 +149,6 @@ def test_perimeter_counts_holes():
     assert polygons.area.tolist() == [24.0]
 
 
-def test_min_area_applies_to_whole_regions_cut_by_strips():
-    transition = [[101, 0, 203], [101, 0, 0], [101, 0, 203]]
-    kept = polygons_of(transition, 1, min_area=3)
-    assert kept.transition.tolist() == [101]
-    assert len(polygons_of(transition, 1, min_area=4).outline) == 0
-
-
 @pytest.mark.parametrize("strange", [101, 255])
 def test_a_change_without_a_probability_is_refused(strange):
     probability = np.array([[10, 20], [30, strange]], dtype=np.uint8)
