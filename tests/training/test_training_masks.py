@@ -42,8 +42,8 @@ def events(samples, out, network, settings=QUICK, **options):
 @pytest.mark.parametrize("name", ["hrscd-str4", "asn", "fc-siam-diff"])
 def test_a_fresh_network_learns_change_alone(samples, tmp_path, name):
     network = NetworkSettings(name, width=0.125, classes=1)
-    settings = replace(QUICK, epochs=6, class_weights="inverse")
-    found = events(samples, tmp_path / "run", network, settings)
+    settings = replace(QUICK, epochs=2, class_weights="inverse")
+    found = events(samples * 2, tmp_path / "run", network, settings)
     losses = [event.loss for event in found if isinstance(event, StepDone)]
     assert min(losses[1:]) < losses[0]
     header = load_model(str(tmp_path / "run/best.safetensors")).header
