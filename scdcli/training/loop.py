@@ -232,7 +232,7 @@ def _steps(
         rate = poly_rate(settings, done, settings.epochs * len(plan))
         for group in trainer.optimizer.param_groups:
             group["lr"] = rate * group["scale"]
-        with _memory(_smaller_batch(settings)):
+        with _memory(_smaller_batch(settings)), _more_than_a_pixel(settings):
             loss = optimize(trainer, list(islice(loaded, len(planned))), hardware)
         if not isfinite(loss):
             raise TrainingError(
@@ -270,6 +270,21 @@ def _memory(wanted: str) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise TrainingError(f"the memory is too small for {wanted}") from error
+
+
+@contextmanager
+def _more_than_a_pixel(settings: TrainingSettings) -> Iterator[None]:
+    """Turn a batch that leaves batch normalization a single value into one sentence."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        chip = settings.augmentation.chip
+        raise TrainingError(
+            f"a batch of one chip of {chip} pixels is a single pixel in the deepest layer, of "
+            f"which no mean and spread can be taken; give a larger --batch, or --chip {2 * chip}."
+        ) from error
 
 
 def _settle(trainer: Trainer, epoch: int, hardware: Hardware) -> None:

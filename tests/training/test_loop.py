@@ -177,6 +177,13 @@ def test_too_little_memory_is_one_sentence_with_a_way_out(
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 2
 
 
+def test_a_batch_that_ends_in_a_single_pixel_is_one_sentence(samples, tmp_path):
+    deep = replace(TINY, name="hrscd-str2")
+    alone = replace(QUICK, batch=1)
+    with pytest.raises(TrainingError, match="one chip of 32 pixels.* larger --batch, or --chip 64"):
+        list(train(samples, [], tmp_path, deep, SECOND, alone, CPU))
+
+
 def test_without_validation_the_last_epoch_is_the_result(samples, tmp_path):
     events = train(samples, [], tmp_path / "run", TINY, SECOND, QUICK, CPU)
     logs = [event for event in events if isinstance(event, EpochLog)]
