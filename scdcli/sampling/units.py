@@ -90,12 +90,12 @@ def find_units(
     found: list[list[Units]] = [[] for _ in ranks]
     passed = np.zeros(len(ranks), dtype=np.int64)
     for batch in _batches(population):
-        stratum = strata.table[batch.codes.ravel()]
-        here = np.bincount(stratum[stratum >= 0], minlength=len(ranks))
+        codes = batch.codes.ravel()
+        here = strata.sums(np.bincount(codes, minlength=CODES)).astype(np.int64)
         for place, each in enumerate(wanted):
             low, high = np.searchsorted(each, (passed[place], passed[place] + here[place]))
             if low < high:
-                members = np.flatnonzero(stratum == place)
+                members = np.flatnonzero(_among(codes, np.flatnonzero(strata.table == place)))
                 found[place].append(batch.units(members[each[low:high] - passed[place]]))
         passed += here
     nothing = _nothing()
@@ -104,6 +104,14 @@ def find_units(
         Units._make(field[np.argsort(by)] for field in units)
         for units, by in zip(joined, order, strict=True)
     ]
+
+
+def _among(codes: NDArray[np.uint16], own: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where a code is one of a few: comparing is several times faster than looking up."""
+    among: NDArray[np.bool_] = codes == own[0]
+    for code in own[1:]:
+        among |= codes == code
+    return among
 
 
 def _nothing() -> Units:
