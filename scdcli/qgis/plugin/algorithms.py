@@ -34,6 +34,11 @@ from scd_changes.program import ProgramError, find_command, run
 PROGRAM = "SCD_PROGRAM"
 """Name of the setting of where the program lies."""
 
+CANCELED = (
+    "Canceled. Parts that were done are kept; run it again with the same parameters and 'Go on "
+    "with an interrupted run'."
+)
+
 Parameters = dict[str, Any]
 
 
@@ -199,6 +204,7 @@ class Predict(Algorithm):
             *self._optional(parameters, context),
         ]
         if self.start(words, feedback) is None:
+            feedback.pushInfo(CANCELED)
             return {}
         files = {
             "PROBABILITY": ("probability of change (%)", folder / "probability.tif"),

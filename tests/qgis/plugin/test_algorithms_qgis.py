@@ -67,6 +67,7 @@ canceled = Feedback("Model")
 found["canceled"] = processing.run(
     "scd:predict", {**pair, **common, "OUTPUT": arguments["out"] + "2"}, feedback=canceled
 )
+found["hint"] = canceled.said
 checked = Feedback()
 found["check"] = processing.run(
     "scd:check", {**pair, "AFTER": arguments["bare"]}, feedback=checked
@@ -121,6 +122,7 @@ def test_sentences_of_scd_come_through(seen):
 def test_canceling_ends_the_run(seen):
     found, out = seen
     assert not found["canceled"]
+    assert any("Go on with an interrupted run" in line for line in found["hint"])
     assert not out.with_name("out2").exists()
 
 
