@@ -13,6 +13,7 @@ from scenes import noise, write_scene
 from standins import tiny_model
 
 from scdcli.cli.predict import show_summary
+from scdcli.prediction.profile import STAGES
 
 SMALL = ("-m", "model.safetensors", "--chip", "64", "--overlap", "0", "--vector", "none")
 
@@ -327,10 +328,10 @@ def test_the_time_of_every_stage_is_shown_and_kept(scd, here):
     result = scd("predict", *asked)
     assert result.exit_code == 0, result.output
     shown = [line.split()[0] for line in result.stderr.splitlines()]
-    assert shown == ["read", "network", "blend", "write", "polygons", "others"]
+    assert shown == [*STAGES, "others"]
     summary = json.loads((here / "before__after/summary.json").read_text())
     seconds = [stage["seconds"] for stage in summary["stages"].values()]
-    assert len(seconds) == 5
+    assert len(seconds) == len(STAGES)
     assert min(seconds) > 0
     assert sum(seconds) <= summary["seconds"] + 0.01
 
