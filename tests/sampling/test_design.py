@@ -96,6 +96,7 @@ def test_every_unit_has_the_same_chance(change_map, codes):
 def test_near_changes_is_a_stratum_of_its_own(change_map, codes):
     sample = draw_sample(change_map, replace(SETTINGS, buffer=25))  # 3 pixels of 10 m
     changed = (codes != 0) & (codes != 65535)
+    assert [each.units for each in sample.strata[:2]] == [np.sum(codes == c) for c in (305, 501)]
     row, col = pixels_of(sample)
     near = [each.name for each in sample.strata].index("near a change")
     for place, r, c in zip(sample.stratum, row, col, strict=True):
