@@ -466,8 +466,8 @@ def warm(world):
     """Import and do once what every child would have to do anew; in one thread, which forks."""
     torch.set_num_threads(1)
     for module in walk_packages(scdcli.__path__, "scdcli."):
-        if not module.name.endswith("__main__"):
-            import_module(module.name)
+        if not module.name.endswith("__main__") and "qgis.plugin." not in module.name:
+            import_module(module.name)  # the plugin's modules run inside QGIS only
     for name in ("rich.progress", "rich.table"):
         import_module(name)
     loaded = scdcli.models.checkpoint.load_model(str(world / "model.safetensors"))
