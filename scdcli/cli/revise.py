@@ -48,9 +48,10 @@ def revise(
     scd revise changes --polygons corrected.gpkg -o final --json
     """
     from scdcli.errors import OutputError
+    from scdcli.files.naming import beside
     from scdcli.sampling.revision import revise as make_again
 
-    out = output or folder.with_name(f"{folder.resolve().name}-revised")
+    out = output or beside(folder, "-revised")
     if out.resolve() == folder.resolve():
         raise OutputError(f"{out} is the prediction itself, which is kept; name another folder.")
     summary = make_again(folder, polygons, out, overwrite=overwrite)

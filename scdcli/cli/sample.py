@@ -162,13 +162,14 @@ def sample(
     scd sample changes --target-error 0.01 --expect ua=0.7 --expect unchanged=0.98
     scd sample changes --buffer 30 --unit block --seed 7
     """
+    from scdcli.files.naming import beside
     from scdcli.sampling.changemap import open_map
     from scdcli.sampling.design import SampleSettings, draw_sample
     from scdcli.sampling.pointfile import describe_sample, require_free_file, write_points
 
     if size is not None and target_error is not None:
         raise click.UsageError("Give --size or --target-error, not both.")
-    out = output or folder.with_name(f"{folder.resolve().name}-points.gpkg")
+    out = output or beside(folder, "-points.gpkg")
     require_free_file(out, overwrite=overwrite)
     settings = SampleSettings(
         strata=strata,

@@ -49,6 +49,15 @@ def without_secrets(text: str) -> str:
     return QUERY.sub(r"\1", ACCOUNT.sub(r"\1", text))
 
 
+def beside(folder: Path, ending: str) -> Path:
+    """The neighbor of a folder that is called like it, with an ending: ``maps``, ``maps-revised``.
+
+    Of ``.`` and ``..`` the name is looked up, and the neighbor lies next to that folder.
+    """
+    folder = folder if folder.name not in ("", "..") else folder.resolve()
+    return folder.with_name(f"{folder.name}{ending}")
+
+
 def file_name(path: str | Path) -> str:
     """The last part of a path, for a message."""
     name = name_of(path)

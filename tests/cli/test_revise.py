@@ -19,3 +19,11 @@ def test_the_corrected_prediction_lies_beside_the_first(scd, tmp_path):
     assert "exists" in scd("revise", tmp_path / "out", "--polygons", polygons).stderr
     again = scd("revise", tmp_path / "out", "--polygons", polygons, "-o", tmp_path / "out")
     assert "which is kept" in again.stderr
+
+
+def test_the_working_directory_can_be_revised(scd, tmp_path, monkeypatch):
+    images = write_images(tmp_path, draw_classes(np.random.default_rng(5), (6, 8)))
+    predict_images(images, tmp_path / "out")
+    monkeypatch.chdir(tmp_path / "out")
+    done = scd("revise", ".", "--polygons", "changes.gpkg")
+    assert done.stdout.strip() == str(tmp_path.resolve() / "out-revised"), done.output

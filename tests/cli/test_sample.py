@@ -22,6 +22,12 @@ def test_the_sample_lies_beside_the_prediction(scd, folder):
     assert "exists" in scd("sample", folder).stderr
 
 
+def test_the_working_directory_can_be_sampled(scd, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    done = scd("sample", ".", "--size", 60, "--minimum", 10, "--overwrite")
+    assert done.stdout.strip() == str(folder.resolve().with_name("p-points.gpkg")), done.output
+
+
 def test_json_says_what_was_drawn(scd, folder, tmp_path):
     done = scd(
         *("sample", folder, "-o", tmp_path / "a.gpkg", "--target-error", 0.05, "--json"),

@@ -1,11 +1,12 @@
 import json
+from pathlib import Path
 
 import pytest
 import rasterio
 from scenes import noise, write_scene
 
 from scdcli.errors import ScdError
-from scdcli.files.naming import crs_name, file_name, is_remote, name_of, without_secrets
+from scdcli.files.naming import beside, crs_name, file_name, is_remote, name_of, without_secrets
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.report import describe
 from scdcli.rasters.pair.settings import PairSettings
@@ -133,3 +134,10 @@ def test_a_crs_without_authority_is_named():
     local = 'LOCAL_CS["site grid",UNIT["metre",1]]'
     assert crs_name(rasterio.CRS.from_wkt(local)) == "site grid"
     assert crs_name(None) is None
+
+
+@pytest.mark.parametrize("folder", [".", "..", "../maps", "../maps/", "sub/.."])
+def test_a_neighbor_is_called_like_its_folder(tmp_path, monkeypatch, folder):
+    (tmp_path / "maps/sub").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "maps" / ("sub" if folder == ".." else ""))
+    assert beside(Path(folder), "-revised").resolve() == tmp_path.resolve() / "maps-revised"
