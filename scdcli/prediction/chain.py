@@ -361,13 +361,14 @@ def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor
     shape = (before.shape[-2], before.shape[-1])
     heights, widths = (sides(predictor.views, length) for length in shape)
     total: Tensor | None = None
-    for view, *seen in zip(predictor.views, heights, widths, strict=True):
-        images = (_resize(x, seen).flip(view.axes) for x in (before, after))
-        with autocast(predictor.device, predictor.precision):
+    # One context for all views: at its end the weights that it rounded are forgotten.
+    with autocast(predictor.device, predictor.precision):
+        for view, *seen in zip(predictor.views, heights, widths, strict=True):
+            images = (_resize(x, seen).flip(view.axes) for x in (before, after))
             logits = predictor.engine.forward(*images)
-        mirrored = outputs.probabilities(outputs.in_float(logits))
-        upright = _resize(mirrored.flip(view.axes), shape)
-        total = upright if total is None else total + upright
+            mirrored = outputs.probabilities(outputs.in_float(logits))
+            upright = _resize(mirrored.flip(view.axes), shape)
+            total = upright if total is None else total + upright
     assert total is not None
     return total / len(predictor.views)
 

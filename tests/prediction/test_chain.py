@@ -1,5 +1,6 @@
 """The chain from pair to class maps: fixed result whatever the split, third state nodata."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -147,6 +148,24 @@ def test_flip_averages_over_mirrored_copies():
     assert plain[0, 0] == 1
     assert plain[0, 31] < 1e-9
     torch.testing.assert_close(flipped, torch.full((32, 32), 0.5))
+
+
+def test_one_low_precision_context_holds_all_views(monkeypatch):
+    """Each would round all weights again."""
+    entered = []
+
+    @contextmanager
+    def counted(device, precision):
+        entered.append(precision)
+        with torch.autocast(device.type, precision):
+            yield
+
+    monkeypatch.setattr(chain, "autocast", counted)
+    image = torch.rand(1, 3, 64, 64) * 255
+    for tta in ("none", "ms+flip"):
+        found = probabilities(predictor(tta=tta, precision=torch.bfloat16), image, image)
+        assert found.dtype is torch.float32
+    assert entered == [torch.bfloat16] * 2
 
 
 def test_nodata_of_either_date_is_neither_changed_nor_unchanged(scenes, tmp_path):
