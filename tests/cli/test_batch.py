@@ -302,11 +302,16 @@ def test_a_table_in_windows_1252_is_read_and_said(scd, stand_in):
     assert f"Error: {name}, line 3: missing.tif does not exist" in result.stderr
 
 
-@pytest.mark.parametrize("name", ["none.csv", "."])
-def test_a_table_that_cannot_be_opened_is_one_sentence(scd, stand_in, name):
-    result = scd("predict", "--pairs", name)
+def test_a_table_that_cannot_be_opened_is_one_sentence(scd, stand_in):
+    result = scd("predict", "--pairs", "none.csv")
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"Error: {name} cannot be read (")
+    assert result.stderr.startswith("Error: none.csv cannot be read (")
+
+
+def test_a_folder_alone_asks_for_a_second_one(scd, stand_in):
+    result = scd("predict", "--pairs", ".")
+    assert result.exit_code == 2
+    assert ". is a folder: give a second one with the later images" in result.stderr
 
 
 def test_the_table_may_come_from_stdin(stand_in, monkeypatch):

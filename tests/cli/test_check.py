@@ -125,6 +125,7 @@ def test_values_of_a_legend_file_are_read(scd, second_tree, tmp_path):
     assert described["legend"] == {
         "name": "parcels",
         "classes": [{"name": "field", "color": "#00FF00"}, {"name": "road", "color": "#808080"}],
+        "replaceable": [],
     }
 
 
