@@ -1,5 +1,6 @@
 """``scd area``: areas with intervals, from a map and what was judged at the places of a sample."""
 
+import shlex
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,7 +136,8 @@ def _renew_page(folder: Path, terminal: Terminal) -> None:
         if pair is None:
             reason = str(missing).removeprefix("This page shows no images: ")
             terminal.note(
-                f"The page is left as it was: {reason} scd report {folder} makes it with the areas."
+                f"The page is left as it was: {reason} scd report {shlex.quote(str(folder))} "
+                "--before IMAGE --after IMAGE makes it with the areas."
             )
             return
     rebuild_report(folder)

@@ -54,15 +54,15 @@ def revise(
     out = output or beside(folder, "-revised")
     if out.resolve() == folder.resolve():
         raise OutputError(f"{out} is the prediction itself, which is kept; name another folder.")
-    summary = make_again(folder, polygons, out, overwrite=overwrite)
-    changed = summary["revision"]
     terminal = Terminal(quiet)
+    summary = make_again(folder, polygons, out, overwrite=overwrite, say=terminal.note)
+    changed = summary["revision"]
     for note in changed["notes"]:
         terminal.note(note)
     area = f", {shown_hectares(changed['hectares'])} hectares" if "hectares" in changed else ""
     terminal.note(
         f"{changed['polygons_removed']} polygons removed, {changed['polygons_renamed']} with "
         f"another class, {changed['polygons_drawn']} drawn: {changed['pixels']:,} pixels{area} are "
-        "other than predicted."
+        f"other than in {folder}."
     )
     click.echo(dumps(summary, ensure_ascii=False) if json else out)

@@ -1,8 +1,9 @@
 """A prediction that a person has corrected: made again from the polygons as they are now."""
 
 import json
+import shlex
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -82,7 +83,14 @@ class _Edits(NamedTuple):
     revision: Revision
 
 
-def revise(folder: Path, polygons: Path, out: Path, *, overwrite: bool = False) -> dict[str, Any]:
+def revise(
+    folder: Path,
+    polygons: Path,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> dict[str, Any]:
     """Make a prediction again with the polygons that a person has corrected.
 
     What the file left as it was keeps its very pixels. Nodata stays, and so do changes that are too
@@ -93,6 +101,7 @@ def revise(folder: Path, polygons: Path, out: Path, *, overwrite: bool = False) 
         polygons: Its polygons, edited: deleted, redrawn, renamed.
         out: Folder to make.
         overwrite: Replace an older one.
+        say: Told why the new page and project show no images, if they show none.
 
     Returns:
         The content of the new ``summary.json``; ``revision`` in it says what was changed.
@@ -142,10 +151,17 @@ def revise(folder: Path, polygons: Path, out: Path, *, overwrite: bool = False) 
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         (beside / SUMMARY).write_text(text + "\n", encoding="utf-8")
-        with opened_images(prediction, None, None) as (pair, _):
+        with opened_images(prediction, None, None) as (pair, missing):
             images = [] if pair is None else images_of(pair)
             write_project(beside, change_map.grid, images, formats, styles)
-        rebuild_report(beside)
+        # Those of the first prediction, wherever the new one is to lie.
+        after, before = [image.path for image in images] if images else (None, None)
+        rebuild_report(beside, before=before, after=after)
+    if missing:
+        say(
+            f"{missing} scd report {shlex.quote(str(out))} --before IMAGE --after IMAGE makes it "
+            "with them; changes.qgz has none."
+        )
     return json.loads(text)  # type: ignore[no-any-return]  # as a reader of the file sees it
 
 

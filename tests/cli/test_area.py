@@ -269,6 +269,7 @@ def test_the_areas_go_into_the_page(scd, tmp_path):
     images[0].rename(tmp_path / "moved.tif")
     again = scd("area", tmp_path / "out", "--reference", path, "--report")
     assert "The page is left as it was: before.tif" in again.stderr
+    assert "/out --before IMAGE --after IMAGE makes it with the areas" in again.stderr
     assert page.read_text(encoding="utf-8") == text
     (tmp_path / "out/areas.json").write_text("[]")
     moved = scd("report", tmp_path / "out", "--before", tmp_path / "moved.tif", "--overwrite")
