@@ -152,7 +152,7 @@ def table_layout(folder: Path) -> Listing | None:
     """The scenes that ``pairs.csv`` lists, files relative to it; None without the table.
 
     Raises:
-        DatasetError: The table cannot be opened or has other columns.
+        DatasetError: The table cannot be opened, has other columns or lists no pair.
         InputError: It is no text with cells.
     """
     if not (folder / TABLE).is_file():
@@ -189,6 +189,8 @@ def _read(path: Path) -> Table:
             f"{table.name} has the columns {', '.join(table.columns) or 'none'}; it needs before, "
             f"after and either from, to or {CHANGES}; name and {AOI} may be there too."
         )
+    if not table.rows:
+        raise DatasetError(f"{table.name} lists no pairs; give a line with its files to each.")
     return table
 
 

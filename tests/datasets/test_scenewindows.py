@@ -104,6 +104,14 @@ def test_a_table_lists_scenes_by_their_files(write):
         find_samples(root)
 
 
+@pytest.mark.parametrize("command", ["check", "train"])
+def test_a_table_without_pairs_is_one_sentence(scd, tmp_path, command):
+    (tmp_path / "pairs.csv").write_text("before,after,from,to\n")
+    result = scd(command, tmp_path, *(("-o", tmp_path / "run") if command == "train" else ()))
+    assert result.exit_code == 1
+    assert "pairs.csv lists no pairs; give a line" in result.stderr
+
+
 def test_a_name_too_long_for_any_file_is_a_missing_one(write):
     root = write("a")
     long = "2" * 300
