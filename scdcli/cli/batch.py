@@ -88,12 +88,15 @@ def open_folders(
     """The pairs of images of one name in two folders.
 
     Raises:
-        InputError: The folders share no name, or a result would lie where an image does.
+        InputError: One is no folder, they share no name, or a result would lie where an image does.
         DatasetError: A folder has two images of one name.
     """
     from scdcli.datasets.samples import IMAGE_SUFFIXES, by_stem
     from scdcli.files.pairlist import pair_by_name, read_pairs
 
+    for folder in (before, after):
+        if not folder.is_dir():
+            raise InputError(f"{folder} is not a folder; --pairs takes one table or two folders.")
     earlier, later = (by_stem(folder, IMAGE_SUFFIXES) for folder in (before, after))
     table, alone = pair_by_name(earlier, later, f"{before} and {after}")
     if alone:

@@ -16,7 +16,7 @@ from scdcli.errors import OutputError
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), required=False)
-@output_option("FILE", "The page; DIR/report.html, or index.html of a batch, if not given.")
+@output_option("FILE.html", "The page; DIR/report.html, or index.html of a batch, if not given.")
 @click.option(
     "--pairs",
     type=click.Path(path_type=Path),
@@ -68,6 +68,8 @@ def report(
         raise click.UsageError("Give DIR, the folder of a prediction, or --pairs with several.")
     if pairs is not None and (before or after):
         raise click.UsageError("--before and --after are for one prediction, not for --pairs.")
+    if output is not None and output.suffix.lower() not in (".html", ".htm"):
+        raise click.UsageError(f"{output} does not end in .html, as a page does.")
     if output is not None and output.exists() and not overwrite:
         raise OutputError(f"{output} exists; replace it with --overwrite, or name another file.")
     terminal = Terminal(quiet)

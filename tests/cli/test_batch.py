@@ -41,6 +41,8 @@ def test_two_folders_are_pairs_of_the_images_of_one_name(scd, stand_in, tmp_path
     (tmp_path / "2018/n.jp2").unlink()
     result = scd("predict", "--pairs", "2009", "2018", "-o", "more")
     assert "2009 and 2018 hold 2 and 1 images and share no name" in result.stderr
+    result = scd("predict", "--pairs", "2009", "2081", "-o", "more")
+    assert "2081 is not a folder" in result.stderr
     assert scd("predict", "--pairs", "2009").exit_code == 2
     assert scd("predict", "--pairs", "2009", "2018", "3").exit_code == 2
 

@@ -55,3 +55,12 @@ def test_a_batch_gets_a_page_of_links(scd, folder):
 )
 def test_one_prediction_or_several(scd, arguments):
     assert scd("report", *arguments).exit_code == 2
+
+
+def test_a_page_replaces_no_file_of_another_kind(scd, folder):
+    polygons = folder / "changes.gpkg"
+    before = polygons.read_bytes()
+    result = scd("report", folder, "-o", polygons, "--overwrite")
+    assert result.exit_code == 2
+    assert "changes.gpkg does not end in .html" in result.stderr
+    assert polygons.read_bytes() == before
