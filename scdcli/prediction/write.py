@@ -25,8 +25,9 @@ from scdcli.prediction.chain import (
     find_supertiles,
     predict_supertile,
     require_bands,
+    unit_pixels,
 )
-from scdcli.prediction.cleaning import Cleaning
+from scdcli.prediction.cleaning import LONGEST, Cleaning
 from scdcli.prediction.decode import ClassMaps
 from scdcli.prediction.journal import JOURNAL, Journal, Layers, differences, open_journal
 from scdcli.prediction.likeness import judge_model
@@ -99,6 +100,11 @@ def write_prediction(
     fit = judge_model(predictor.loaded, pair)
     for line in fit.lines:
         predictor.say(line)
+    if (unit := unit_pixels(pair, predictor)) > LONGEST**2:
+        predictor.say(
+            f"The minimum mapping unit is {unit:,} pixels, but what is longer than {LONGEST} "
+            "pixels stays even where it is smaller."
+        )
     with folder_at_once(out, mark=SUMMARY, overwrite=settings.overwrite, kept=JOURNAL) as folder:
         journal = open_journal(folder, _identity(record, predictor), resume=settings.resume)
         codes, cleaning = _write_rasters(pair, predictor, folder, settings, journal, progress)

@@ -56,3 +56,12 @@ def test_every_format_in_one_run_and_what_a_shapefile_calls_its_columns(predict)
 def test_sizes_that_are_no_sizes_are_wrong_usage(scd, value):
     for option in ("--simplify", "--mmu"):
         assert scd("predict", "before.tif", "after.tif", option, value).exit_code == 2
+
+
+@pytest.mark.parametrize(("unit", "said"), [("576px", False), ("577px", True)])
+def test_a_unit_beyond_what_is_measured_is_said(scd, predict, unit, said):
+    run = ["before.tif", "after.tif", "-m", "model.safetensors", "--chip", "64", "--overlap", "0"]
+    result = scd("predict", *run, "--mmu", unit, "-o", unit, "--vector", "none", "--no-report")
+    assert result.exit_code == 0, result.output
+    sentence = "is 577 pixels, but what is longer than 24 pixels stays even where it is smaller"
+    assert (sentence in result.stderr) == said

@@ -224,7 +224,8 @@ mmu_option = click.option(
     metavar="M2|Npx",
     default=InferenceSettings.mmu,
     help="Minimum mapping unit, m² as 20 or pixels as 4px: smaller changes are left out, smaller "
-    "gaps filled, smaller pieces merged, classes decided over neighborhoods; 0 keeps all.",
+    "gaps filled, smaller pieces merged, but none longer than 24 pixels; classes decided over "
+    "neighborhoods; 0 keeps all.",
 )
 chip_option = click.option(
     "--chip",
