@@ -38,8 +38,8 @@ def read(path):
 
 
 def test_outputs_say_changed_and_nothing_else(scd, scene, tmp_path):
-    words = scene[:4]
-    result = scd("predict", *words, "-o", tmp_path / "out", "--tta", "none", "--overlap", "0")
+    words = (*scene[:4], "--mmu", "0", "-o", tmp_path / "out")
+    result = scd("predict", *words, "--tta", "none", "--overlap", "0")
     assert result.exit_code == 0, result.stderr
     (first, tags), (second, _) = (read(tmp_path / f"out/{name}.tif") for name in ("from", "to"))
     np.testing.assert_array_equal(first, second)
@@ -75,7 +75,8 @@ def test_its_card_says_so(scd, scene):
 
 def test_its_maps_are_scored_against_masks(scd, scene, tmp_path):
     out = tmp_path / "maps/a"
-    assert scd("predict", *scene, "-o", out, "--tta", "none", "--overlap", "0").exit_code == 0
+    settings = ("--tta", "none", "--overlap", "0", "--mmu", "0")
+    assert scd("predict", *scene, "-o", out, *settings).exit_code == 0
     found, _ = read(out / "from.tif")
     truth = tmp_path / "set"
     for part, name in (("A", "before"), ("B", "after")):

@@ -50,8 +50,8 @@ def test_every_split_gives_the_same_bits(model, images):
     maps = np.zeros((2, 160, 160), dtype=np.float32)
     for change, side in zip(maps, (1, 4), strict=True):
         split = replace(predictor, tiling=Tiling(64, 16, side))
-        for window, reading, _ in read_windows(pair, split):
-            change[window.toslices()] = reading.change
+        for window, predicted in read_windows(pair, split):
+            change[window.toslices()] = predicted.reading.change
     np.testing.assert_array_equal(*maps)
     assert maps.std() > 0
 
