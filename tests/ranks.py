@@ -119,10 +119,10 @@ def main(folder):
     seen = []
     original = Chips.__getitem__
 
-    def noting(self, index):
+    def noting(self, number):
         if self.augmentation is not None:
-            seen.append([self.epoch, index])
-        return original(self, index)
+            seen.append(divmod(number, len(self.samples)))
+        return original(self, number)
 
     Chips.__getitem__ = noting
     with connected(ranks, device):
