@@ -134,6 +134,7 @@ def test_a_place_is_what_torchrun_says(monkeypatch):
 def test_each_process_takes_its_own_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
     second = Ranks(1, 2, 1, 2)
     assert pick_shared_device("auto", second) == torch.device("cuda", 1)
     assert pick_shared_device("cuda", second) == torch.device("cuda", 1)
