@@ -82,7 +82,20 @@ def test_models_of_any_classes_are_compared(scd, tmp_path, model):
     root = write_masks(tmp_path / "set")
     first, second = model("first.safetensors", SECOND), model("second.safetensors", CHANGE)
     table = tmp_path / "scores.csv"
-    words = ("-m", first, "-m", second, "--tta", "none", "--overlap", "0", "-o", table)
+    words = (
+        "-m",
+        first,
+        "-m",
+        second,
+        "--tta",
+        "none",
+        "--overlap",
+        "0",
+        "--mmu",
+        "0",
+        "-o",
+        table,
+    )
     swept = ("--sweep", tmp_path / "sweep")
     result = scd("evaluate", root, *words, *swept)
     assert result.exit_code == 0, result.stderr

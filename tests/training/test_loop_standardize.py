@@ -56,7 +56,7 @@ def pixels_of(path):
 
 def predict(scd, folder, before, after, model, *options):
     """Probability in percent and classes before, as ``scd predict`` writes them; its summary."""
-    words = ("--chip", "64", "--overlap", "0", "--vector", "none", "--json", *options)
+    words = ("--chip", "64", "--overlap", "0", "--vector", "none", "--mmu", "0", "--json", *options)
     result = scd("predict", before, after, "-o", folder, "-m", model, *words)
     assert result.exit_code == 0, result.output
     layers = []
