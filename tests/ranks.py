@@ -1,7 +1,6 @@
 """What one of several processes does in `test_distributed`; ``torchrun`` starts it.
 
-Arguments: the folder with the set and the model, in which the outcome is written. In the end it
-trains by the command, too.
+Arguments: the folder with the set and the model, in which the outcome is written.
 """
 
 import gc
@@ -16,7 +15,6 @@ from runs import train
 from sets import find_samples
 from torch.nn.parallel import DistributedDataParallel
 
-from scdcli.cli import main as scd
 from scdcli.datasets.augment import Augmentation
 from scdcli.datasets.chips import Chips
 from scdcli.errors import ScdError, TrainingError
@@ -143,13 +141,5 @@ def main(folder):
         (folder / "outcome.json").write_text(json.dumps(everybody))
 
 
-def train_by_command(folder):
-    command = ("train", folder / "set", "--network", "asn-atl", "--width", "0.125")
-    command += ("--init", folder / "asn.safetensors", "--chip", "64", "--atl-epochs", "1")
-    scd([*map(str, command), "-o", str(folder / "run"), "--batch", "2"], prog_name="scd")
-
-
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
-    gc.enable()
-    train_by_command(Path(sys.argv[1]))

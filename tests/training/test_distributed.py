@@ -28,24 +28,23 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("ranks")
 
 
-@pytest.fixture(scope="module")
-def done(folder):
-    """The two processes of `ranks`, which end with ``scd train``."""
-    write_second_tree(folder / "set", np.random.default_rng(7), pairs=8)
-    tiny_model(folder / "asn.safetensors")
+def launch(*words):
     return subprocess.run(
-        [sys.executable, *LAUNCH, HERE / "ranks.py", folder],
+        [sys.executable, *LAUNCH, *map(str, words)],
         capture_output=True,
         text=True,
-        timeout=1200,
+        timeout=300,
         env=os.environ | {"OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "20000"},
         check=False,
     )
 
 
 @pytest.fixture(scope="module")
-def outcome(done, folder):
+def outcome(folder):
     """What both processes did, in order of rank."""
+    write_second_tree(folder / "set", np.random.default_rng(7), pairs=8)
+    tiny_model(folder / "asn.safetensors")
+    done = launch(HERE / "ranks.py", folder)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
     return json.loads((folder / "outcome.json").read_text())
@@ -101,7 +100,11 @@ def test_a_loss_that_is_no_number_ends_all(outcome):
     assert outcome[0]["ruined"] == outcome[1]["ruined"]
 
 
-def test_only_the_first_process_writes_and_prints(done, outcome, folder):
+def test_only_the_first_process_writes_and_prints(outcome, folder):
+    command = ("train", folder / "set", "--network", "asn-atl", "--width", "0.125")
+    command += ("--init", folder / "asn.safetensors", "--chip", "64", "--atl-epochs", "1")
+    done = launch("-m", "scdcli", *command, "-o", folder / "run", "--batch", "2")
+    assert done.returncode == 0, done.stderr
     assert done.stdout == f"{folder / 'run/best.safetensors'}\n"
     assert done.stderr.count("on cpu in 2 processes") == 1
     assert done.stderr.count("epoch 1/1") == 1
