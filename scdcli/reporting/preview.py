@@ -110,5 +110,5 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
         folder = Path(next(iter(found.submodule_search_locations)))
         path = folder / "mpl-data/fonts/ttf/DejaVuSans.ttf"
         if path.is_file():
-            return ImageFont.truetype(path, FONT_PIXELS)
+            return ImageFont.truetype(str(path), FONT_PIXELS)
     return ImageFont.load_default(FONT_PIXELS)
