@@ -6,6 +6,8 @@ from pathlib import Path
 import click
 
 from scdcli.cli.options.shared import (
+    moved_after_option,
+    moved_before_option,
     output_option,
     overwrite_option,
     quiet_option,
@@ -30,22 +32,8 @@ MOST_SHOWN = 20
     help="The prediction that was sampled.",
 )
 @output_option("FILE.html", "The page; POINTS with .html if not given.")
-@click.option(
-    "--before",
-    type=click.Path(),
-    metavar="IMAGE",
-    default=None,
-    show_default=False,
-    help="The earlier image, where it has moved.",
-)
-@click.option(
-    "--after",
-    type=click.Path(),
-    metavar="IMAGE",
-    default=None,
-    show_default=False,
-    help="The later image, where it has moved.",
-)
+@moved_before_option
+@moved_after_option
 @click.option(
     "--show-map", is_flag=True, help="Show what the map says; judges then agree with it too often."
 )

@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 
 from scdcli.cli.options.shared import (
+    moved_after_option,
+    moved_before_option,
     output_option,
     overwrite_option,
     quiet_option,
@@ -25,22 +27,8 @@ from scdcli.errors import OutputError
     show_default=False,
     help="Instead of one DIR, a folder of predictions: write a page that lists them.",
 )
-@click.option(
-    "--before",
-    type=click.Path(),
-    metavar="IMAGE",
-    default=None,
-    show_default=False,
-    help="The earlier image, where it has moved.",
-)
-@click.option(
-    "--after",
-    type=click.Path(),
-    metavar="IMAGE",
-    default=None,
-    show_default=False,
-    help="The later image, where it has moved.",
-)
+@moved_before_option
+@moved_after_option
 @overwrite_option
 @quiet_option
 @verbose_option

@@ -183,6 +183,22 @@ workers_option = click.option(
     show_default="on a GPU one per core, up to 8; else 0",
     help="Processes that prepare data; 0 does it in this one.",
 )
+moved_before_option = click.option(
+    "--before",
+    type=click.Path(),
+    metavar="IMAGE",
+    default=None,
+    show_default=False,
+    help="The earlier image, where it has moved.",
+)
+moved_after_option = click.option(
+    "--after",
+    type=click.Path(),
+    metavar="IMAGE",
+    default=None,
+    show_default=False,
+    help="The later image, where it has moved.",
+)
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, help="Random seed.")
 
 
