@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from standins import Thresholds, loaded
 
+from scdcli.files.folder import LOCK
 from scdcli.files.interruption import owning_the_process
 from scdcli.prediction import journal
 from scdcli.prediction.chain import Predictor
@@ -82,7 +83,8 @@ def kill(folder: Path, wanted: int, number: int, whole: dict[str, str], duration
                 break
             kills += status in (None, 130)
             failures += status not in (None, 130)
-            wrecks += out.exists() and digests(out) != whole
+            # A kill between the naming of the folder and the end leaves the lock for the next run.
+            wrecks += out.exists() and {**digests(out), LOCK: ""} != {**whole, LOCK: ""}
             if failures:
                 break
         if kills == before:  # the first run had to read what later ones find in memory
@@ -90,7 +92,9 @@ def kill(folder: Path, wanted: int, number: int, whole: dict[str, str], duration
         if not failures:
             summary = json.loads((out / "summary.json").read_text())
             resumed += summary["supertiles_resumed"] > 0
-            different += [name for name, digest in digests(out).items() if digest != whole[name]]
+            different += [
+                name for name, digest in digests(out).items() if digest != whole.get(name)
+            ]
     left = [path.name for path in folder.iterdir() if path.name.startswith(".")]
     said = {"kills": kills, "failures": failures, "wrecks": wrecks, "resumed": resumed}
     return said | {"different": different, "left": left, "files": len(whole), "rounds": rounds}

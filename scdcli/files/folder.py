@@ -133,6 +133,11 @@ def _locked(partial: Path, folder: Path) -> Iterator[None]:
             (place / LOCK).unlink(missing_ok=True)
 
 
+def remove_stale_lock(folder: Path) -> None:
+    """Remove the lock that a process killed right after it had named ``folder`` has left in it."""
+    (folder / LOCK).unlink(missing_ok=True)
+
+
 def _may_go_on(error: BaseException) -> bool:
     """Whether the work can be resumed after an error: after all but a refusal of the inputs."""
     return not isinstance(error, ScdError) or isinstance(error, OutputError)

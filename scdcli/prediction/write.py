@@ -11,7 +11,7 @@ import numpy as np
 from rasterio.windows import Window
 
 from scdcli.errors import InputError, OutputError
-from scdcli.files.folder import folder_at_once, timestamp
+from scdcli.files.folder import folder_at_once, remove_stale_lock, timestamp
 from scdcli.legend import TRANSITION_NODATA, UNCHANGED, Legend, split_transition, transition_code
 from scdcli.polygons.area import Ground, measure_ground
 from scdcli.polygons.files.shapefile import changed_names
@@ -152,6 +152,7 @@ def _finished(out: Path, record: dict[str, Any], *, overwrite: bool) -> dict[str
         return None
     unlike = differences({key: summary.get(key) for key in record}, record)
     if not unlike:
+        remove_stale_lock(out)
         return summary
     if overwrite:
         return None

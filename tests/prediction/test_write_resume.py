@@ -155,6 +155,13 @@ def test_a_finished_prediction_is_left_alone(scenes, tmp_path):
     assert run(scenes, tmp_path / "out", network, resume=True, overwrite=True) == first
 
 
+def test_the_lock_of_a_process_killed_after_the_naming_goes_with_the_next_run(scenes, tmp_path):
+    first = run(scenes, tmp_path / "out")
+    (tmp_path / "out/.lock").touch()
+    assert run(scenes, tmp_path / "out", resume=True) == first
+    assert not (tmp_path / "out/.lock").exists()
+
+
 def test_a_finished_prediction_of_something_else_is_replaced_only_when_allowed(scenes, tmp_path):
     run(scenes, tmp_path / "out")
     with pytest.raises(OutputError, match=r"is finished.*threshold was 0\.5 and is 1\.0"):
