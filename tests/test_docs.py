@@ -1,13 +1,17 @@
 """What can be used is documented, what is documented exists, and links lead somewhere."""
 
+import ast
 import importlib.util
+import inspect
 import re
 import shlex
+import textwrap
 from pathlib import Path
 
 import click
 import pytest
 
+import scdcli
 from scdcli import __version__, errors
 from scdcli.cli import ALIASES, COMMANDS, main
 from scdcli.datasets.layouts import LAYOUTS
@@ -33,7 +37,7 @@ NAMES = {
     "engine": ENGINES,
     "layout": LAYOUTS,
 }
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|<(?:img|a)\s[^>]*?(?:src|href)=\"([^\"]+)\"")
 
 
@@ -66,12 +70,58 @@ def shown_commands():
     """Every call of scd in a code block: (page, words)."""
     for page in PAGES:
         for _, code in FENCE.findall(page.read_text(encoding="utf-8")):
-            for line in code.replace("\\\n", " ").splitlines():
+            for line in re.sub(r"[\\`^]\n", " ", code).splitlines():
                 call = line.strip().removeprefix("$ ")
-                if call.startswith("scd "):
-                    # Help pages set an explanation off by spaces.
-                    call = re.split(r"\s{3,}|\s\|\|?\s|;", call)[0]
+                if call.startswith("scd ") and page.name != "cli.md":  # which scd itself says
+                    # An explanation is set off by spaces; pipes and redirections end a call, too.
+                    call = re.split(r"\s{3,}(?![\s-])|\s\|\|?\s|\s>|;", call)[0]
                     yield page, shlex.split(call, comments=True)[1:]
+
+
+def mentioned_commands():
+    """Every call of scd in the text of a page, but for what is gone or generated: (page, words)."""
+    for page in (page for page in PAGES if page.name not in ("CHANGELOG.md", "cli.md")):
+        for code in re.findall(r"`scd ([^`]+)`", prose(page)):
+            yield page, shlex.split(code)
+
+
+def wrong_in_call(words, whole):
+    """What click says of a call; nothing is run, and no file need exist.
+
+    Args:
+        words: The call after ``scd``.
+        whole: Whether it is to be complete, and not only its options to exist.
+    """
+    names = [word for word in words if word in (*COMMANDS, *ALIASES)]
+    if not names:
+        known = options_of(main) | {"-h", "--help", "COMMAND"}
+        return [word for word in words if word not in known]
+    command = command_named(names[0])
+    context = click.Context(command, info_name=names[0])
+    given = words[words.index(names[0]) + 1 :]
+    if isinstance(command, click.Group):
+        return []
+    try:
+        values, left, _ = command.make_parser(context).parse_args(list(given))
+        for option in command.params:
+            several = values.get(option.name)
+            for value in several if isinstance(several, (list, tuple)) else [several]:
+                if isinstance(value, str) and isinstance(option.type, click.Choice):
+                    option.type.convert(value, option, context)
+    except click.UsageError as error:
+        return (
+            [] if not whole and "requires an argument" in str(error) else [error.format_message()]
+        )
+    missing = [one.name for one in command.params if one.required and not values.get(one.name)]
+    return [*left, *(missing if whole else [])]
+
+
+def python_blocks():
+    """Every block of Python: (page, code)."""
+    for page in PAGES:
+        for language, code in FENCE.findall(page.read_text(encoding="utf-8")):
+            if language == "python":
+                yield page, textwrap.dedent(code)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -150,17 +200,86 @@ def test_no_path_of_one_machine(page):
     assert not re.findall(r"(?<![\w.:/])(?:/(?:home|root|tmp|work|Users|mnt)/|[A-Z]:\\)\S*", text)
 
 
-@pytest.mark.parametrize(
-    "words", [pytest.param(words, id=" ".join(words)) for _, words in shown_commands()]
-)
-def test_commands_shown_exist(words):
-    given = [word.split("=")[0] for word in words if re.match(r"--?[A-Za-z]", word)]
-    names = [word for word in words if word in (*COMMANDS, *ALIASES)]
-    known = options_of(main) | {"-h", "--help"}
-    assert names or set(given) <= known
-    if names:
-        known |= options_of(command_named(names[0]))
-    assert set(given) <= known
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_commands_shown_can_be_typed(page):
+    wrong = [(w, wrong_in_call(w, whole=True)) for where, w in shown_commands() if where == page]
+    assert not [each for each in wrong if each[1]]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_commands_mentioned_exist(page):
+    wrong = [
+        (w, wrong_in_call(w, whole=False)) for where, w in mentioned_commands() if where == page
+    ]
+    assert not [each for each in wrong if each[1]]
+
+
+def test_options_mentioned_exist():
+    known = {"--help"}.union(
+        options_of(main), *(options_of(command_named(name)) for name in COMMANDS)
+    )
+    programs = [*ROOT.glob("benchmarks/**/*.py"), *ROOT.glob("examples/*.py")]
+    known |= set(re.findall(r"\"(--[\w-]+)\"", "".join(file.read_text() for file in programs)))
+    for page in PAGES:
+        if page.name != "CHANGELOG.md":  # which names what is gone, too
+            for code in re.findall(r"`(--[^`\n]+)`", prose(page)):
+                given = re.findall(r"(?<![\w-])--[a-z][\w-]*", code)
+                assert set(given) <= known, (page_id(page), code)
+
+
+def test_a_misspelt_call_is_found():
+    assert wrong_in_call(["predict", "a.tif", "b.tif", "--mmmu", "3"], whole=True)
+    assert wrong_in_call(["report", "a", "b"], whole=True)
+    assert wrong_in_call(["predict", "a.tif", "b.tif", "--normalize", "mach"], whole=True)
+    assert wrong_in_call(["train", "SET"], whole=True)
+    assert wrong_in_call(["train", "--epoks"], whole=False)
+    assert not wrong_in_call(["train", "--epochs"], whole=False)
+    assert wrong_in_call(["predikt"], whole=False)
+
+
+@pytest.mark.parametrize("page", sorted({page for page, _ in python_blocks()}), ids=page_id)
+def test_python_shown_compiles_and_names_what_exists(page):
+    for where, code in python_blocks():
+        if where != page:
+            continue
+        tree = ast.parse(code)
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                exec(compile(ast.Module([node], []), page_id(page), "exec"), {})
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "scdcli":
+                getattr(scdcli, node.attr)
+            if isinstance(node, ast.Call) and re.fullmatch(r"scdcli\.\w+", ast.unparse(node.func)):
+                called = getattr(scdcli, node.func.attr)
+                keywords = {keyword.arg: None for keyword in node.keywords}
+                inspect.signature(called).bind_partial(*node.args, **keywords)
+
+
+def test_the_network_of_the_how_to_maps_a_pair():
+    import torch
+
+    from scdcli.models.networks import BLOCKS
+
+    (code,) = [code for page, code in python_blocks() if page.name == "add-a-network.md"]
+    names = {"__name__": "product"}
+    exec(code, names)
+    network = names["SiameseProduct"](bands=3, classes=2, blocks=BLOCKS["residual"], width=0.125)
+    images = torch.zeros(1, 3, 32, 32)
+    assert network.eval()(images, images).types.shape == (1, 5, 32, 32)
+
+
+def test_every_name_of_the_package_has_its_signature_shown():
+    shown = re.findall(r"^::: (.+)\.(\w+)$", (DOCS / "reference/python-api.md").read_text(), re.M)
+    assert {name for _, name in shown} == set(scdcli.__all__)
+    assert len(shown) == len(scdcli.__all__)
+    for module, name in shown:
+        assert getattr(scdcli, name).__module__ == module
+
+
+def test_every_page_has_a_place_in_the_navigation_of_the_site():
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1]
+    listed = re.findall(r"(\S+\.md)$", navigation.split("\ntheme:")[0], re.MULTILINE)
+    missing = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")} - set(listed)
+    assert not missing, "give them a line in mkdocs.yml"
 
 
 def test_the_version_is_the_same_wherever_it_stands():
