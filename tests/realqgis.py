@@ -20,9 +20,9 @@ needs_qgis = pytest.mark.skipif(
 START = """
 import json, sys
 from qgis.core import *
-application = QgsApplication([], False)
-application.initQgis()
 arguments = json.loads(sys.argv[1])
+application = QgsApplication([], arguments.pop("gui", False))
+application.initQgis()
 """
 
 # taken down by Python, QGIS may crash
@@ -34,7 +34,10 @@ os._exit(0)
 
 
 def ask(script, home, **arguments):
-    """What a script prints as JSON in its last line; ``arguments`` is a dictionary in it."""
+    """What a script prints as JSON in its last line; ``arguments`` is a dictionary in it.
+
+    With ``gui=True`` it may make windows, which nobody sees.
+    """
     done = subprocess.run(
         [PYTHON, "-c", START + script + END, json.dumps(arguments, default=str)],
         capture_output=True,

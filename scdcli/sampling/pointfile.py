@@ -29,7 +29,9 @@ from scdcli.sampling.units import BLOCK
 
 POINTS, UNITS = "points", "units"
 GEOMETRY = "geometry"
+ROW = "fid"  # GDAL's own number of a row
 REFERENCES = ("reference_from", "reference_to")
+ALIASES = dict(zip(REFERENCES, ("class before", "class after"), strict=True))
 JUDGED = (*REFERENCES, "confidence", "note")
 SURE = ("sure", "unsure")
 HIDDEN = (
@@ -172,8 +174,13 @@ def point_qml(legend: Legend) -> str:
         _value_map(fields, name, classes)
     _value_map(fields, "confidence", {name: name for name in SURE})
     _widget(fields, "note", "TextEdit")
-    for name in HIDDEN:
+    for name in (ROW, *HIDDEN):
         _widget(fields, name, "Hidden")
+    aliases = ET.SubElement(root, "aliases")
+    for name, alias in ALIASES.items():
+        ET.SubElement(aliases, "alias", field=name, name=alias)
+    editable = ET.SubElement(root, "editable")
+    ET.SubElement(editable, "field", name="id", editable="0")  # by which judges are compared
     ET.SubElement(root, "layerGeometryType").text = "0"
     ET.indent(root)
     return QML_HEADER + ET.tostring(root, encoding="unicode") + "\n"

@@ -58,9 +58,10 @@ def test_the_form_shows_the_legend_and_hides_the_map(sample, tmp_path):
     with closing(sqlite3.connect(tmp_path / "points.gpkg")) as database:
         styles = dict(database.execute("SELECT f_table_name, styleQML FROM layer_styles"))
     assert styles.keys() == {"points", "units"}
-    fields = {each.get("name"): each for each in ET.fromstring(styles["points"]).iter("field")}
+    form = ET.fromstring(styles["points"]).find("fieldConfiguration")
+    fields = {each.get("name"): each for each in form}
     kinds = {name: each.find("editWidget").get("type") for name, each in fields.items()}
-    assert {name for name, kind in kinds.items() if kind == "Hidden"} == set(HIDDEN)
+    assert {name for name, kind in kinds.items() if kind == "Hidden"} == {"fid", *HIDDEN}
     for name in ("reference_from", "reference_to"):
         shown = {
             option.get("name"): option.get("value")
