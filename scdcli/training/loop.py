@@ -6,19 +6,21 @@ agree.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from scdcli.datasets.chips import Batches, Chips
 from scdcli.datasets.pixelsizes import widen
-from scdcli.errors import TrainingError, look_up
+from scdcli.errors import ScdError, TrainingError, look_up
 from scdcli.models.checkpoint import LoadedModel, ModelHeader, date_mean_std, save_model
 from scdcli.models.device import is_out_of_memory
 from scdcli.models.networks import NetworkSettings, learn
@@ -29,7 +31,7 @@ from scdcli.training.confidence import CalibratedModel, fit_models
 from scdcli.training.data import TrainingSet
 from scdcli.training.finetuning import with_classes
 from scdcli.training.looks import keep_looks
-from scdcli.training.optimization import optimize
+from scdcli.training.optimization import gradient_norm, optimize
 from scdcli.training.runfolder import (
     BEST,
     LAST,
@@ -50,7 +52,7 @@ from scdcli.training.trainer import (
     restore,
     store,
 )
-from scdcli.training.validation import SCORES, logged, validate
+from scdcli.training.validation import SCORES, Validation, logged, validate
 
 
 @dataclass(frozen=True)
@@ -164,32 +166,27 @@ def train(training: Training) -> Iterator[StepDone | EpochLog | CalibratedModel]
     )
     loader = Batches(chips, hardware.workers, pin_memory=hardware.device.type == "cuda")
     curves = Curves(out)
+    unscored = _without_scores(trainer) if validation else None
     for epoch in range(len(trainer.logs) + 1, settings.epochs + 1):
         started = time.perf_counter()
-        losses = []
-        for step in _steps(trainer, loader, len(chips), epoch, settings, hardware):
-            losses.append(step.loss)
-            yield step
-        speed = len(losses) / (time.perf_counter() - started)
-        _settle(trainer, epoch, hardware)
-        arguments = (validation, legend, hardware, trainer.weights, mean_std)
-        with _memory(_SMALLER_VALIDATION):
-            scores = validate(
-                trainer.result, *arguments, land_cover=header.land_cover and not masks
-            )
-        log = EpochLog(
-            epoch=epoch,
-            lr=trainer.optimizer.param_groups[0]["lr"],
-            loss=sum(losses) / len(losses),
-            **logged(scores),
-            steps_per_second=speed,
-            seconds=time.perf_counter() - started,
+        if unscored is None:
+            log = yield from _epoch(trainer, loader, len(chips), epoch, settings, hardware)
+        else:
+            log, unscored = unscored, None
+        scoring = partial(
+            validate,
+            trainer.result,
+            *(validation, legend, hardware, trainer.weights, mean_std),
+            land_cover=header.land_cover and not masks,
         )
+        log, failed = _scored(log, scoring)
+        log = replace(log, seconds=time.perf_counter() - started)
         best = _remember(trainer, log)
-        with ranks.together():
-            if ranks.first:
-                curves.update(trainer.logs, last=epoch == settings.epochs)
-                _write(trainer, header, out, best=best, half=training.half)
+        write = partial(_write, trainer, header, out, best=best, half=training.half)
+        ranks.by_first(write)
+        ranks.by_first(partial(curves.update, trainer.logs, last=epoch == settings.epochs))
+        if failed:
+            raise failed
         yield log
     if training.calibrate and validation:
         yield from fit_models(out, validation, legend, hardware)
@@ -212,6 +209,62 @@ def _origin(start: LoadedModel | None, weights: EncoderWeights | None) -> dict[s
     if weights is not None:
         return {"encoder_weights": {"name": weights.source, "sha256": weights.sha256}}
     return {}
+
+
+def _epoch(
+    trainer: Trainer,
+    loader: Batches,
+    pairs: int,
+    epoch: int,
+    settings: TrainingSettings,
+    hardware: Hardware,
+) -> Generator[StepDone, None, EpochLog]:
+    """Train for an epoch; its log has no scores yet."""
+    started = time.perf_counter()
+    losses, norms = [], []
+    for step in _steps(trainer, loader, pairs, epoch, settings, hardware):
+        losses.append(step.loss)
+        norms.append(gradient_norm(trainer))
+        yield step
+    spent = time.perf_counter() - started
+    _settle(trainer, epoch, hardware)
+    return EpochLog(
+        epoch=epoch,
+        lr=trainer.optimizer.param_groups[0]["lr"],
+        loss=sum(losses) / len(losses),
+        **logged(None),
+        steps_per_second=len(losses) / spent,
+        seconds=spent,
+        gradient_norm=_mean(torch.stack(norms)),
+    )
+
+
+def _mean(norms: Tensor) -> float | None:
+    """The mean of what are numbers: in 16 bits some gradients overflow, and move nothing."""
+    known = norms[torch.isfinite(norms)]
+    return float(known.mean()) if len(known) else None
+
+
+def _scored(
+    log: EpochLog, scoring: Callable[[], Validation | None]
+) -> tuple[EpochLog, ScdError | None]:
+    """The log of an epoch with its scores, or else what kept them from being found.
+
+    An epoch may take hours, and is kept either way.
+    """
+    try:
+        with _memory(_SMALLER_VALIDATION):
+            scores: dict[str, Any] = logged(scoring())
+            return replace(log, **scores), None
+    except ScdError as error:  # of one process in all of them
+        return log, error
+
+
+def _without_scores(trainer: Trainer) -> EpochLog | None:
+    """The last epoch of a resumed run, taken back to be scored, if it could not be."""
+    if trainer.logs and trainer.logs[-1].val_loss is None:
+        return trainer.logs.pop()
+    return None
 
 
 def _steps(
@@ -244,8 +297,8 @@ def _steps(
 
 
 _SMALLER_VALIDATION = (
-    "whole validation pairs, which are scored one by one; cut the larger ones into tiles, or "
-    "score with --device cpu. The epochs before are kept: go on with --resume."
+    "whole validation pairs, which are scored one by one. The epoch is kept, but for its scores: "
+    "--resume finds them first, with --device cpu if need be."
 )
 
 
@@ -316,7 +369,7 @@ def _remember(trainer: Trainer, log: EpochLog) -> bool:
     trainer.logs.append(log)
     # Without validation the last epoch is the result, as in the paper.
     rank = _rank(log, masks=trainer.masks)
-    best = rank is None or trainer.best is None or rank > trainer.best
+    best = trainer.best is None or (rank is not None and rank > trainer.best)
     if best:
         trainer.best = rank
     return best

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import get_total_norm
 
 from scdcli.models.device import autocast
 from scdcli.models.networks.losses import change_loss, loss_totals
@@ -49,6 +50,12 @@ def optimize(trainer: Trainer, parts: Sequence[Batch], hardware: Hardware) -> fl
         trainer.scaler.step(trainer.optimizer)
         trainer.scaler.update()
     return float(loss)
+
+
+def gradient_norm(trainer: Trainer) -> Tensor:
+    """The length of the gradient of the last step, over all parameters; (), on the device."""
+    parameters = trainer.model.parameters()
+    return get_total_norm([x.grad for x in parameters if x.grad is not None])
 
 
 def _loss(trainer: Trainer, part: Batch, hardware: Hardware, totals: Tensor) -> Tensor:

@@ -42,7 +42,9 @@ class EpochLog:
     score_from_to: float | None
     steps_per_second: float
     seconds: float
-    landcover_miou: float | None = None  # runs from before there was one go on without
+    # Runs from before there was one of these go on without.
+    landcover_miou: float | None = None
+    gradient_norm: float | None = None  # mean over the steps
 
 
 def require_run(

@@ -48,6 +48,10 @@ def begun(first_epoch, tmp_path):
     return copytree(first_epoch, tmp_path / "begun")
 
 
+def exhausted(*_, **__):
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+
 def spoil(patch):
     """Let every loss be no number."""
     original = optimization.change_loss
@@ -70,6 +74,7 @@ def test_a_run_leaves_models_log_and_curves(whole):
     with (out / "log.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [float(row["loss"]) for row in rows] == [log.loss for log in logs]
+    assert all(float(row["gradient_norm"]) > 0 for row in rows)
     header = load_model(str(out / "last.safetensors")).header
     assert (header.network, header.legend, header.chip) == (TINY, SECOND, 32)
     assert header.training["epoch"] == 3
@@ -160,21 +165,40 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_model(samples, b
     [
         ("optimize", 2, r"batch of 2 chips of 32 pixels; give --batch 1 --accumulate 2"),
         ("optimize", 1, r"batch of 1 chips of 32 pixels; give a smaller --chip, for example 16"),
-        ("validate", 2, r"whole validation pairs.*--resume"),
     ],
 )
 def test_too_little_memory_is_one_sentence_with_a_way_out(
     samples, tmp_path, monkeypatch, where, batch, sentence
 ):
     run(samples, tmp_path, replace(QUICK, batch=batch), stop_after=1)
-
-    def exhausted(*_, **__):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
-
     monkeypatch.setattr(loop, where, exhausted)
     with pytest.raises(TrainingError, match=sentence):
         run(samples, tmp_path, replace(QUICK, batch=batch), resume=True)
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 2
+
+
+def test_an_epoch_that_cannot_be_scored_is_kept_and_scored_when_resumed(
+    samples, whole, begun, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "validate", exhausted)
+        for _ in range(2):  # twice without memory is one epoch still
+            with pytest.raises(TrainingError, match=r"whole validation pairs.* kept.*--resume"):
+                run(samples, begun, resume=True)
+            rows = (begun / "log.csv").read_text().splitlines()
+            assert len(rows) == 3
+            assert load_model(str(begun / "last.safetensors")).header.training["epoch"] == 2
+            assert load_model(str(begun / "best.safetensors")).header.training["epoch"] == 1
+            assert rows[2].split(",")[3:8] == [""] * 5
+    assert [log.epoch for log in run(samples, begun, resume=True)] == [2, 3]
+    for name in ("last.safetensors", "best.safetensors"):
+        one, two = tensors(whole[0] / name), tensors(begun / name)
+        assert all(torch.equal(one[key], two[key]) for key in one)
+    scores = [
+        [row["miou"] for row in csv.DictReader((out / "log.csv").read_text().splitlines())]
+        for out in (whole[0], begun)
+    ]
+    assert scores[0] == scores[1]
 
 
 def test_a_batch_that_ends_in_a_single_pixel_is_one_sentence(samples, tmp_path):

@@ -18,7 +18,7 @@ from scdcli.models.networks.losses import ClassWeights, change_loss, loss_totals
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.networks.outputs import CoverLogits, Logits, TypeLogits
 from scdcli.training.distributed import ALONE, Ranks
-from scdcli.training.optimization import optimize
+from scdcli.training.optimization import gradient_norm, optimize
 from scdcli.training.schedule import plan_epoch, require_divisible
 from scdcli.training.trainer import OPTIMIZERS, Hardware, Trainer, TrainingSettings
 
@@ -76,6 +76,9 @@ def test_a_step_does_not_depend_on_how_its_batch_is_split(optimizer, weights):
     assert optimize(two, split(whole, 2, 3, 6), CPU) == pytest.approx(expected, rel=1e-6)
     for name, tensor in one.model.named_parameters():
         torch.testing.assert_close(dict(two.model.named_parameters())[name], tensor)
+    squares = sum(x.grad.double().square().sum() for x in one.model.parameters())
+    torch.testing.assert_close(gradient_norm(one).double(), squares.sqrt())
+    torch.testing.assert_close(gradient_norm(two), gradient_norm(one))
     # Not so with a mean of the parts' means: changed pixels are few in some.
     parts = [optimize(trainer(optimizer, weights), [part], CPU) for part in split(whole, 2, 3, 6)]
     assert sum(parts) / 3 != pytest.approx(expected, rel=1e-4)
