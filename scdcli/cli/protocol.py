@@ -64,6 +64,13 @@ PROTOCOL = (
     ),
     click.option("--epochs", type=click.IntRange(min=1), default=TrainingSettings.epochs),
     click.option(
+        "--patience",
+        type=click.IntRange(min=1),
+        default=None,
+        show_default="none: all epochs",
+        help="End the run after so many epochs without a better score on the validation pairs.",
+    ),
+    click.option(
         "--atl-epochs",
         type=click.IntRange(min=1),
         default=SECOND_STAGE.epochs,

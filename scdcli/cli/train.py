@@ -152,7 +152,11 @@ def data_options(command: Command) -> Command:
     is_flag=True,
     help="Use only algorithms that give the same bits every time; slower on a GPU.",
 )
-@click.option("--resume", is_flag=True, help="Continue the run in RUN after its last epoch.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Continue the run in RUN after its last epoch; a finished one with a larger --epochs.",
+)
 @seed_option
 @device_option
 @workers_option
@@ -272,6 +276,7 @@ def _train(job: TrainingJob, *, quiet: bool) -> bool:
 def _show(training: "Training", terminal: Terminal) -> None:
     """Train, and show how it goes."""
     from scdcli.training.confidence import CalibratedModel
+    from scdcli.training.loop import Stopped
     from scdcli.training.runfolder import EpochLog
     from scdcli.training.stages import Stage, train_in_stages
 
@@ -284,6 +289,11 @@ def _show(training: "Training", terminal: Terminal) -> None:
                 folders.append(stage.out)
             elif isinstance(event, EpochLog):
                 terminal.note(_epoch_line(event, stage))
+            elif isinstance(event, Stopped):
+                terminal.note(
+                    f"{stage.network} ends after epoch {event.epoch} of {stage.epochs}: none since "
+                    f"epoch {event.best} scored higher."
+                )
             elif isinstance(event, CalibratedModel):
                 terminal.note(fitted_line(event.fit, event.path))
             else:

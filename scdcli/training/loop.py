@@ -20,6 +20,7 @@ from torch import Tensor
 
 from scdcli.datasets.chips import Batches, Chips
 from scdcli.datasets.pixelsizes import widen
+from scdcli.datasets.samples import Sample
 from scdcli.errors import ScdError, TrainingError, look_up
 from scdcli.models.checkpoint import LoadedModel, ModelHeader, date_mean_std, save_model
 from scdcli.models.device import is_out_of_memory
@@ -34,8 +35,10 @@ from scdcli.training.looks import keep_looks
 from scdcli.training.optimization import gradient_norm, optimize
 from scdcli.training.runfolder import (
     BEST,
+    EXTENDED,
     LAST,
     Curves,
+    Earlier,
     EpochLog,
     require_run,
     start_run,
@@ -63,6 +66,19 @@ class StepDone:
     step: int
     steps: int
     loss: float
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The patience was over before the last epoch.
+
+    Attributes:
+        epoch: The last one that was trained.
+        best: The one with the highest score.
+    """
+
+    epoch: int
+    best: int
 
 
 @dataclass(frozen=True)
@@ -98,22 +114,27 @@ class Training:
     calibrate: bool = False
 
 
-def train(training: Training) -> Iterator[StepDone | EpochLog | CalibratedModel]:
+Event = StepDone | EpochLog | Stopped | CalibratedModel
+
+
+def train(training: Training) -> Iterator[Event]:
     """Train a network as a whole and write the folder of the run.
 
     Yields:
-        Every step, finished epoch and fitted model.
+        Every step, finished epoch and fitted model, and whether the patience was over.
 
     Raises:
         ModelError: ``start`` does not fit the network, or is missing.
         OutputError: ``out`` holds a run and ``resume`` is off.
-        TrainingError: The loss is no longer a number, or a resumed run has other settings.
+        TrainingError: The loss is no longer a number, a resumed run has other settings, or there
+            is patience without validation pairs.
         UnknownName: No such network, blocks, optimizer or class weights.
     """
     data, out, start = training.data, training.out, training.start
     samples, validation, legend = data.samples, data.validation, data.legend
     network, settings, hardware = training.network, training.settings, training.hardware
     look_up("class weights", settings.class_weights, SCHEMES)
+    _require_scores(settings, validation)
     ranks = hardware.ranks
     require_divisible(len(samples), settings, ranks)
     described = asdict(settings) | {"network": asdict(network), "legend": legend.to_dict()}
@@ -127,7 +148,7 @@ def train(training: Training) -> Iterator[StepDone | EpochLog | CalibratedModel]
         require_same_standardization(start, network, settings.standardize, settings.freeze)
     described |= _origin(start, training.encoder_weights)
     defaults = asdict(TrainingSettings())
-    resuming = ranks.by_first(lambda: require_run(out, described, defaults, resume=training.resume))
+    earlier = ranks.by_first(lambda: require_run(out, described, defaults, resume=training.resume))
     torch.manual_seed(settings.seed)
     with ranks.together():
         start = start and with_classes(start, network, names)
@@ -139,8 +160,9 @@ def train(training: Training) -> Iterator[StepDone | EpochLog | CalibratedModel]
     trainer.weights = weights.to(hardware.device) if weights else None
     trainer.masks = masks
     with ranks.together():
-        if resuming:
+        if earlier:
             restore(trainer, out)
+            described |= _extension(earlier, trainer, settings, out)
     mean_std = date_mean_std(trainer.model, settings.standardize)
     chips = Chips(
         samples,
@@ -152,7 +174,7 @@ def train(training: Training) -> Iterator[StepDone | EpochLog | CalibratedModel]
         seed=settings.seed,
     )
     with ranks.together():
-        if ranks.first and not resuming:
+        if ranks.first and (earlier is None or earlier.epochs < settings.epochs):
             start_run(out, described)
     header = ModelHeader(
         network=network,
@@ -167,7 +189,8 @@ def train(training: Training) -> Iterator[StepDone | EpochLog | CalibratedModel]
     loader = Batches(chips, hardware.workers, pin_memory=hardware.device.type == "cuda")
     curves = Curves(out)
     unscored = _without_scores(trainer) if validation else None
-    for epoch in range(len(trainer.logs) + 1, settings.epochs + 1):
+    while not _ends(trainer, settings):
+        epoch = len(trainer.logs) + 1
         started = time.perf_counter()
         if unscored is None:
             log = yield from _epoch(trainer, loader, len(chips), epoch, settings, hardware)
@@ -184,13 +207,50 @@ def train(training: Training) -> Iterator[StepDone | EpochLog | CalibratedModel]
         best = _remember(trainer, log)
         write = partial(_write, trainer, header, out, best=best, half=training.half)
         ranks.by_first(write)
-        ranks.by_first(partial(curves.update, trainer.logs, last=epoch == settings.epochs))
+        ranks.by_first(partial(curves.update, trainer.logs, last=_ends(trainer, settings)))
         if failed:
             raise failed
         yield log
-    if training.calibrate and validation:
-        yield from fit_models(out, validation, legend, hardware)
-    ranks.by_first(lambda: keep_looks(out, samples, validation, legend, hardware))
+    yield from _finish(training, trainer)
+
+
+def _finish(training: Training, trainer: Trainer) -> Iterator[Stopped | CalibratedModel]:
+    """What a run does after its last epoch; a second time it changes nothing."""
+    data, out, hardware = training.data, training.out, training.hardware
+    if len(trainer.logs) < training.settings.epochs:
+        yield Stopped(len(trainer.logs), _best_epoch(trainer))
+    if training.calibrate and data.validation:
+        yield from fit_models(out, data.validation, data.legend, hardware)
+    looks = partial(keep_looks, out, data.samples, data.validation, data.legend, hardware)
+    hardware.ranks.by_first(looks)
+
+
+def _require_scores(settings: TrainingSettings, validation: list[Sample]) -> None:
+    if settings.patience and not validation:
+        raise TrainingError(
+            f"--patience {settings.patience} counts epochs without a better score on the "
+            "validation pairs, and there are none; leave it out, or hold some out with "
+            "--val-share, a val folder or a split file."
+        )
+
+
+def _extension(
+    earlier: Earlier, trainer: Trainer, settings: TrainingSettings, out: Path
+) -> dict[str, Any]:
+    """For the record: how many epochs a run was to have before it got more.
+
+    Raises:
+        TrainingError: It gets more before it is finished.
+    """
+    if earlier.epochs == settings.epochs:
+        return {EXTENDED: earlier.extended} if earlier.extended else {}
+    if len(trainer.logs) < earlier.epochs:
+        raise TrainingError(
+            f"{out} has finished {len(trainer.logs)} of its {earlier.epochs} epochs, and only a "
+            f"finished run gets more; resume with {earlier.epochs} epochs first, or give another "
+            "folder with -o."
+        )
+    return {EXTENDED: [*earlier.extended, earlier.epochs]}
 
 
 def _weights(data: TrainingSet, settings: TrainingSettings, classes: int) -> ClassWeights | None:
@@ -382,6 +442,20 @@ def _rank(log: EpochLog, *, masks: bool) -> float | None:
         return log.miou
     # SeK is what counts; while it is undefined the loss decides, far below any SeK.
     return log.sek_from_to if log.sek_from_to is not None else -1e6 - log.val_loss
+
+
+def _best_epoch(trainer: Trainer) -> int:
+    """The first epoch of the highest rank; 0 where none has one."""
+    ranks = {log.epoch: _rank(log, masks=trainer.masks) for log in trainer.logs}
+    known = {epoch: rank for epoch, rank in ranks.items() if rank is not None}
+    return max(known, key=known.__getitem__, default=0)
+
+
+def _ends(trainer: Trainer, settings: TrainingSettings) -> bool:
+    """Whether no epoch follows."""
+    done, patience = len(trainer.logs), settings.patience
+    over = patience is not None and done - _best_epoch(trainer) >= patience
+    return done >= settings.epochs or over
 
 
 def _write(trainer: Trainer, header: ModelHeader, out: Path, *, best: bool, half: bool) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -26,6 +26,8 @@ CURVES = "curves.png"
 SETTINGS = "settings.json"
 
 DRAW_EVERY = 10.0  # seconds
+MAY_CHANGE = {"patience"}  # settings that move no weight
+EXTENDED = "extended"  # the entry of ``settings.json`` with the numbers of epochs it had before
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,21 @@ class EpochLog:
     gradient_norm: float | None = None  # mean over the steps
 
 
+class Earlier(NamedTuple):
+    """A run that is gone on with.
+
+    Attributes:
+        epochs: How many it was to have.
+        extended: How many it was to have before, each time that it got more.
+    """
+
+    epochs: int
+    extended: list[int]
+
+
 def require_run(
     folder: Path, settings: dict[str, Any], defaults: dict[str, Any], *, resume: bool
-) -> bool:
+) -> Earlier | None:
     """Check that a run can begin in a folder, or go on there.
 
     Args:
@@ -59,14 +73,15 @@ def require_run(
         resume: Whether to continue a run that is there.
 
     Returns:
-        Whether there is a finished epoch to go on from.
+        The run to go on with, which may be asked for fewer epochs than now; None where none has
+        finished an epoch.
 
     Raises:
         OutputError: The folder holds a run and ``resume`` is off.
         TrainingError: The run was made with other settings, or its state is gone.
     """
     if not holds_run(folder):
-        return False  # nothing, or a run that never finished an epoch
+        return None  # nothing, or a run that never finished an epoch
     if not resume:
         refuse_run(folder)
     if not (folder / STATE).exists():
@@ -74,8 +89,17 @@ def require_run(
             f"{folder} holds models but no {STATE}, without which the run cannot go on; give "
             "another folder with -o."
         )
-    _refuse_other_settings(folder / SETTINGS, settings, defaults)
-    return True
+    stored = json.loads(json.dumps(defaults)) | _read_settings(folder)
+    earlier = Earlier(stored["epochs"], stored.pop(EXTENDED, []))
+    if settings["epochs"] > earlier.epochs:
+        stored["epochs"] = settings["epochs"]
+    _refuse_other_settings(folder, stored, settings)
+    return earlier
+
+
+def planned_epochs(folder: Path) -> int:
+    """How many epochs a run that is there is to have."""
+    return int(_read_settings(folder)["epochs"])
 
 
 def holds_run(folder: Path) -> bool:
@@ -97,7 +121,7 @@ def refuse_run(folder: Path) -> None:
 
 
 def start_run(folder: Path, settings: dict[str, Any]) -> None:
-    """Make the folder of a new run, with ``settings.json``.
+    """Make the folder of a run unless it is there, with ``settings.json``.
 
     Raises:
         OutputError: It cannot be written.
@@ -170,16 +194,20 @@ def draw_curves(logs: Sequence[EpochLog]) -> bytes:
     return picture.getvalue()
 
 
-def _refuse_other_settings(path: Path, settings: dict[str, Any], defaults: dict[str, Any]) -> None:
-    stored = json.loads(json.dumps(defaults)) | json.loads(path.read_text(encoding="utf-8"))
+def _read_settings(folder: Path) -> dict[str, Any]:
+    stored: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    return stored
+
+
+def _refuse_other_settings(folder: Path, stored: dict[str, Any], settings: dict[str, Any]) -> None:
     wanted = json.loads(json.dumps(settings))
     differing = [
         f"{name} was {stored.get(name)!r} and is {wanted.get(name)!r}"
-        for name in sorted({*stored, *wanted})
+        for name in sorted({*stored, *wanted} - MAY_CHANGE)
         if stored.get(name) != wanted.get(name)
     ]
     if differing:
         raise TrainingError(
-            f"{path.parent} was trained with other settings: {'; '.join(differing)}. Resume with "
+            f"{folder} was trained with other settings: {'; '.join(differing)}. Resume with "
             "the same settings, or give another folder with -o."
         )

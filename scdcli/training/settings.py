@@ -22,6 +22,7 @@ class TrainingSettings:
     momentum: float = 0.9
     weight_decay: float = 1e-4
     poly_power: float = 0.9
+    patience: int | None = None  # epochs without a better one until the run ends; None: all of them
     ema: float = 0.0  # decay of the weight average, 0 for none
     cover: bool = False  # semantic terms on every pixel of known land cover
     class_weights: str = "none"  # a scheme of `scdcli.training.classweights.SCHEMES`

@@ -14,9 +14,8 @@ from scdcli.errors import TrainingError, look_up
 from scdcli.models.checkpoint import STANDARDIZATIONS, load_model
 from scdcli.models.networks import NetworkSettings, build, freeze
 from scdcli.training.classweights import SCHEMES
-from scdcli.training.confidence import CalibratedModel
-from scdcli.training.loop import StepDone, Training, train
-from scdcli.training.runfolder import BEST, EpochLog, holds_run, refuse_run
+from scdcli.training.loop import Event, Training, train
+from scdcli.training.runfolder import BEST, holds_run, planned_epochs, refuse_run
 from scdcli.training.settings import TrainingSettings
 from scdcli.training.startweights import REVISES
 from scdcli.training.trainer import OPTIMIZERS
@@ -47,14 +46,15 @@ def require_names(network: NetworkSettings, *protocols: TrainingSettings) -> Non
         look_up("--standardize", settings.standardize, STANDARDIZATIONS)
 
 
-def train_in_stages(training: Training) -> Iterator[Stage | StepDone | EpochLog | CalibratedModel]:
+def train_in_stages(training: Training) -> Iterator[Stage | Event]:
     """Train a network, and before it the one it revises unless that is given as the start.
 
     The network to be revised goes to a folder of its name inside the folder of the run.
 
     Raises:
         OutputError: ``out`` holds a run and ``resume`` is off.
-        TrainingError: ``out`` holds a run that was given the network to be revised.
+        TrainingError: ``out`` holds a run that was given the network to be revised, or one whose
+            network to be revised is to get more epochs.
         UnknownName: A name of either stage stands for nothing; raised before the first begins.
     """
     network, out, ranks = training.network, training.out, training.hardware.ranks
@@ -62,7 +62,7 @@ def train_in_stages(training: Training) -> Iterator[Stage | StepDone | EpochLog 
         revised = replace(network, name=REVISES[network.name])
         folder = out / revised.name
         require_names(network, training.second)
-        ranks.by_first(lambda: _require_own_first_stage(out, folder, resume=training.resume))
+        ranks.by_first(lambda: _require_own_first_stage(training, folder))
         # Not to be used itself; and a fit would change the file that the second stage goes by.
         first = replace(training, network=revised, out=folder, calibrate=False)
         yield from train_in_stages(first)
@@ -74,12 +74,20 @@ def train_in_stages(training: Training) -> Iterator[Stage | StepDone | EpochLog 
     yield from train(training)
 
 
-def _require_own_first_stage(out: Path, folder: Path, *, resume: bool) -> None:
+def _require_own_first_stage(training: Training, folder: Path) -> None:
     """Before hours go into the first stage: nothing must stand in the way of the second."""
-    if not resume:
+    out, epochs = training.out, training.settings.epochs
+    if not training.resume:
         refuse_run(out)
-    elif holds_run(out) and not holds_run(folder):
+    elif not holds_run(out):
+        return
+    elif not holds_run(folder):
         raise TrainingError(
             f"{out} holds a training run, but no {folder.name} that it began with; resume it with "
             "the --init it was started with."
+        )
+    elif planned_epochs(folder) != epochs:
+        raise TrainingError(
+            f"{out} revises the {folder.name} that it trained for {planned_epochs(folder)} epochs, "
+            f"not {epochs}; give that number, and more epochs of the revision with --atl-epochs."
         )

@@ -33,13 +33,21 @@ def samples(second_tree):
 
 
 def run(
-    samples, out, network=ATL, *, stop_after=None, second=SECOND_STAGE, legend=SECOND, **kwargs
+    samples,
+    out,
+    network=ATL,
+    *,
+    stop_after=None,
+    first=FIRST,
+    second=SECOND_STAGE,
+    legend=SECOND,
+    **kwargs,
 ):
     """All events up to the end, or as if killed after so many epochs."""
     seen, epochs = [], 0
     data = TrainingSet(samples[1:], samples[:1], legend)
     hardware = Hardware(torch.device("cpu"))
-    events = train_in_stages(Training(data, out, network, FIRST, hardware, second, **kwargs))
+    events = train_in_stages(Training(data, out, network, first, hardware, second, **kwargs))
     for event in events:
         seen.append(event)
         epochs += isinstance(event, EpochLog)
@@ -127,6 +135,15 @@ def test_a_run_in_the_way_is_refused_before_the_first_stage(samples, tmp_path):
     with pytest.raises(TrainingError, match="no asn that it began with; resume it with the --init"):
         run(samples, tmp_path / "atl", resume=True)
     assert not (tmp_path / "atl/asn").exists()
+
+
+def test_a_network_that_is_revised_already_gets_no_more_epochs(samples, tmp_path):
+    run(samples, tmp_path)
+    longer = replace(FIRST, epochs=3)
+    with pytest.raises(TrainingError, match="for 1 epochs, not 3; .*--atl-epochs"):
+        run(samples, tmp_path, first=longer, resume=True)
+    longer = replace(SECOND_STAGE, epochs=3)
+    assert len(losses(run(samples, tmp_path, second=longer, resume=True))) == 1
 
 
 def test_a_name_of_the_second_stage_is_refused_before_the_first(samples, tmp_path):
