@@ -17,6 +17,7 @@ from scdcli.sampling.strata import make_strata
 from scdcli.sampling.units import Population, count_units, find_units
 
 SAMPLES, SIZE, BLOCK = 500, 600, 3
+SHAPE = {"pixel": (160, 200), "block": (160, 200), "polygon": (480, 600)}  # of hundreds of units
 WRONG = {0: 0.06, 305: 0.25, 501: 0.15}  # share of units by what the map says
 ACCURACY = np.array([0.75, 0.85, 0.94])
 
@@ -25,7 +26,7 @@ ACCURACY = np.array([0.75, 0.85, 0.94])
 def world(kind):
     """Every unit of a map: its stratum, its area, whether it truly changed; and the strata."""
     side = BLOCK if kind == "block" else 1
-    codes = np.kron(patches((160, 200), share=0.3), np.ones((side, side), np.uint16))
+    codes = np.kron(patches(SHAPE[kind], share=0.3), np.ones((side, side), np.uint16))
     grid = Grid(*codes.shape, Affine.scale(10, -10), SITE)
     population = Population(
         lambda multiple: iter([CodeStrip(0, codes)]), grid, measure_ground(grid), kind, side
@@ -42,22 +43,14 @@ def world(kind):
     return stratum, size, truth, units, strata.sums(census.area)
 
 
-@pytest.mark.parametrize(
-    ("kind", "allocation"),
-    [
-        *(("pixel", a) for a in ALLOCATIONS),
-        *(("polygon", a) for a in ALLOCATIONS),
-        ("block", "equal"),
-    ],
-)
-def test_intervals_hold_the_truth_as_often_as_they_say(kind, allocation):
+@cache
+def coverage(kind, allocation):
+    """Of the areas of all change and of each transition: their truth, all estimates, intervals."""
     stratum, size, truth, units, area = world(kind)
-    changed = truth != 0
-    true = size[changed].sum()
-    count = min(SIZE, int(0.5 * units.sum()))
-    drawn = allocate(allocation, count, units, area, ACCURACY, 50)
+    belong = {"changed": truth != 0, "305": truth == 305, "501": truth == 501}
+    drawn = allocate(allocation, SIZE, units, area, ACCURACY, 50)
     first = np.concatenate([[0], np.cumsum(units)[:-1]])
-    held, values = 0, []
+    found = {name: [] for name in belong}
     for seed in range(SAMPLES):
         places = np.concatenate(
             [
@@ -66,9 +59,33 @@ def test_intervals_hold_the_truth_as_often_as_they_say(kind, allocation):
             ]
         )
         sample = StratifiedSample(stratum[places], size[places], units, area)
-        found = estimate_area(sample, changed[places])
-        held += abs(found.value - true) <= found.margin
-        values.append(found.value)
-    assert 0.93 <= held / SAMPLES <= 0.97
-    # without bias: the mean of all estimates is the truth within four of its standard errors
+        for name, member in belong.items():
+            estimate = estimate_area(sample, member[places])
+            found[name].append((estimate.value, estimate.margin))
+    return {name: (size[member].sum(), *np.array(found[name]).T) for name, member in belong.items()}
+
+
+CASES = pytest.mark.parametrize(
+    ("kind", "allocation"),
+    [
+        *(("pixel", a) for a in ALLOCATIONS),
+        *(("polygon", a) for a in ALLOCATIONS),
+        ("block", "equal"),
+    ],
+)
+
+
+# a sample holds few omissions of one transition, and their number is skewed: 92 % are allowed
+@CASES
+@pytest.mark.parametrize(("area", "least"), [("changed", 0.93), ("305", 0.92), ("501", 0.92)])
+def test_intervals_hold_the_truth_as_often_as_they_say(kind, allocation, area, least):
+    true, values, margins = coverage(kind, allocation)[area]
+    assert least <= np.mean(np.abs(values - true) <= margins) <= 0.97
+
+
+@CASES
+@pytest.mark.parametrize("area", ["changed", "305", "501"])
+def test_the_mean_of_all_estimates_is_the_truth(kind, allocation, area):
+    """Within four of its standard errors."""
+    true, values, _ = coverage(kind, allocation)[area]
     assert abs(np.mean(values) - true) < 4 * np.std(values) / SAMPLES**0.5
