@@ -76,10 +76,19 @@ def batch_options(command: Command) -> Command:
 
 @dataclass(frozen=True)
 class Batch:
-    """The pairs to predict, and what their table is called."""
+    """Pairs to predict.
+
+    Attributes:
+        name: What their table is called.
+        pairs: Those of this shard.
+        outputs: The folders of all pairs of the table.
+        folder: Where the files of all together go; None for nowhere.
+    """
 
     name: str
     pairs: "list[ListedPair]"
+    outputs: list[Path]
+    folder: Path | None
 
 
 def open_folders(
@@ -102,16 +111,22 @@ def open_folders(
     if alone:
         more = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
         terminal.note(f"Left out, as the other folder has no image of the name: {alone[0]}{more}.")
-    return _shard_of(table.name, read_pairs(table, Path(), out), shard, terminal)
+    return _shard_of(table.name, read_pairs(table, Path(), out), out, shard, terminal)
 
 
-def _shard_of(name: str, every: "list[ListedPair]", shard: Shard, terminal: Terminal) -> Batch:
+def _shard_of(
+    name: str, every: "list[ListedPair]", out: Path | None, shard: Shard, terminal: Terminal
+) -> Batch:
     from scdcli.files.pairlist import take_shard
+    from scdcli.reporting.batchfiles import require_batch_folder
 
+    outputs = [pair.output for pair in every]
+    if out is not None:
+        require_batch_folder(out, outputs)
     pairs = take_shard(every, *shard)
     if shard.total > 1:
         terminal.note(f"Shard {shard.number} of {shard.total}: {len(pairs)} of {len(every)} pairs.")
-    return Batch(name, pairs)
+    return Batch(name, pairs, outputs, out)
 
 
 def open_batch(table: Path, out: Path | None, shard: Shard, terminal: Terminal) -> Batch:
@@ -131,7 +146,7 @@ def open_batch(table: Path, out: Path | None, shard: Shard, terminal: Terminal) 
     unused = unused_columns(found)
     if unused:
         terminal.note(f"{found.name}: not used: {', '.join(unused)}.")
-    return _shard_of(found.name, every, shard, terminal)
+    return _shard_of(found.name, every, out, shard, terminal)
 
 
 def run_batch(
@@ -141,14 +156,14 @@ def run_batch(
     from scdcli.files.naming import name_of
     from scdcli.files.pairlist import listed_lines
 
-    failed = []
+    failed: dict[int, tuple[Path, str]] = {}
     for number, pair in enumerate(batch.pairs, start=1):
         place = f"{number} of {len(batch.pairs)}"
         terminal.note(f"{place}: {name_of(pair.before)}, {name_of(pair.after)}")
         with _saying_where_it_stops(batch, number, terminal):
             record = _attempt(pair, predictor, job, terminal)
         if record["status"] == "failed":
-            failed.append(pair.line)
+            failed[pair.line] = pair.output, record["error"]
             terminal.problem(f"Error: {batch.name}, line {pair.line}: {record['error']}")
         else:
             terminal.note(f"{place}: {_told(record)}")
@@ -156,12 +171,37 @@ def run_batch(
             click.echo(json.dumps(record, ensure_ascii=False))
         elif record["status"] != "failed":
             click.echo(pair.output)
-    if failed:
-        terminal.problem(
-            f"{len(failed)} of {len(batch.pairs)} pairs failed: {batch.name}, "
-            f"{listed_lines(failed)}."
-        )
-    return failed
+    try:
+        _finish(batch, dict(failed.values()), job, terminal)
+    finally:
+        if failed:
+            terminal.problem(
+                f"{len(failed)} of {len(batch.pairs)} pairs failed: {batch.name}, "
+                f"{listed_lines([*failed])}."
+            )
+    return [*failed]
+
+
+def _finish(batch: Batch, failed: dict[Path, str], job: PredictionJob, terminal: Terminal) -> None:
+    """Write what shows all pairs together, and say where it is."""
+    from scdcli.reporting.batchfiles import finish_batch
+
+    if batch.folder is None:
+        terminal.note("With -o DIR a batch also leaves a page, a layer and a table of all pairs.")
+        return
+    writing = job.output
+    found = finish_batch(
+        batch.folder, batch.outputs, failed, formats=writing.formats, page=writing.report
+    )
+    for note in found.notes:
+        terminal.note(note)
+    if not found.done:
+        return
+    files = [f"changes.{writing.formats[0]} all polygons"] if writing.formats else []
+    listed = " and ".join([*files, "transitions.csv all areas"])
+    page = f"{batch.folder / 'index.html'} shows all pairs; " if writing.report else ""
+    of = f"{len(found.done)} of {len(found.members)} pairs"
+    terminal.note(f"{page}{batch.folder} has {listed}, of {of}.")
 
 
 def _attempt(

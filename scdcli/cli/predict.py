@@ -67,11 +67,12 @@ def predict(
     """Map what changed between two images of one place.
 
     AFTER is brought onto the grid of BEFORE when they differ. DIR gets from.tif, to.tif,
-    transition.tif, probability.tif, changes.gpkg, transitions.csv, summary.json and report.html,
-    the page to look at first.
+    transition.tif, probability.tif, changes.gpkg, transitions.csv, summary.json, a QGIS project
+    changes.qgz, preview.png, and report.html, the page to look at first.
 
-    With --pairs one model maps many pairs. A pair that fails stops no other; the exit status is
-    then 3. With --json every pair is a line of JSON as soon as it is done.
+    With --pairs one model maps many pairs, and DIR also gets index.html, changes.gpkg and
+    transitions.csv of all together. A pair that fails stops no other; the exit status is then 3.
+    With --json every pair is a line of JSON as soon as it is done.
 
     \b
     scd predict before.tif after.tif

@@ -1,7 +1,7 @@
 """How much changed from what to what: pixels, m², hectares and percent per transition."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -135,9 +135,23 @@ class TransitionTally:
 
 
 def write_transitions(path: Path, transitions: Iterable[Transition]) -> None:
-    """Write the rows as comma-separated values, UTF-8; areas are left empty without a CRS.
+    """Write the rows as comma-separated values; areas are left empty without a CRS.
+
+    Raises:
+        OutputError: The file cannot be written; nothing is left behind.
+    """
+    write_table(path, COLUMNS, map(asdict, transitions))
+
+
+def write_table(path: Path, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as comma-separated values, UTF-8.
 
     The types of the columns go into a ``.csvt`` beside: GDAL and QGIS take all for text else.
+
+    Args:
+        path: The table.
+        columns: GDAL's names of the types, by column.
+        rows: What they have not, or have as None, is left empty.
 
     Raises:
         OutputError: The file cannot be written; nothing is left behind.
@@ -146,11 +160,11 @@ def write_transitions(path: Path, transitions: Iterable[Transition]) -> None:
         with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
             beside = Path(folder, path.name)
             with beside.open("w", encoding="utf-8", newline="") as file:
-                table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+                table = csv.DictWriter(file, list(columns), lineterminator="\n")
                 table.writeheader()
-                table.writerows(asdict(row) for row in transitions)
+                table.writerows(rows)
             types = beside.with_suffix(".csvt")
-            types.write_text(",".join(f'"{kind}"' for kind in COLUMNS.values()) + "\n")
+            types.write_text(",".join(f'"{kind}"' for kind in columns.values()) + "\n")
             for written in (types, beside):
                 written.replace(path.with_name(written.name))
     except OSError as error:

@@ -1,8 +1,6 @@
 """`index.html` of a batch: every prediction in a line, with its picture and a link to its page."""
 
 import io
-import json
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -13,24 +11,29 @@ from PIL import Image
 from scdcli.errors import InputError
 from scdcli.files.naming import name_of
 from scdcli.files.whole import write_whole
+from scdcli.polygons.files.vector import DRIVERS
 from scdcli.reporting import wording
+from scdcli.reporting.batch import TABLE, Batch, Member, gather_batch, sum_extents, sum_transitions
 from scdcli.reporting.encoding import jpeg_uri
-from scdcli.reporting.finished import NEEDED, SUMMARY
 from scdcli.reporting.page import REPORT, resource, template
 from scdcli.reporting.preview import PREVIEW
 
 INDEX = "index.html"
+FILES = (*(f"changes.{name}" for name in DRIVERS), TABLE)
 PREVIEW_WIDTH = 420  # pixels
 MOST_PICTURE = 14_000  # bytes
+STATUSES = ("done", "failed", "waiting")
 
 
 class Line(NamedTuple):
     """One prediction of a batch."""
 
     name: str
+    status: str
+    error: str | None
     link: str | None  # relative to the index; None without a page
     picture: str | None
-    changed: dict[str, Any]
+    changed: dict[str, Any] | None
     most: str
     warnings: list[str]
 
@@ -49,58 +52,67 @@ def write_index(folder: Path, out: Path | None = None) -> tuple[Path, int, int]:
         InputError: The folder holds no finished prediction.
         OutputError: The page cannot be written.
     """
-    path = out or folder / INDEX
-    found = list(_summaries(folder))
-    if not found:
+    batch = gather_batch(folder)
+    if not batch.done:
         raise InputError(
             f"{name_of(folder)} holds no finished prediction; name the folder that scd predict "
             "--pairs wrote into."
         )
-    lines = [_line(place, summary, folder, path) for place, summary in found]
-    extents = {name: [summary[name] for _, summary in found] for name in ("changed", "valid")}
+    path, lines = write_batch_page(batch, out or folder / INDEX)
+    without = sum(line.status == "done" and line.link is None for line in lines)
+    return path, len(batch.done), without
+
+
+def write_batch_page(batch: Batch, path: Path) -> tuple[Path, list[Line]]:
+    """Write the page of a batch; returns it and its lines.
+
+    Raises:
+        OutputError: The page cannot be written.
+    """
+    lines = [_line(member, path) for member in batch.members]
+    summaries = [summary for _, summary in batch.done]
+    mixed = len({summary["valid"]["hectares"] is None for summary in summaries}) > 1
+    total = None if mixed else sum_extents(summaries)
     page = template("index.html.j2").render(
         lines=lines,
+        counts={name: sum(line.status == name for line in lines) for name in STATUSES},
         words=wording,
-        total={name: _sum(each) for name, each in extents.items()},
-        created=max(str(summary.get("created", "")) for _, summary in found),
+        total=total,
+        unit=wording.unit_of(total) if total else None,
+        rows=sorted(sum_transitions(summaries), key=lambda row: -row["pixels"]) if total else [],
+        files=[(name, link) for name in FILES if (link := _link(batch.folder / name, path))],
+        notes=batch.notes,
+        created=max((str(summary.get("created", "")) for summary in summaries), default=""),
         style=resource("report.css"),
     )
     write_whole(path, page.encode())
-    return path, len(lines), sum(line.link is None for line in lines)
+    return path, lines
 
 
-def _summaries(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Finished predictions by their folder, in order; what is not finished lies in hidden ones."""
-    for path in sorted(folder.rglob(SUMMARY)):
-        if any(part.startswith(".") for part in path.relative_to(folder).parts):
-            continue
-        try:
-            summary = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(summary, dict) and all(name in summary for name in NEEDED):
-            yield path.parent, summary
-
-
-def _line(place: Path, summary: dict[str, Any], folder: Path, page: Path) -> Line:
-    name = place.relative_to(folder).as_posix()
-    report = place / REPORT
-    link = None
-    if report.is_file():
-        try:
-            link = quote(report.resolve().relative_to(page.resolve().parent).as_posix())
-        except ValueError:  # the index lies elsewhere
-            link = report.resolve().as_uri()
-    rows = sorted(summary["transitions"], key=lambda row: -row["pixels"])
+def _line(member: Member, page: Path) -> Line:
+    summary = member.summary or {}
+    rows = sorted(summary.get("transitions", []), key=lambda row: -row["pixels"])
     most = f"{rows[0]['from_name']} → {rows[0]['to_name']}" if rows else ""
     return Line(
-        "this folder" if name == "." else name,
-        link,
-        _picture(place / PREVIEW),
-        summary["changed"],
+        "this folder" if member.name == "." else member.name,
+        member.status,
+        member.error,
+        _link(member.folder / REPORT, page),
+        _picture(member.folder / PREVIEW),
+        summary.get("changed"),
         most,
         summary.get("warnings", []),
     )
+
+
+def _link(file: Path, page: Path) -> str | None:
+    """From the page to a file; None where there is no such file."""
+    if not file.is_file():
+        return None
+    try:
+        return quote(file.resolve().relative_to(page.resolve().parent).as_posix())
+    except ValueError:  # the page lies elsewhere
+        return file.resolve().as_uri()
 
 
 def _picture(path: Path) -> str | None:
@@ -111,13 +123,3 @@ def _picture(path: Path) -> str | None:
     except (OSError, ValueError):
         return None
     return jpeg_uri(np.asarray(small), MOST_PICTURE)
-
-
-def _sum(extents: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """All extents together; None where some are measured and others counted in pixels."""
-    measured = {extent["hectares"] is not None for extent in extents}
-    if len(measured) > 1:
-        return None
-    names = ("pixels", "area_m2", "hectares") if measured == {True} else ("pixels",)
-    together = {name: sum(extent[name] for extent in extents) for name in names}
-    return {"area_m2": None, "hectares": None} | together

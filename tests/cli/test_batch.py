@@ -99,7 +99,10 @@ def test_a_table_is_predicted_with_the_real_thing(scd, here):
     (problem,) = [line for line in result.stderr.splitlines() if line.startswith("Error")]
     assert problem.startswith("Error: lists/pairs.csv, line 3: lists/../none.tif does not exist")
     assert result.stderr.endswith("1 of 3 pairs failed: lists/pairs.csv, line 3.\n")
-    assert sorted(path.name for path in (here / "maps").iterdir()) == ["a__b", "changes"]
+    assert sorted(path.name for path in (here / "maps").iterdir() if path.is_dir()) == [
+        "a__b",
+        "changes",
+    ]
     summary = json.loads((here / "maps/changes/summary.json").read_text())
     assert summary["inputs"]["after"]["name"] == "c.tif"
 
@@ -121,6 +124,47 @@ def test_resume_leaves_alone_what_is_finished(scd, here):
     assert "2 of 2 pairs failed" in other.stderr
     again = scd(*call, "--resume", "--threshold", "0.9", "--overwrite", "--json", "-q")
     assert [json.loads(line)["status"] for line in again.stdout.splitlines()] == ["done", "done"]
+
+
+def test_shards_leave_the_files_of_all_pairs_together(scd, here):
+    """The last shard to end finds what the others have made, and what has failed there."""
+    (here / "pairs.csv").write_text(
+        "before,after,name\na.tif,b.tif,n\nb.tif,none.tif,s\nb.tif,c.tif,w\n"
+    )
+    call = ("predict", "--pairs", "pairs.csv", *SMALL, "-o", "maps", "--vector", "gpkg")
+    first = scd(*call, "--shard", "1/3")
+    assert f"{Path('maps/index.html')} shows all pairs; maps has" in first.stderr
+    assert "transitions.csv all areas, of 1 of 3 pairs." in first.stderr
+    assert states(here) == {"n": "done", "s": "waiting", "w": "waiting"}
+    assert scd(*call, "--shard", "2/3").exit_code == 3
+    assert scd(*call, "--shard", "3/3").exit_code == 0
+    assert states(here) == {"n": "done", "s": "failed", "w": "done"}
+    page = (here / "maps/index.html").read_text(encoding="utf-8")
+    assert "Failed: none.tif does not exist" in page
+    assert "1 of 3 pairs failed" in page
+    assert (here / "maps/changes.gpkg").is_file()
+    # without --report and polygons, neither is left
+    again = (*call[:-2], "--vector", "none", "--no-report", "--overwrite")
+    assert scd(*again).exit_code == 3
+    assert not (here / "maps/changes.gpkg").exists()
+
+
+def states(here):
+    pairs = json.loads((here / "maps/batch.json").read_text())["pairs"]
+    return {each["name"]: each["status"] for each in pairs}
+
+
+def test_a_batch_does_not_replace_the_files_of_others(scd, stand_in):
+    table("a.tif")
+    Path("maps").mkdir()
+    Path("maps/summary.json").write_text("{}")
+    result = scd("predict", "--pairs", "pairs.csv", "-o", "maps")
+    assert result.exit_code == 1
+    assert "maps is the folder of a prediction, whose files those of the batch" in result.stderr
+    Path("maps/summary.json").rename("maps/transitions.csv")
+    result = scd("predict", "--pairs", "pairs.csv", "-o", "maps")
+    assert "maps holds transitions.csv, which no batch has made" in result.stderr
+    assert stand_in == []
 
 
 def test_a_wrong_option_is_told_once(scd, here):
@@ -155,7 +199,11 @@ def test_one_model_serves_all_pairs(scd, stand_in):
 def test_every_pair_is_told_by_number(scd, stand_in):
     table("a.tif", "b.tif")
     said = scd("predict", "--pairs", "pairs.csv").stderr.splitlines()
-    assert said[-2:] == ["2 of 2: 1.tif, b.tif", "2 of 2: 1.50 ha (25.00 %) changed, 2 s"]
+    assert said[-3:] == [
+        "2 of 2: 1.tif, b.tif",
+        "2 of 2: 1.50 ha (25.00 %) changed, 2 s",
+        "With -o DIR a batch also leaves a page, a layer and a table of all pairs.",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,13 @@ CHUNK = 5000  # rows of a batch
 GEOMETRY = "geometry"
 
 
-def feature_schema(ground: Ground) -> pa.Schema:
+def feature_schema(unit: str) -> pa.Schema:
     """The columns: the outline as WKB in map coordinates, and its attributes.
 
-    Lengths and areas are metres and square metres, or pixels and square pixels without a CRS.
+    Args:
+        unit: Of lengths and areas, as `Ground` has it: metres, or pixels without a CRS.
     """
-    area, perimeter = (
-        ("area_px", "perimeter_px") if ground.unit == PIXELS else ("area_m2", "perimeter_m")
-    )
+    area, perimeter = ("area_px", "perimeter_px") if unit == PIXELS else ("area_m2", "perimeter_m")
     return pa.schema(
         {
             GEOMETRY: pa.binary(),
@@ -50,7 +49,7 @@ def number_features(
     Raises:
         InputError: A transition is not in the legend.
     """
-    schema = feature_schema(ground)
+    schema = feature_schema(ground.unit)
     first = 1
     for chunk in _rechunk(polygons):
         yield _batch(chunk, first, schema, legend)

@@ -82,6 +82,19 @@ def _feature_texts(batch: pa.RecordBatch, crs: str | None) -> Iterator[str]:
 
 def _lonlat(outlines: Outlines, crs: str) -> Outlines:
     """Outlines on WGS 84, exterior rings counter-clockwise, longitudes between -180 and 180."""
+    cut = _cut_at_antimeridian(lonlat_outlines(outlines, crs))
+    wound: Outlines = shapely.orient_polygons(
+        shapely.transform(cut, lambda xy: np.round(xy, DECIMALS))
+    )
+    return wound
+
+
+def lonlat_outlines(outlines: Outlines, crs: str) -> Outlines:
+    """Outlines on WGS 84; those across the antimeridian reach beyond 180 degrees.
+
+    Raises:
+        OutputError: An outline has no longitude and latitude.
+    """
     source = CRS.from_wkt(crs)
     transformer = Transformer.from_crs(source, WGS84, always_xy=True)
 
@@ -97,9 +110,7 @@ def _lonlat(outlines: Outlines, crs: str) -> Outlines:
     widest = _widths(outlines) + 1 if source.is_geographic else HALF_TURN
     jumps = np.flatnonzero(_widths(placed) > widest)  # from one side of the map to the other
     placed[jumps] = shapely.transform(placed[jumps], _unwrap)
-    rounded = shapely.transform(_cut_at_antimeridian(placed), lambda xy: np.round(xy, DECIMALS))
-    wound: Outlines = shapely.orient_polygons(rounded)
-    return wound
+    return placed
 
 
 def _widths(outlines: Outlines) -> NDArray[np.float64]:

@@ -30,6 +30,7 @@ CONFIDENCE_STEPS: tuple[tuple[int, int, Color], ...] = (
 
 HIDDEN = ("fid", "id", "from_class", "to_class", "transition")  # numbers whose names stand beside
 ALIASES = {
+    "pair": "Pair",  # in the layer of a batch
     "from_name": "From",
     "to_name": "To",
     "area_m2": "Area (m²)",

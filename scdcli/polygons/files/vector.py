@@ -106,16 +106,47 @@ def write_polygons(
     """
     formats = tuple(formats)
     require_formats(formats)
-    drivers = {name: DRIVERS[name] for name in formats}
-    crs = None if grid.crs is None else grid.crs.to_wkt()
+    return write_features(
+        folder,
+        number_features(polygons, ground, legend),
+        feature_schema(ground.unit),
+        None if grid.crs is None else grid.crs.to_wkt(),
+        formats=formats,
+        styles=styles or {},
+    )
+
+
+def write_features(
+    folder: Path,
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    crs: str | None,
+    *,
+    formats: Iterable[str],
+    styles: Mapping[str, str],
+) -> list[Path]:
+    """Write features as ``changes.<format>`` into a folder, as `write_polygons` does.
+
+    Args:
+        folder: An existing folder.
+        batches: Features numbered from 1 in a column ``id``.
+        schema: Their columns.
+        crs: That of their outlines, as WKT.
+        formats: Names in `DRIVERS`.
+        styles: QGIS styles by name, the default one first.
+
+    Raises:
+        OutputError: The files cannot be written, or one of them would become too large; nothing is
+            left behind.
+    """
     try:
         with TemporaryDirectory(prefix=f".{LAYER}.", dir=folder) as beside:
             spool = Path(beside, SPOOL)
-            count = _gather(spool, number_features(polygons, ground, legend), ground)
-            for name, write in drivers.items():
-                layer = Layer(Path(beside, f"{LAYER}.{name}"), crs, styles or {})
+            count = _gather(spool, batches, schema)
+            for name in formats:
+                layer = Layer(Path(beside, f"{LAYER}.{name}"), crs, styles)
                 with pa.OSFile(str(spool)) as file, pa.ipc.open_stream(file) as features:
-                    write(layer, features)
+                    DRIVERS[name](layer, features)
                 _verify(layer.path, count)
             if styles and set(formats) - {"gpkg"}:
                 default = next(iter(styles.values()))
@@ -129,13 +160,13 @@ def write_polygons(
         ) from error
 
 
-def _gather(spool: Path, batches: Iterable[pa.RecordBatch], ground: Ground) -> int:
+def _gather(spool: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
     """Keep the batches on disk; returns the number of features in them."""
     count = 0
     packed = pa.ipc.IpcWriteOptions(compression="zstd")  # a tenth of what a GeoPackage takes
     with (
         pa.OSFile(str(spool), "wb") as file,
-        pa.ipc.new_stream(file, feature_schema(ground), options=packed) as stream,
+        pa.ipc.new_stream(file, schema, options=packed) as stream,
     ):
         for batch in batches:
             stream.write_batch(batch)
