@@ -182,46 +182,25 @@ def _terminated_like_an_exception() -> Iterator[None]:
 def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
     if path is None:
         return
-    import tomllib
+    from scdcli.cli.configuration import read_tables
 
-    from scdcli.files.text import decode
-
-    try:
-        settings = tomllib.loads(decode(path.read_bytes(), str(path)))
-    except tomllib.TOMLDecodeError as error:
-        raise click.BadParameter(f"{path} is not TOML: {error}") from error
-    except ScdError as error:
-        raise click.BadParameter(str(error)) from error
     ctx.default_map = {
         ALIASES.get(name, name): _defaults(ctx, path, name, values)
-        for name, values in settings.items()
+        for name, values in read_tables(path).items()
     }
 
 
 def _defaults(ctx: click.Context, path: Path, name: str, values: object) -> dict[str, Any]:
     """One command's table, by parameter; anything the command does not know is a mistake."""
+    from scdcli.cli.configuration import defaults_of
+
     group = ctx.command
     command = group.get_command(ctx, name) if isinstance(group, ScdGroup) else None
     if command is None or not isinstance(values, dict):
         raise click.BadParameter(
             f"{path}: [{name}] is not a command of scd.{meant(name, COMMANDS)}"
         )
-    known = {
-        option.lstrip("-"): param.name
-        for param in command.params
-        for option in (*param.opts, *param.secondary_opts)
-        if param.name and option.startswith("--")
-    }
-    strange = sorted(set(values) - set(known))
-    if strange:
-        raise click.BadParameter(
-            f"{path}: scd {name} has no option --{strange[0]}.{meant(strange[0], known)}"
-        )
-    many = {param.name for param in command.params if param.multiple}
-    return {
-        known[key]: [value] if known[key] in many and isinstance(value, str) else value
-        for key, value in values.items()
-    }
+    return defaults_of(command, path, name, values)
 
 
 @click.group(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scdcli.cli.configuration import take_config, written_config
 from scdcli.cli.options.shared import (
     CommaList,
     Command,
@@ -131,6 +132,17 @@ def data_options(command: Command) -> Command:
 @click.argument(
     "datasets", metavar="DATASET...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=take_config,
+    default=None,
+    show_default=False,
+    help="The options of an earlier run, config.toml in its folder, DATASET among them; options "
+    "given otherwise win.",
+)
 @output_option("RUN", "Folder of the run.", required=True)
 @protocol_options
 @data_options
@@ -187,11 +199,12 @@ def train(
     DATASET holds im1, im2, label1 and label2, or large scenes, in it or in train/ (and val/);
     scd check DATASET says what is in it and what is wrong with it. Several sets have the same
     classes and as many bands. The defaults are the paper's protocol. RUN gets best.safetensors,
-    last.safetensors, log.csv and curves.png.
+    last.safetensors, log.csv, curves.png, and config.toml to repeat the run.
 
     \b
     scd train SECOND -o runs/asn
     scd train SECOND -o runs/asn --resume
+    scd train --config runs/asn/config.toml -o runs/again
     scd train mine drawn unchanged --repeat 3,1,1 -o runs/mixed
     """
     settings, second = (
@@ -275,12 +288,14 @@ def _train(job: TrainingJob, *, quiet: bool) -> bool:
 
 def _show(training: "Training", terminal: Terminal) -> None:
     """Train, and show how it goes."""
+    from scdcli.files.whole import write_whole
     from scdcli.training.confidence import CalibratedModel
     from scdcli.training.loop import Stopped
-    from scdcli.training.runfolder import EpochLog
+    from scdcli.training.runfolder import CONFIG, EpochLog
     from scdcli.training.stages import Stage, train_in_stages
 
     folders: list[Path] = []
+    config = written_config(click.get_current_context()).encode()
     kept = partial(_what_is_kept, training, folders)
     with terminal.when_stopped(kept), terminal.progress("training", None) as bar:
         for event in train_in_stages(training):
@@ -297,6 +312,8 @@ def _show(training: "Training", terminal: Terminal) -> None:
             elif isinstance(event, CalibratedModel):
                 terminal.note(fitted_line(event.fit, event.path))
             else:
+                if event.step == 1 and training.hardware.ranks.first:
+                    write_whole(training.out / CONFIG, config)
                 label = f"{stage.network} epoch {event.epoch}, loss {event.loss:.3f}"
                 bar.update(event.step, event.steps, label)
 

@@ -24,6 +24,7 @@ STATE = "state.safetensors"
 LOG = "log.csv"
 CURVES = "curves.png"
 SETTINGS = "settings.json"
+CONFIG = "config.toml"  # the options of the command that began or resumed it
 
 DRAW_EVERY = 10.0  # seconds
 MAY_CHANGE = {"patience"}  # settings that move no weight

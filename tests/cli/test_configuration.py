@@ -1,0 +1,71 @@
+"""A run is repeated from the file that it leaves."""
+
+import tomllib
+
+import pytest
+from sets import write_second_tree
+
+TINY = ("--width", "0.125", "--chip", "64", "--batch", "2", "-q")
+
+
+@pytest.fixture
+def root(tmp_path, rng):
+    """A set in a folder with every sign that a string of TOML has to escape."""
+    return write_second_tree(tmp_path / 'a "set"\\ä\x7f', rng, pairs=4)
+
+
+def test_a_run_is_repeated_from_its_folder(scd, root, tmp_path, monkeypatch):
+    (tmp_path / "split.txt").write_text("00000\n00001\n00002\n")
+    monkeypatch.chdir(tmp_path)
+    command = ("train", root.relative_to(tmp_path), "-o", "run", "--network", "fc-siam-diff", *TINY)
+    given = ("--epochs", "2", "--seed", "4", "--lr", "1e-5", "--bands", "3,2,1", "--no-flip")
+    result = scd(*command, *given, "--split-file", "split.txt", "--preset", "best")
+    assert result.exit_code == 0, result.output
+    config = tmp_path / "run/config.toml"
+    table = tomllib.loads(config.read_text(encoding="utf-8"))["train"]
+    assert table["split-file"] == str(tmp_path / "split.txt")
+    assert (table["lr"], table["bands"], table["flip"]) == (1e-5, [3, 2, 1], False)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = scd("train", "--config", config, "-o", "again", "-q")
+    assert again.exit_code == 0, again.output
+    for name in ("last.safetensors", "best.safetensors"):
+        assert (tmp_path / "elsewhere/again" / name).read_bytes() == (
+            tmp_path / "run" / name
+        ).read_bytes()
+    refused = scd("train", "--config", config)
+    assert f"{tmp_path / 'run'} holds a training run already; continue it" in refused.stderr
+    more = scd("train", "--config", config, "--resume", "--epochs", "3", "-q")
+    assert more.exit_code == 0, more.output
+    table = tomllib.loads(config.read_text(encoding="utf-8"))["train"]
+    assert (table["epochs"], table["lr"]) == (3, 1e-5)
+
+
+def test_a_fine_tuning_is_repeated(scd, root, tmp_path):
+    first = ("train", root, "-o", tmp_path / "first", "--network", "fc-ef", "--epochs", "1", *TINY)
+    assert scd(*first).exit_code == 0
+    start = tmp_path / "first/best.safetensors"
+    tuned = ("--epochs", "1", *TINY[2:], "--init", start, "-o", tmp_path / "tuned")
+    result = scd("train", root, *tuned)
+    assert result.exit_code == 0, result.output
+    config = tmp_path / "tuned/config.toml"
+    table = tomllib.loads(config.read_text(encoding="utf-8"))["train"]
+    assert "network" not in table  # which is the model's
+    assert table["init"] == str(start)
+    again = scd("train", "--config", config, "-o", tmp_path / "again", "-q")
+    assert again.exit_code == 0, again.output
+    one, two = (tmp_path / name / "last.safetensors" for name in ("tuned", "again"))
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_what_is_no_file_of_a_run_is_a_usage_error(scd, tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text("lr = 0.1\n")
+    assert "no table [train]" in scd("train", "--config", config).stderr
+    config.write_text("[train]\npatients = 3\n")
+    refused = scd("train", "--config", config)
+    assert refused.exit_code == 2
+    assert "has no option --patients" in refused.stderr
+    assert "Did you mean patience?" in refused.stderr
+    config.write_text("[train\n")
+    assert "is not TOML" in scd("train", "--config", config).stderr
