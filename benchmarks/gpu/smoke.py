@@ -206,7 +206,7 @@ def memory(bench: Bench) -> dict[str, Any]:
             loaded, bench.device, 0.5, tiling=Tiling(bench.size, 0, 6), batch=64, say=said.append
         )
         with torch.inference_mode():
-            done = sum(1 for _ in _predict_chips(iter(chips), predictor))
+            done = sum(1 for _ in _predict_chips(iter(chips), predictor, None))
         sentence = ""
         try:
             run(bench, "memory", "asn", replace(brief(bench), batch=24))

@@ -23,6 +23,7 @@ from scdcli.models.device import BatchSize, autocast, is_out_of_memory
 from scdcli.models.engines import Engine
 from scdcli.models.networks import outputs
 from scdcli.polygons.area import central_pixel
+from scdcli.prediction.chipstore import ChipStore, PredictedChip, chip_store
 from scdcli.prediction.cleaning import Cleaning, clean, reach
 from scdcli.prediction.decode import READOUTS, ClassMaps, Reading, read
 from scdcli.prediction.fit import wrong_bands
@@ -245,28 +246,37 @@ def predict_windows(
         InputError: An image cannot be read.
         ModelError: The network gives values that are not numbers, or wants other bands.
     """
-    require_bands(predictor.loaded, pair)
-    for tile in find_supertiles(pair, predictor):
-        yield tile.core, *predict_supertile(pair, tile, predictor)
+    for window, predicted in read_windows(pair, predictor):
+        yield window, predicted.maps, predicted.cleaning
 
 
 def predict_supertile(
-    pair: Pair, tile: Supertile, predictor: Predictor, unfinished: UnfinishedSupertile | None = None
+    pair: Pair,
+    tile: Supertile,
+    predictor: Predictor,
+    store: ChipStore | None = None,
+    unfinished: UnfinishedSupertile | None = None,
 ) -> tuple[ClassMaps, Cleaning]:
     """Class maps of a supertile core, and what cleaning has changed; see `read_supertile`."""
-    predicted = read_supertile(pair, tile, predictor, unfinished)
+    predicted = read_supertile(pair, tile, predictor, store, unfinished)
     return predicted.maps, predicted.cleaning
 
 
 def read_windows(pair: Pair, predictor: Predictor) -> Iterator[tuple[Window, Predicted]]:
     """As `predict_windows`, with change probabilities and classes before any threshold."""
     require_bands(predictor.loaded, pair)
-    for tile in find_supertiles(pair, predictor):
-        yield tile.core, read_supertile(pair, tile, predictor)
+    tiles = list(find_supertiles(pair, predictor))
+    with chip_store(tiles) as store:
+        for tile in tiles:
+            yield tile.core, read_supertile(pair, tile, predictor, store)
 
 
 def read_supertile(
-    pair: Pair, tile: Supertile, predictor: Predictor, unfinished: UnfinishedSupertile | None = None
+    pair: Pair,
+    tile: Supertile,
+    predictor: Predictor,
+    store: ChipStore | None = None,
+    unfinished: UnfinishedSupertile | None = None,
 ) -> Predicted:
     """All that is predicted of a supertile core.
 
@@ -277,13 +287,14 @@ def read_supertile(
         pair: The two scenes.
         tile: The supertile.
         predictor: Model and how to run it.
+        store: Chips that other supertiles have predicted, and gets those that others want.
         unfinished: What an earlier run left of it; is offered the sums after every chip.
 
     Raises:
         InputError: An image cannot be read.
         ModelError: The network gives values that are not numbers.
     """
-    blended, measured = _blend(pair, tile, predictor, unfinished)
+    blended, measured = _blend(pair, tile, predictor, store, unfinished)
     legend, threshold = predictor.loaded.header.legend, predictor.threshold
     replaceable = legend.replaceable_indices()
     with predictor.profile.timing("blend"):
@@ -318,7 +329,11 @@ def read_supertile(
 
 
 def _blend(
-    pair: Pair, tile: Supertile, predictor: Predictor, unfinished: UnfinishedSupertile | None
+    pair: Pair,
+    tile: Supertile,
+    predictor: Predictor,
+    store: ChipStore | None,
+    unfinished: UnfinishedSupertile | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Blended probabilities (P, H, W) of a supertile's reach, and where both dates are measured."""
     channels = READOUTS[predictor.output].channels(predictor.classes)
@@ -331,14 +346,11 @@ def _blend(
         done = int(layers["chips"])
     places = {window: number for number, window in enumerate(tile.chips, start=1)}
     left = replace(tile, chips=tile.chips[done:])
-    mean = predictor.loaded.model.mean.cpu().numpy()
-    chips = read_chips(pair, left, mean, reach(unit_pixels(pair, predictor)))
-    for chip, probabilities in _predict_chips(chips, predictor):
+    for chip in _predict_chips(_find_chips(pair, left, predictor, store), predictor, store):
         with predictor.profile.timing("blend"):
-            blend.add(chip.window, probabilities)
+            blend.add(chip.window, chip.probabilities)
         valid_part, chip_part = overlap(tile.reach, chip.window, chip.valid.shape)
         valid[valid_part] = chip.valid[chip_part]
-        predictor.profile.count_chip()
         if unfinished:
             number = np.array(places[chip.window])
             unfinished.offer({**blend.state(), "valid": valid, "chips": number})
@@ -373,22 +385,59 @@ def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor
     return total / len(predictor.views)
 
 
+def _find_chips(
+    pair: Pair, tile: Supertile, predictor: Predictor, store: ChipStore | None
+) -> Iterator[Chip | PredictedChip]:
+    """The chips of a supertile, in order: from the store, or read."""
+    mean = predictor.loaded.model.mean.cpu().numpy()
+    around = reach(unit_pixels(pair, predictor))
+    for window in tile.chips:
+        known = store.take(window) if store else None
+        if known:
+            yield known
+        else:
+            yield from read_chips(pair, replace(tile, chips=(window,)), mean, around)
+
+
 def _predict_chips(
-    chips: Iterator[Chip], predictor: Predictor
-) -> Iterator[tuple[Chip, NDArray[np.float32]]]:
-    """Chips with their probabilities (P, height, width); all-nodata chips are passed over."""
-    batch: list[Chip] = []
+    chips: Iterator[Chip | PredictedChip], predictor: Predictor, store: ChipStore | None
+) -> Iterator[PredictedChip]:
+    """All chips with their probabilities, in order; all-nodata chips are passed over."""
+    waiting: list[Chip | PredictedChip] = []
+    unknown: list[Chip] = []
     for chip in predictor.profile.timing_each("read", chips):
-        if chip.valid.any():
-            batch.append(chip)
-        if len(batch) == predictor.batch:
-            yield from _run(batch, predictor)
-            batch = []
-    if batch:
-        yield from _run(batch, predictor)
+        if not chip.valid.any():
+            continue
+        waiting.append(chip)
+        if isinstance(chip, Chip):
+            unknown.append(chip)
+        if len(unknown) in (0, predictor.batch):
+            yield from _in_order(waiting, unknown, predictor, store)
+            waiting, unknown = [], []
+    yield from _in_order(waiting, unknown, predictor, store)
 
 
-def _run(batch: list[Chip], predictor: Predictor) -> Iterator[tuple[Chip, NDArray[np.float32]]]:
+def _in_order(
+    waiting: list[Chip | PredictedChip],
+    unknown: list[Chip],
+    predictor: Predictor,
+    store: ChipStore | None,
+) -> Iterator[PredictedChip]:
+    """Chips that wait, after those of them that are unknown have been predicted as one batch."""
+    fresh = _run(unknown, predictor) if unknown else iter(())
+    for chip in waiting:
+        if isinstance(chip, PredictedChip):
+            yield chip
+            continue
+        predicted = PredictedChip(chip.window, chip.valid, next(fresh))
+        predictor.profile.count_chip()
+        if store:
+            store.keep(predicted)
+        yield predicted
+
+
+def _run(batch: list[Chip], predictor: Predictor) -> Iterator[NDArray[np.float32]]:
+    """The probabilities of each chip of a batch."""
     while (values := _attempt(batch, predictor)) is None:
         predictor.fitting.halve(predictor.tiling.chip)
     if not np.isfinite(values).all():
@@ -396,7 +445,7 @@ def _run(batch: list[Chip], predictor: Predictor) -> Iterator[tuple[Chip, NDArra
             f"the model {predictor.loaded.name} gives values that are not numbers at "
             f"{batch[0].window}; use another model, or --precision fp32."
         )
-    yield from zip(batch, values, strict=True)
+    yield from values
 
 
 def _attempt(batch: list[Chip], predictor: Predictor) -> NDArray[np.float32] | None:

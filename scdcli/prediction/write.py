@@ -27,6 +27,7 @@ from scdcli.prediction.chain import (
     require_bands,
     unit_pixels,
 )
+from scdcli.prediction.chipstore import chip_store
 from scdcli.prediction.cleaning import LONGEST, Cleaning
 from scdcli.prediction.decode import ClassMaps
 from scdcli.prediction.journal import JOURNAL, Journal, Layers, differences, open_journal
@@ -57,6 +58,7 @@ from scdcli.reporting.changes import Changes
 from scdcli.reporting.page import REPORT
 from scdcli.reporting.report import write_report
 
+CHIPS = "chips"  # in the work folder
 COVERS = ("before_cover", "after_cover")
 VECTORS = ("formats", "simplify")
 """Settings of the polygons, which rasters do not depend on."""
@@ -185,7 +187,7 @@ def _write_rasters(
             name: stack.enter_context(cog_writer(folder / f"{name}.tif", pair.grid, kind, metadata))
             for name, kind in kinds.items()
         }
-        for window, layers in _predict(pair, predictor, journal, settings):
+        for window, layers in _predict(pair, predictor, folder, journal, settings):
             cleaning = cleaning.and_of(Cleaning(*layers.pop("cleaning").tolist()))
             with predictor.profile.timing("write"):
                 codes.update(np.unique(layers["transition"]).tolist())
@@ -202,22 +204,24 @@ def _write_rasters(
 
 
 def _predict(
-    pair: Pair, predictor: Predictor, journal: Journal, settings: OutputSettings
+    pair: Pair, predictor: Predictor, folder: Path, journal: Journal, settings: OutputSettings
 ) -> Iterator[tuple[Window, Layers]]:
     """The layers of every supertile: from the journal, or predicted and then kept there."""
     require_bands(predictor.loaded, pair)
     tiles = list(find_supertiles(pair, predictor))
-    left = (tile for number, tile in enumerate(tiles) if not journal.holds(number))
-    predictor.profile.begin(sum(len(tile.chips) for tile in left), predictor.say)
-    for number, tile in enumerate(tiles):
-        layers = journal.load(number)
-        if layers is None:
-            maps, cleaning = predict_supertile(pair, tile, predictor, journal.part(number))
-            layers = _layers(maps, settings) | {"cleaning": np.array(cleaning)}
-            with predictor.profile.timing("write"):
-                journal.store(number, layers)
-        layers["transition"] = transition_code(layers["from"], layers["to"])
-        yield tile.core, layers
+    left = [tile for number, tile in enumerate(tiles) if not journal.holds(number)]
+    predictor.profile.begin(len({chip for tile in left for chip in tile.chips}), predictor.say)
+    with chip_store(left, folder / CHIPS) as store:
+        for number, tile in enumerate(tiles):
+            layers = journal.load(number)
+            if layers is None:
+                part = journal.part(number)
+                maps, cleaning = predict_supertile(pair, tile, predictor, store, part)
+                layers = _layers(maps, settings) | {"cleaning": np.array(cleaning)}
+                with predictor.profile.timing("write"):
+                    journal.store(number, layers)
+            layers["transition"] = transition_code(layers["from"], layers["to"])
+            yield tile.core, layers
 
 
 def _write_polygons(

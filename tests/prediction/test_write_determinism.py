@@ -159,7 +159,7 @@ def test_every_height_of_strip_gives_the_same_polygons_and_tables(
     summed = json.loads((usual / "summary.json").read_text())["cleaning"]
     cleaned = iter([Cleaning(*(summed[f"{name}_pixels"] for name in Cleaning._fields))])
 
-    def look_up(pair, tile, predictor, unfinished):
+    def look_up(pair, tile, predictor, store, unfinished):
         rows, cols = (slice(*limits) for limits in tile.core.toranges())
         return ClassMaps(*(maps[name][rows, cols] for name in LAYERS)), next(cleaned, Cleaning())
 

