@@ -50,6 +50,16 @@ class Card:
         except (KeyError, TypeError, ZeroDivisionError):
             return None
 
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """What the file tells of each epoch of its run, by name; empty where it tells nothing."""
+        columns: Any = self.header.training.get("history")
+        try:
+            rows = zip(*columns.values(), strict=True)
+            return [dict(zip(columns, row, strict=True)) for row in rows]
+        except (AttributeError, TypeError, ValueError):
+            return []
+
     def to_dict(self) -> dict[str, Any]:
         """The card and then the entries of the header, JSON-ready."""
         return {

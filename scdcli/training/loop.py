@@ -6,7 +6,7 @@ agree.
 """
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -42,6 +42,7 @@ from scdcli.training.runfolder import (
     EpochLog,
     require_run,
     start_run,
+    write_confusion,
     write_log,
 )
 from scdcli.training.schedule import plan_epoch, poly_rate, require_divisible
@@ -56,6 +57,8 @@ from scdcli.training.trainer import (
     store,
 )
 from scdcli.training.validation import SCORES, Validation, logged, validate
+
+HISTORY = ("epoch", "lr", "loss", "val_loss", "miou", "sek_from_to")
 
 
 @dataclass(frozen=True)
@@ -202,9 +205,9 @@ def train(training: Training) -> Iterator[Event]:
             *(validation, legend, hardware, trainer.weights, mean_std),
             land_cover=header.land_cover and not masks,
         )
-        log, failed = _scored(log, scoring)
-        log = replace(log, seconds=time.perf_counter() - started)
-        best = _remember(trainer, log)
+        scores, failed = _scored(scoring)
+        log = replace(log, **logged(scores), seconds=time.perf_counter() - started)
+        best = _remember(trainer, log, scores)
         write = partial(_write, trainer, header, out, best=best, half=training.half)
         ranks.by_first(write)
         ranks.by_first(partial(curves.update, trainer.logs, last=_ends(trainer, settings)))
@@ -221,6 +224,10 @@ def _finish(training: Training, trainer: Trainer) -> Iterator[Stopped | Calibrat
         yield Stopped(len(trainer.logs), _best_epoch(trainer))
     if training.calibrate and data.validation:
         yield from fit_models(out, data.validation, data.legend, hardware)
+    if trainer.confusion is not None:
+        title = f"epoch {_best_epoch(trainer)}, {len(data.validation)} validation pairs"
+        drawing = partial(write_confusion, out, trainer.confusion, data.legend.names, title)
+        hardware.ranks.by_first(drawing)
     looks = partial(keep_looks, out, data.samples, data.validation, data.legend, hardware)
     hardware.ranks.by_first(looks)
 
@@ -306,18 +313,17 @@ def _mean(norms: Tensor) -> float | None:
 
 
 def _scored(
-    log: EpochLog, scoring: Callable[[], Validation | None]
-) -> tuple[EpochLog, ScdError | None]:
-    """The log of an epoch with its scores, or else what kept them from being found.
+    scoring: Callable[[], Validation | None],
+) -> tuple[Validation | None, ScdError | None]:
+    """The scores of an epoch, or else what kept them from being found.
 
     An epoch may take hours, and is kept either way.
     """
     try:
         with _memory(_SMALLER_VALIDATION):
-            scores: dict[str, Any] = logged(scoring())
-            return replace(log, **scores), None
+            return scoring(), None
     except ScdError as error:  # of one process in all of them
-        return log, error
+        return None, error
 
 
 def _without_scores(trainer: Trainer) -> EpochLog | None:
@@ -424,7 +430,7 @@ def _kept(epoch: int) -> str:
     return f"{kept}. Lower --lr, or train with --precision fp32."
 
 
-def _remember(trainer: Trainer, log: EpochLog) -> bool:
+def _remember(trainer: Trainer, log: EpochLog, scores: Validation | None) -> bool:
     """Take up the epoch; whether it is the best so far."""
     trainer.logs.append(log)
     # Without validation the last epoch is the result, as in the paper.
@@ -432,6 +438,7 @@ def _remember(trainer: Trainer, log: EpochLog) -> bool:
     best = trainer.best is None or (rank is not None and rank > trainer.best)
     if best:
         trainer.best = rank
+        trainer.confusion = scores.matrix if scores else None
     return best
 
 
@@ -458,11 +465,16 @@ def _ends(trainer: Trainer, settings: TrainingSettings) -> bool:
     return done >= settings.epochs or over
 
 
+def _history(logs: Sequence[EpochLog]) -> dict[str, list[float | None]]:
+    """The course of a run, a list of all epochs for each of `HISTORY`."""
+    return {name: [getattr(log, name) for log in logs] for name in HISTORY}
+
+
 def _write(trainer: Trainer, header: ModelHeader, out: Path, *, best: bool, half: bool) -> None:
     log = trainer.logs[-1]
     header = replace(
         header,
-        training=header.training | {"epoch": log.epoch},
+        training=header.training | {"epoch": log.epoch, "history": _history(trainer.logs)},
         scores={name: getattr(log, name) for name in SCORES[:3]},
     )
     save_model(out / LAST, trainer.result, header, half=half)

@@ -1,4 +1,4 @@
-"""The folder of a training run: models, resumable state, log and curves.
+"""The folder of a training run: models, resumable state, log and pictures.
 
 A run can be killed at any moment: every file is replaced whole, and the state is written last, so
 it never speaks of an epoch whose model is missing.
@@ -17,16 +17,20 @@ from matplotlib.figure import Figure
 
 from scdcli.errors import OutputError, TrainingError
 from scdcli.files.whole import write_csv, write_whole
+from scdcli.scoring.counting import Counts
+from scdcli.scoring.figures.scorefigures import COLORS, STYLE, draw_matrices
 
 BEST = "best.safetensors"
 LAST = "last.safetensors"
 STATE = "state.safetensors"
 LOG = "log.csv"
 CURVES = "curves.png"
+CONFUSION = "confusion.png"
 SETTINGS = "settings.json"
 CONFIG = "config.toml"  # the options of the command that began or resumed it
 
 DRAW_EVERY = 10.0  # seconds
+MOST_NAMED = 21  # curves beside each other that colors and dashes tell apart
 MAY_CHANGE = {"patience"}  # settings that move no weight
 EXTENDED = "extended"  # the entry of ``settings.json`` with the numbers of epochs it had before
 
@@ -48,6 +52,7 @@ class EpochLog:
     # Runs from before there was one of these go on without.
     landcover_miou: float | None = None
     gradient_norm: float | None = None  # mean over the steps
+    class_iou: dict[str, float | None] | None = None  # by name
 
 
 class Earlier(NamedTuple):
@@ -141,7 +146,13 @@ def write_log(folder: Path, logs: Sequence[EpochLog]) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    write_csv(folder / LOG, [asdict(log) for log in logs])
+    write_csv(folder / LOG, [_row(log) for log in logs])
+
+
+def _row(log: EpochLog) -> dict[str, Any]:
+    row = asdict(log)
+    by_class = row.pop("class_iou") or {}
+    return row | {f"iou_{name}": value for name, value in by_class.items()}
 
 
 class Curves:
@@ -171,28 +182,60 @@ class Curves:
 
 
 def draw_curves(logs: Sequence[EpochLog]) -> bytes:
-    """Loss on the left, scores on the right, over epochs, as a PNG."""
-    with matplotlib.rc_context({"font.size": 9}):
-        figure = Figure(figsize=(9, 3.4))
-        left, right = figure.subplots(1, 2)
-        figure.subplots_adjust(left=0.06, right=0.985, bottom=0.14, top=0.91, wspace=0.14)
-        epochs = [log.epoch for log in logs]
-        scores = ["miou", "sek_from_to"]
-        if any(log.landcover_miou is not None for log in logs):
-            scores.append("landcover_miou")
-        for axis, names in ((left, ["loss", "val_loss"]), (right, scores)):
-            for name in names:
-                values = [getattr(log, name) for log in logs]
-                known = [float("nan") if value is None else value for value in values]
-                axis.plot(epochs, known, marker=".", label=name)
-            axis.set_xlabel("epoch")
-            axis.grid(alpha=0.3)
-            axis.legend()
-        left.set_title("loss")
-        right.set_title("scores on the validation pairs")
+    """Over epochs: loss, scores, and where there are any the IoU of every class, as a PNG."""
+    scores = ["miou", "sek_from_to"]
+    if any(log.landcover_miou is not None for log in logs):
+        scores.append("landcover_miou")
+    panels = {
+        "loss": {name: [getattr(log, name) for log in logs] for name in ("loss", "val_loss")},
+        "scores on the validation pairs": {
+            name: [getattr(log, name) for log in logs] for name in scores
+        },
+    }
+    classes = dict.fromkeys(name for log in logs for name in log.class_iou or ())
+    if classes:
+        panels["IoU of the classes there"] = {
+            name: [(log.class_iou or {}).get(name) for log in logs] for name in classes
+        }
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(4.5 * len(panels), 3.4))
+        figure.subplots_adjust(
+            left=0.12 / len(panels), right=0.985, bottom=0.14, top=0.91, wspace=0.14
+        )
+        row = figure.subplots(1, len(panels))
+        for axis, (title, curves) in zip(row, panels.items(), strict=True):
+            _plot(axis, [log.epoch for log in logs], curves)
+            axis.set_title(title)
         picture = BytesIO()
         figure.savefig(picture, format="png", dpi=120)
     return picture.getvalue()
+
+
+def _plot(axis: Any, epochs: list[int], curves: dict[str, list[float | None]]) -> None:  # noqa: ANN401
+    for number, (name, values) in enumerate(curves.items()):
+        known = [float("nan") if value is None else value for value in values]
+        again, color = divmod(number, len(COLORS))
+        style = ("-", "--", ":")[again % 3]
+        axis.plot(epochs, known, style, color=COLORS[color], marker=".", label=name)
+    axis.set_xlabel("epoch")
+    axis.grid(alpha=0.3)
+    if len(curves) <= MOST_NAMED:
+        axis.legend(fontsize=8 if len(curves) <= len(COLORS) else 6)
+
+
+def write_confusion(folder: Path, matrix: Counts, classes: Sequence[str], title: str) -> None:
+    """Draw who is taken for whom.
+
+    Args:
+        folder: The run's folder.
+        matrix: (K + 1, K + 1) int64, of both dates stacked.
+        classes: The names of the K classes.
+        title: Of the picture.
+
+    Raises:
+        OutputError: The picture cannot be written.
+    """
+    write_whole(folder / CONFUSION, draw_matrices({title: matrix}, classes))
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -16,6 +17,7 @@ from scdcli.models.networks import NetworkSettings, encoders, freeze
 from scdcli.models.networks.losses import ClassWeights
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.pretrained import EncoderWeights
+from scdcli.scoring.counting import Counts
 from scdcli.training.distributed import ALONE, Ranks
 from scdcli.training.runfolder import STATE, EpochLog
 from scdcli.training.settings import TrainingSettings
@@ -100,6 +102,7 @@ class Trainer:
     masks: bool = False  # labels say where something changed, but not what
     logs: list[EpochLog] = field(default_factory=list)
     best: float | None = None
+    confusion: Counts | None = None  # of the best epoch on the validation pairs
 
     @property
     def result(self) -> ChangeModel:
@@ -166,6 +169,7 @@ def store(trainer: Trainer, out: Path) -> None:
     progress = {
         "logs": [asdict(log) for log in trainer.logs],
         "best": trainer.best,
+        "confusion": None if trainer.confusion is None else trainer.confusion.tolist(),
         "average_updates": trainer.average.updates if trainer.average else 0,
         "scaler": trainer.scaler.state_dict(),
     }
@@ -195,6 +199,8 @@ def restore(trainer: Trainer, out: Path) -> None:
         trainer.scaler.load_state_dict(progress["scaler"])
     trainer.logs = [EpochLog(**log) for log in progress["logs"]]
     trainer.best = progress["best"]
+    confusion = progress.get("confusion")  # not in runs from before it was kept
+    trainer.confusion = None if confusion is None else np.array(confusion, dtype=np.int64)
 
 
 def _lay_out_as_parameters(optimizer: torch.optim.Optimizer) -> None:

@@ -1,7 +1,7 @@
 """Scores on held-out pairs while training."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from scdcli.models.networks.model import ChangeModel
 from scdcli.models.networks.outputs import Output, in_float, probabilities
 from scdcli.prediction.decode import read
 from scdcli.rasters.pair.mappings import MeanStd
-from scdcli.scoring.counting import JointCounts, count_joint
+from scdcli.scoring.counting import Counts, JointCounts, count_joint, stacked_matrix
 from scdcli.scoring.landcover import CoverTally, LandCover
 from scdcli.scoring.mappairs import Prediction, ScoredWindow
 from scdcli.scoring.metrics import ChangeScores, Value, known, scores
@@ -32,12 +32,19 @@ Labels = tuple[Tensor, Tensor, Tensor]
 
 
 class Validation(NamedTuple):
-    """Mean loss over the pairs, and the scores of one matrix over all of them."""
+    """Mean loss over the pairs, and the scores of one matrix over all of them.
+
+    Attributes:
+        class_iou: By name of the class; None where it occurs nowhere.
+        matrix: (K + 1, K + 1) int64, of `scdcli.scoring.counting.stacked_matrix`.
+    """
 
     loss: float
     from_to: ChangeScores
     stacked: ChangeScores
     landcover_miou: Value
+    class_iou: dict[str, float | None]
+    matrix: Counts
 
 
 def validate(
@@ -80,16 +87,24 @@ def validate(
     counts = sum((each[1] for each in parts), start=JointCounts.empty())
     whole = scores(counts, len(legend))
     cover = LandCover.of([each[2] for each in parts], len(legend)).scores
-    return Validation(float(np.mean(losses)), whole.from_to, whole.stacked, cover.miou)
+    return Validation(
+        loss=float(np.mean(losses)),
+        from_to=whole.from_to,
+        stacked=whole.stacked,
+        landcover_miou=cover.miou,
+        class_iou=dict(zip(legend.names, map(known, whole.class_iou), strict=True)),
+        matrix=stacked_matrix(counts, len(legend)),
+    )
 
 
-def logged(validation: Validation | None) -> dict[str, float | None]:
-    """Loss and `SCORES` under their names in an `EpochLog`; None where undefined."""
+def logged(validation: Validation | None) -> dict[str, Any]:
+    """Loss, `SCORES` and IoU under their names in an `EpochLog`; None where undefined."""
     if validation is None:
-        return dict.fromkeys(("val_loss", *SCORES))
+        return dict.fromkeys(("val_loss", *SCORES, "class_iou"))
     first, cover = validation.from_to, validation.landcover_miou
     values = (first.miou, first.sek, validation.stacked.sek, first.score, cover)
-    return {"val_loss": validation.loss, **dict(zip(SCORES, map(known, values), strict=True))}
+    named = dict(zip(SCORES, map(known, values), strict=True))
+    return {"val_loss": validation.loss, **named, "class_iou": validation.class_iou}
 
 
 def score_part(

@@ -42,6 +42,44 @@ def model(tmp_path):
     return path
 
 
+def test_a_card_tells_some_epochs_of_the_run(scd, model, tmp_path):
+    made = loaded()
+    epochs = list(range(1, 101))
+    history = {
+        "epoch": epochs,
+        "lr": [0.01 / epoch for epoch in epochs],
+        "loss": [3.0 / epoch for epoch in epochs],
+        "val_loss": [None] * 100,
+        "miou": [epoch / 200 for epoch in epochs],
+        "sek_from_to": [None, *(epoch / 400 for epoch in epochs[1:])],
+    }
+    path = tmp_path / "told.safetensors"
+    told = TRAINING | {"epoch": 37, "history": history}
+    save_model(path, made.model, replace(made.header, training=told))
+    shown = scd("models", path).stdout.split("Training history\n")[1].splitlines()
+    assert shown[0].split() == [
+        "epoch",
+        "learning",
+        "rate",
+        "loss",
+        "validation",
+        "loss",
+        "mIoU",
+        "SeK",
+    ]
+    cells = [line.split() for line in shown[1 : shown.index("")]]
+    assert {"1", "37", "100"} <= {row[0] for row in cells}
+    assert 10 <= len(cells) <= 14
+    assert cells[0] == ["1", "0.01", "3", "0.5", "%"]
+    assert cells[-1] == ["100", "0.0001", "0.03", "50.0", "%", "25.0", "%"]
+    damaged = TRAINING | {"history": {"epoch": [1, 2], "loss": [1]}}
+    save_model(path, made.model, replace(made.header, training=damaged))
+    for silent in (path, model):
+        result = scd("models", silent)
+        assert result.exit_code == 0
+        assert "Training history" not in result.stdout
+
+
 def rows(output):
     return {line[:14].strip(): line[14:].strip() for line in output.splitlines()}
 

@@ -68,16 +68,45 @@ def test_a_run_leaves_models_log_and_curves(whole):
         "state.safetensors",
         "log.csv",
         "curves.png",
+        "confusion.png",
         "settings.json",
     }
-    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("curves.png", "confusion.png"):
+        assert (out / name).read_bytes().startswith(b"\x89PNG")
     with (out / "log.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [float(row["loss"]) for row in rows] == [log.loss for log in logs]
     assert all(float(row["gradient_norm"]) > 0 for row in rows)
+    for name in SECOND.names:
+        ious = [log.class_iou[name] for log in logs]
+        assert [row[f"iou_{name}"] for row in rows] == ["" if x is None else str(x) for x in ious]
     header = load_model(str(out / "last.safetensors")).header
+    history = header.training["history"]
+    assert history["epoch"] == [1, 2, 3]
+    assert history["loss"] == [log.loss for log in logs]
     assert (header.network, header.legend, header.chip) == (TINY, SECOND, 32)
     assert header.training["epoch"] == 3
+
+
+def test_the_confusion_is_that_of_the_best_epoch_on_every_labelled_pixel(
+    samples, tmp_path, monkeypatch
+):
+    drawn = []
+    monkeypatch.setattr(loop, "write_confusion", lambda *given: drawn.append(given))
+    logs = run(samples, tmp_path, stop_after=2)
+    assert drawn == []
+    logs += run(samples, tmp_path, resume=True)
+    ((folder, matrix, classes, title),) = drawn
+    assert (folder, classes) == (tmp_path, SECOND.names)
+    assert matrix.shape == (7, 7)
+    assert matrix.sum() == 2 * 64 * 64
+    best = load_model(str(tmp_path / "best.safetensors")).header
+    assert title == f"epoch {best.training['epoch']}, 1 validation pairs"
+    hits = matrix.diagonal()
+    with np.errstate(invalid="ignore"):
+        ious = (hits / (matrix.sum(axis=0) + matrix.sum(axis=1) - hits))[1:]
+    logged = logs[best.training["epoch"] - 1].class_iou
+    assert logged == {n: None if np.isnan(x) else x for n, x in zip(classes, ious, strict=True)}
 
 
 def test_curves_are_drawn_at_the_end_and_before_it_now_and_then(samples, tmp_path, monkeypatch):

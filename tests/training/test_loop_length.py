@@ -32,7 +32,7 @@ def events_of(samples, out, settings, seks=(), patch=None, validation=1, **optio
 
     def scored(*_, **__):
         found = ChangeScores(*[0.5] * 5, sek=next(scores), fscd=0.5, score=0.5)
-        return Validation(1.0, found, found, UNKNOWN)
+        return Validation(1.0, found, found, UNKNOWN, {}, np.eye(7, dtype=np.int64))
 
     if patch:
         patch.setattr(loop, "validate", scored)

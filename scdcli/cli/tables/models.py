@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 
 SWATCH = "\N{FULL BLOCK}" * 3
 MEBIBYTE = 1 << 20
+EPOCHS_SHOWN = 10  # about so many of a history
+HISTORY = {
+    "epoch": "epoch",
+    "lr": "learning rate",
+    "loss": "loss",
+    "val_loss": "validation loss",
+    "miou": "mIoU",
+    "sek_from_to": "SeK",
+}
 CARD_WIDTH = 100  # columns: longer lines of prose are hard to read
 
 
@@ -41,6 +50,9 @@ def show_card(card: "Card") -> None:
     console.print(_facts(card))
     console.print("\nLegend", style="bold")
     console.print(_legend(card, console))
+    if card.history:
+        console.print("\nTraining history", style="bold")
+        console.print(_history(card))
     scores = dict(_scores(card))
     if scores:
         console.print("\nScores in the file", style="bold")
@@ -135,6 +147,28 @@ def _legend(card: "Card", console: "Console") -> "Table":
         swatch = [Text(SWATCH, style=code)] if console.is_terminal else []
         table.add_row(str(index), *swatch, code, name_of(legend[index].name))
     return table
+
+
+def _history(card: "Card") -> "Table":
+    """About `EPOCHS_SHOWN` epochs of the run, the first, the last and the file's own among them."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in HISTORY.values():
+        table.add_column(title, justify="right", no_wrap=True)
+    rows = card.history
+    own = card.header.training.get("epoch")
+    chosen = {*range(0, len(rows), max(1, len(rows) // EPOCHS_SHOWN)), len(rows) - 1}
+    for number, row in enumerate(rows):
+        if number in chosen or row.get("epoch") == own:
+            table.add_row(*(_cell(name, row.get(name)) for name in HISTORY))
+    return table
+
+
+def _cell(name: str, value: object) -> str:
+    if not isinstance(value, int | float):
+        return ""
+    return f"{100 * value:.1f} %" if name in ("miou", "sek_from_to") else f"{value:.4g}"
 
 
 def _pixels(card: "Card") -> str:

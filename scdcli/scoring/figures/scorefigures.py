@@ -1,6 +1,6 @@
 """Scores as pictures: who is taken for whom, SeK of every transition, IoU of every class."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scdcli.files.whole import write_whole
 from scdcli.scoring.comparison import Run
-from scdcli.scoring.counting import stacked_matrix
+from scdcli.scoring.counting import Counts, stacked_matrix
 from scdcli.scoring.metrics import Value, known
 from scdcli.scoring.scorefiles import prepare_folder
 
@@ -49,17 +49,29 @@ def write_plots(folder: Path, runs: Sequence[Run]) -> None:
 
 def draw_confusion(runs: Sequence[Run]) -> bytes:
     """Of every labelled class, unchanged included, the share that each prediction takes, a PNG."""
+    stacked = {
+        _title(run): stacked_matrix(run.evaluation.counts, run.evaluation.classes) for run in runs
+    }
+    return draw_matrices(stacked, _class_names(runs))
+
+
+def draw_matrices(stacked: Mapping[str, Counts], classes: Sequence[str]) -> bytes:
+    """`draw_confusion` of matrices that are counted already.
+
+    Args:
+        stacked: By title, (K + 1, K + 1) int64 as of `stacked_matrix`.
+        classes: The names of the K classes.
+    """
 
     def panels() -> Iterator[tuple[str, Doubles]]:
-        for run in runs:
-            scored = run.evaluation
+        for title, counts in stacked.items():
             # Rows are what was labelled here, as one reads it: of this, so much became that.
-            matrix = stacked_matrix(scored.counts, scored.classes).T.astype(float)
+            matrix = counts.T.astype(float)
             total = matrix.sum(axis=1, keepdims=True)
             shares = np.divide(matrix, total, out=np.full_like(matrix, np.nan), where=total > 0)
-            yield _title(run), 100 * shares
+            yield title, 100 * shares
 
-    names = ["unchanged", *_class_names(runs)]
+    names = ["unchanged", *classes]
     return _matrices(list(panels()), names, ("predicted", "labelled"), "% of the labelled pixels")
 
 
