@@ -56,8 +56,9 @@ def pyramid_maps(
     asp, arp = (_fusion(model, kind) for kind in (SpatialPyramid, RepresentationPyramid))
     if asp is None:
         raise ModelError(
-            f"{loaded.name} is a model of {loaded.header.network.name}, which links no pyramids of "
-            f"the two dates in pairs; give a model of one of: {', '.join(with_pyramid_pairs())}."
+            f"{loaded.name} is a model of {loaded.header.network.name}, which does not link the "
+            "pyramids of the two dates in all pairs; give a model of one of: "
+            f"{', '.join(with_pyramid_pairs())}."
         )
     images = (torch.from_numpy(x).float()[None].to(model.mean.device) for x in (before, after))
     with _differences(asp) as spatial, _differences(arp) as representation:
@@ -71,19 +72,18 @@ def pyramid_maps(
 
 
 def with_pyramid_pairs() -> list[str]:
-    """Names of the networks that link the pyramids of the two dates in pairs."""
+    """Names of the networks that link the pyramids of the two dates in all pairs."""
     with torch.device("meta"):
         networks = {name: build(NetworkSettings(name, width=0.125)) for name in NETWORKS}
     return [name for name, each in networks.items() if _fusion(each, SpatialPyramid) is not None]
 
 
 def _fusion(network: nn.Module, kind: type[nn.Module]) -> PairFusion | None:
-    """What fuses the pairs of the network's pyramid of one kind, if it has any."""
+    """What fuses the pairs of the network's pyramid of one kind, if it has all of them."""
     for module in network.modules():
-        if isinstance(module, kind):
-            pairs = module.pairs
-            assert pairs is None or isinstance(pairs, PairFusion)
-            return pairs
+        if isinstance(module, kind) and len(module.linked) == len(DILATIONS) ** 2:
+            assert isinstance(module.pairs, PairFusion)
+            return module.pairs
     return None
 
 

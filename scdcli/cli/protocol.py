@@ -155,13 +155,14 @@ PROTOCOL = (
     click.option(
         "--class-weights",
         default=TrainingSettings.class_weights,
-        metavar="none|inverse|sqrt",
-        help="Weigh labels in the loss by one over their frequency (inverse), or its root (sqrt).",
+        metavar="none|inverse|sqrt|semantic",
+        help="Weigh labels in the loss by one over their frequency (inverse), or its root (sqrt); "
+        "semantic weighs classes, but not change.",
     ),
     click.option(
         "--atl-class-weights",
         default=SECOND_STAGE.class_weights,
-        metavar="none|inverse|sqrt",
+        metavar="none|inverse|sqrt|semantic",
         help="The same in the second stage of asn-atl.",
     ),
 )

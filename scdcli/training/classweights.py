@@ -8,8 +8,9 @@ from scdcli.errors import DatasetError, look_up
 from scdcli.legend import Legend
 from scdcli.models.networks.losses import ClassWeights, inverse_frequency
 
-# A scheme's weights go with (1 / share of the pixels) to this power.
-SCHEMES = {"none": 0.0, "inverse": 1.0, "sqrt": 0.5}
+# Weights go with (1 / share of the pixels) to these powers: of the classes, and of unchanged and
+# changed.
+SCHEMES = {"none": (0.0, 0.0), "inverse": (1.0, 1.0), "sqrt": (0.5, 0.5), "semantic": (1.0, 0.0)}
 
 
 def class_weights(
@@ -24,8 +25,8 @@ def class_weights(
         DatasetError: A pair of the set cannot be trained on.
         UnknownName: No such scheme.
     """
-    power = look_up("class weights", scheme, SCHEMES)
-    if power == 0:
+    of_classes, of_change = look_up("class weights", scheme, SCHEMES)
+    if of_classes == 0:
         return None
     covered = [sample for sample in samples if cover and sample.from_cover]
     others = [sample for sample in samples if not (cover and sample.from_cover)]
@@ -39,5 +40,5 @@ def class_weights(
     classes += changes.from_pixels + changes.to_pixels
     change = [both.unchanged, both.changed]
     return ClassWeights(
-        inverse_frequency(classes.tolist(), power), inverse_frequency(change, power)
+        inverse_frequency(classes.tolist(), of_classes), inverse_frequency(change, of_change)
     )

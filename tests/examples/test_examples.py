@@ -99,7 +99,10 @@ def test_feature_maps_are_drawn_or_refused_in_one_sentence(pairs):
     assert names == {"asp-16.png", "asp-32.png", "asp-64.png", "arp.png"}
     refused = run(*command, "plain.safetensors", *images, "-o", "none", cwd=pairs)
     assert refused.returncode == 1
-    assert "plain.safetensors is a model of hrscd-str4, which links no pyramids" in refused.stderr
+    assert (
+        "plain.safetensors is a model of hrscd-str4, which does not link the pyramids"
+        in refused.stderr
+    )
     assert "Traceback" not in refused.stderr
     assert not (pairs / "none").exists()
     outside = run(*command, "asn.safetensors", *images, "-o", "o", "--square", 40, 0, 40, cwd=pairs)

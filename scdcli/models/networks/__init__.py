@@ -13,12 +13,13 @@ import torch
 from torch import nn
 
 from scdcli.errors import ModelError, UnknownName, look_up
-from scdcli.models.networks.asn import ASN, ASNWithThresholds, ConcatenatedASN
+from scdcli.models.networks.asn import ASN, ASNWithThresholds, ConcatenatedASN, SummedASN
 from scdcli.models.networks.blocks import BLOCKS
 from scdcli.models.networks.encoders import ENCODERS, EfficientNetLite
 from scdcli.models.networks.fc import EarlyFusion, SiameseConcatenation, SiameseDifference
 from scdcli.models.networks.hrscd import Strategy1, Strategy2, Strategy3, Strategy4
 from scdcli.models.networks.outputs import Logits
+from scdcli.models.networks.sscd import SiameseBaseline
 from scdcli.models.networks.trunk import Encoder
 
 __all__ = [
@@ -51,8 +52,13 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "asn-atl": ASNWithThresholds,
     "asn-wo-arp": partial(ASN, arp=False),
     "asn-wo-asp-arp": partial(ASN, asp=False, arp=False),
-    "asn-wo-pairs": partial(ASN, pairs=False),
+    "asn-wo-pairs": partial(ASN, pairs="none"),
+    "asn-wo-unlike-pairs": partial(ASN, pairs="symmetric"),
+    "asn-chained": partial(ASN, chained=True),
+    "asn-sum": SummedASN,
     "asn-concat": ConcatenatedASN,
+    "asn-normalized": partial(ASN, normalized=True),
+    "sscd-l": SiameseBaseline,
 }
 
 

@@ -9,7 +9,14 @@ from torch import Tensor, nn
 from scdcli.models.networks.blocks import EncoderBlocks, activation
 from scdcli.models.networks.hrscd import SiameseNetwork, Strategy4
 from scdcli.models.networks.outputs import Logits
-from scdcli.models.networks.pyramids import CAPABILITIES, RepresentationPyramid, SpatialPyramid
+from scdcli.models.networks.pyramids import (
+    CAPABILITIES,
+    ChainedPyramid,
+    ConvolutionPyramid,
+    LikeRepresentations,
+    RepresentationPyramid,
+    SpatialPyramid,
+)
 from scdcli.models.networks.trunk import PYRAMID_LEVEL, at_size, scaled
 
 HIDDEN = 32  # channels between the two convolutions of ψ1 and of ψ2
@@ -41,20 +48,35 @@ class ASN(SiameseNetwork):
         encoder: str = "paper",
         asp: bool = True,
         arp: bool = True,
-        pairs: bool = True,
+        pairs: str = "all",
+        chained: bool = False,
+        normalized: bool = False,
     ) -> None:
         """Build for ``bands`` per date and ``classes`` K; ``width`` multiplies all channels.
 
-        Ablations: without ``arp`` (w/o-R of Table VI), also without ``asp`` (w/o-R&S), or without
-        the ``pairs`` (w/o-AF of Table V), which leaves aSP in the semantic decoders and, since all
-        that aRP gives are pairs, no aRP.
+        Ablations: without ``arp`` (w/o-R of Table VI), also without ``asp`` (w/o-R&S), or with
+        ``pairs`` (a name in `pyramids.PAIRS`) "none" (w/o-AF of Table V), which leaves aSP in the
+        semantic decoders and, since all that aRP gives are pairs, no aRP; or "symmetric", w/o-AF
+        in the other sense. ``chained`` is the other reading of Φ_{j,k}; ``normalized`` gives what
+        is added to the change decoder spread 1.
         """
         super().__init__(bands=bands, classes=classes, blocks=blocks, width=width, encoder=encoder)
-        capabilities = scaled(CAPABILITIES, width)
         middle = self.widths[-PYRAMID_LEVEL]
-        self.asp = SpatialPyramid(middle, middle, capabilities, pairs=pairs) if asp else None
-        with_arp = asp and arp and pairs
-        self.arp = RepresentationPyramid(middle, middle, capabilities) if with_arp else None
+        # A block's shortcut is the identity where widths agree, so that what is added goes on as
+        # it is, several times as large as the decoder's own feature.
+        self.level = (
+            nn.ModuleList(nn.BatchNorm2d(each) for each in self.widths) if normalized else None
+        )
+        sizes = middle, middle, scaled(CAPABILITIES, width)
+        convolutions = ChainedPyramid if chained else ConvolutionPyramid
+        self.asp: SpatialPyramid | None = None
+        self.arp: RepresentationPyramid | LikeRepresentations | None = None
+        if asp:
+            self.asp = SpatialPyramid(*sizes, pairs=pairs, convolutions=convolutions)
+        if asp and arp and pairs == "all":
+            self.arp = RepresentationPyramid(*sizes, convolutions=convolutions)
+        elif asp and arp and pairs == "symmetric":
+            self.arp = LikeRepresentations(*sizes)
 
     def forward(self, before: Tensor, after: Tensor) -> Logits:
         """Logits of a normalized pair, each date (B, bands, H, W) float."""
@@ -75,6 +97,13 @@ class ASN(SiameseNetwork):
         before, after = semantic.chunk(2)
         return change + (before - after).abs()
 
+    def skips(self, semantic: list[Tensor], change: list[Tensor]) -> list[Tensor]:
+        """What the change decoder gets at every scale."""
+        skips = super().skips(semantic, change)
+        if self.level is None:
+            return skips
+        return [level(skip) for level, skip in zip(self.level, skips, strict=True)]
+
     def _through_pyramids(
         self, f: Tensor, f_c: Tensor, f_s: Tensor, f_cs: Tensor
     ) -> tuple[Tensor, Tensor]:
@@ -93,6 +122,15 @@ class ConcatenatedASN(ASN):
 
     change_skips = 2
     join = Strategy4.join
+
+
+class SummedASN(ASN):
+    """ASN whose change decoder gets the sum of both dates' features, with no difference in it."""
+
+    def join(self, change: Tensor, semantic: Tensor) -> Tensor:
+        """The feature of the change encoder plus f1 + f2, (B, C, H, W)."""
+        before, after = semantic.chunk(2)
+        return change + before + after
 
 
 class ASNWithThresholds(nn.Module):

@@ -3,16 +3,17 @@
 Indices follow the paper: ``i`` counts the convolutions of one dilation (channel factor c_i), ``j``
 the dilations (d_j; j = Nd + 1 is the global feature), ``k`` the representation capabilities (r_k).
 All convolutions are 3×3 except the projections of skips. Eq. 3 is taken literally: every
-convolution reads the feature itself, in parallel.
+convolution reads the feature itself, in parallel; `ChainedPyramid` has the other reading.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from scdcli.models.networks.blocks import SLOPE, activation, conv_bn, projection
+from scdcli.models.networks.blocks import SLOPE, activation, conv, conv_bn, projection
 
 DILATIONS = (1, 6, 12)  # the paper's d = {0, 6, 12}; 0 can only mean undilated
 FACTORS = (1, 2, 3, 4, 5)  # c_i
@@ -20,6 +21,18 @@ CAPABILITIES = (16, 32, 64)  # r_k at width 1
 
 # Features indexed [k][j], each (B, r_k, h, w).
 Pyramid = list[list[Tensor]]
+
+PAIRS = ("all", "symmetric", "none")
+
+
+def linked(count: int, pairs: str) -> list[tuple[int, int]]:
+    """Which of ``count`` features before and after are subtracted, by a name in `PAIRS`.
+
+    Example: ``linked(2, "symmetric") == [(0, 0), (1, 1)]``.
+    """
+    if pairs == "all":
+        return [(one, two) for one in range(count) for two in range(count)]
+    return [(index, index) for index in range(count)] if pairs == "symmetric" else []
 
 
 class BranchWeights(nn.Module):
@@ -92,6 +105,42 @@ class ConvolutionPyramid(nn.Module):
         ]
 
 
+class ChainedPyramid(nn.Module):
+    """Φ_{j,k} as a sequence: each φ reads what the one before it gives, the first one F.
+
+    The gate gets what all of them give. Five convolutions in a row see 88, 488 and 968 pixels of
+    the image at the three dilations; side by side they see 24, 104 and 200.
+    """
+
+    def __init__(self, channels: int, capabilities: Sequence[int]) -> None:
+        """Build a sequence and a gate per (k, j)."""
+        super().__init__()
+        self.sequences = nn.ModuleList(  # k by k, j inside
+            nn.ModuleList(
+                nn.Sequential(conv_bn(inputs, outputs, dilation=d), activation())
+                for inputs, outputs in pairwise([channels, *(c * r for c in FACTORS)])
+            )
+            for r in capabilities
+            for d in DILATIONS
+        )
+        self.gates = nn.ModuleList(
+            SqueezeGate(sum(FACTORS) * r, channels, r) for r in capabilities for _ in DILATIONS
+        )
+
+    def forward(self, feature: Tensor, weights: Tensor) -> Pyramid:
+        """Features [k][j] from (B, C, h, w) and v (B, Nc·Nd), ordered (j, i)."""
+        count, steps = len(DILATIONS), len(FACTORS)
+        features = []
+        for place, (sequence, gate) in enumerate(zip(self.sequences, self.gates, strict=True)):
+            first = place % count * steps
+            x, parts = feature, []
+            for i, phi in enumerate(sequence.children()):
+                x = phi(x)
+                parts.append(weights[:, first + i, None, None, None] * x)
+            features.append(gate(torch.cat(parts, dim=1), feature))
+        return [features[start : start + count] for start in range(0, len(features), count)]
+
+
 class PyramidFusion(nn.Module):
     """F_k = gate(w_k · ∪_j F_{j,k}, F_s) with the global feature as j = Nd + 1 (Eq. 6, 7)."""
 
@@ -137,20 +186,28 @@ class SpatialPyramid(nn.Module):
     """aSP: pyramids of both dates, fused for each date and linked in pairs across dates."""
 
     def __init__(
-        self, channels: int, shallow: int, capabilities: Sequence[int], *, pairs: bool = True
+        self,
+        channels: int,
+        shallow: int,
+        capabilities: Sequence[int],
+        *,
+        pairs: str = "all",
+        convolutions: type[nn.Module] = ConvolutionPyramid,
     ) -> None:
         """``channels`` of F, ``shallow`` channels of F_s; all parts are shared by the dates.
 
-        Without ``pairs`` it is only multi-scale: the ablation of the pairs (Table V).
+        ``pairs`` is a name in `PAIRS`: with "none" it is only multi-scale, one sense of the
+        ablation of the pairs (Table V). ``convolutions`` makes the sequences.
         """
         super().__init__()
         self.v = BranchWeights(shallow, len(FACTORS) * len(DILATIONS))
         self.w = BranchWeights(shallow, len(capabilities))
-        self.convolutions = ConvolutionPyramid(channels, capabilities)
+        self.convolutions = convolutions(channels, capabilities)
         self.fusion = PyramidFusion(channels, shallow, capabilities)
         self.to_decoder = nn.Sequential(conv_bn(sum(capabilities), channels), activation())
-        count = len(DILATIONS) ** 2 * sum(capabilities)
-        self.pairs = PairFusion(count, channels) if pairs else None
+        self.linked = linked(len(DILATIONS), pairs)
+        count = len(self.linked) * sum(capabilities)
+        self.pairs = PairFusion(count, channels) if count else None
 
     def forward(self, feature: Tensor, shallow: Tensor) -> tuple[Tensor, Tensor | None, Pyramid]:
         """Both dates in one batch, the first half BEFORE.
@@ -173,25 +230,33 @@ class SpatialPyramid(nn.Module):
         differences: list[Tensor] = []
         for k, row in enumerate(pyramid):  # Eq. 5
             weighted = [(w[:, k, None, None, None] * f).chunk(2) for f in row]
-            differences += [one[0] - two[1] for one in weighted for two in weighted]
+            differences += [weighted[j1][0] - weighted[j2][1] for j1, j2 in self.linked]
         return semantic, self.pairs(differences), pyramid
 
 
 class RepresentationPyramid(nn.Module):
     """aRP: the change branch's own pyramid, joined with each date's and linked in pairs."""
 
-    def __init__(self, channels: int, shallow: int, capabilities: Sequence[int]) -> None:
+    def __init__(
+        self,
+        channels: int,
+        shallow: int,
+        capabilities: Sequence[int],
+        *,
+        convolutions: type[nn.Module] = ConvolutionPyramid,
+    ) -> None:
         """``channels`` of F^c, ``shallow`` channels of the pair's F_s^c."""
         super().__init__()
         # Eq. 8 subtracts across k, so every M_k has one width: the middle capability.
         self.common = capabilities[len(capabilities) // 2]
         self.v = BranchWeights(shallow, len(FACTORS) * len(DILATIONS))
         self.w = BranchWeights(shallow, len(capabilities))
-        self.convolutions = ConvolutionPyramid(channels, capabilities)
+        self.convolutions = convolutions(channels, capabilities)
         self.fusion = PyramidFusion(channels, shallow, capabilities)
         joined = len(DILATIONS) + 1
         self.to_common = nn.ModuleList(conv_bn(joined * r, self.common) for r in capabilities)
-        self.pairs = PairFusion(len(capabilities) ** 2 * self.common, channels)
+        self.linked = linked(len(capabilities), "all")
+        self.pairs = PairFusion(len(self.linked) * self.common, channels)
 
     def forward(self, feature: Tensor, shallow: Tensor, dates: Pyramid) -> Tensor:
         """The fused pairs M^c for the change decoder.
@@ -210,5 +275,27 @@ class RepresentationPyramid(nn.Module):
         for convolve, change, row in zip(self.to_common, fused, dates, strict=True):
             joined = torch.cat((change.repeat(2, 1, 1, 1), *row), dim=1)
             representations.append(convolve(joined).chunk(2))  # M_k(1), M_k(2)
-        differences = [one[0] - two[1] for one in representations for two in representations]
+        differences = [representations[k1][0] - representations[k2][1] for k1, k2 in self.linked]
         return self.pairs(differences)  # type: ignore[no-any-return]
+
+
+class LikeRepresentations(nn.Module):
+    """aRP with pairs of one k only: M_k(1) - M_k(2).
+
+    Both have the same F_k^c in them and are linear in it, so that it falls out, and with it the
+    change branch's own pyramid.
+    """
+
+    def __init__(self, channels: int, shallow: int, capabilities: Sequence[int]) -> None:
+        """As `RepresentationPyramid`."""
+        super().__init__()
+        common = capabilities[len(capabilities) // 2]
+        self.to_common = nn.ModuleList(conv(len(DILATIONS) * r, common) for r in capabilities)
+        self.pairs = PairFusion(len(capabilities) * common, channels)
+
+    def forward(self, feature: Tensor, shallow: Tensor, dates: Pyramid) -> Tensor:
+        """As `RepresentationPyramid.forward`; only ``dates`` are read."""
+        before, after = zip(*(torch.cat(row, dim=1).chunk(2) for row in dates), strict=True)
+        differences = [one - two for one, two in zip(before, after, strict=True)]
+        linear = zip(self.to_common, differences, strict=True)
+        return self.pairs([convolve(x) for convolve, x in linear])  # type: ignore[no-any-return]

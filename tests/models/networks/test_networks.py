@@ -1,5 +1,6 @@
 """Contract of every network and block, and the published size of the trunk."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,16 @@ from scdcli.models.networks import (
     build,
     initialize,
 )
-from scdcli.models.networks.asn import ASN
+from scdcli.models.networks.asn import ASN, SummedASN
 from scdcli.models.networks.blocks import DownBlock, PlainBlock, UpBlock
 from scdcli.models.networks.losses import ClassWeights, change_loss, inverse_frequency
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.networks.outputs import CoverLogits, Logits, TypeLogits, probabilities
 from scdcli.models.networks.pyramids import (
     BranchWeights,
+    ChainedPyramid,
     ConvolutionPyramid,
+    LikeRepresentations,
     PairFusion,
     RepresentationPyramid,
     SpatialPyramid,
@@ -32,7 +35,11 @@ from scdcli.models.networks.pyramids import (
 from scdcli.models.networks.trunk import WIDTHS, Decoder, Encoder, scaled
 from scdcli.prediction.decode import READOUTS
 
-ENTRIES = [(network, blocks) for network in NETWORKS for blocks in BLOCKS]
+ENTRIES = [(network, "residual") for network in NETWORKS]
+# Blocks are in encoders only, so that one network of each kind will do for the others.
+ENTRIES += product(
+    ("fc-siam-diff", "hrscd-str1", "hrscd-str4", "asn-atl"), sorted(BLOCKS.keys() - {"residual"})
+)
 
 
 def parameters(module):
@@ -131,7 +138,12 @@ COSTS = {
     "asn-wo-arp": (18.687, 82.13),
     "asn-wo-asp-arp": (12.533, 34.34),
     "asn-wo-pairs": (18.107, 79.76),
+    "asn-wo-unlike-pairs": (18.453, 81.17),
+    "asn-chained": (30.684, 144.37),
+    "asn-sum": (24.491, 106.32),
     "asn-concat": (25.671, 108.26),
+    "asn-normalized": (24.492, 106.32),
+    "sscd-l": (4.024, 19.19),
 }
 
 
@@ -172,9 +184,12 @@ def test_ablations_are_asn_without_the_part():
     assert names("asn-wo-asp-arp") == whole - {"asp", "arp"}
     assert names("asn-wo-pairs") == whole - {"arp"}
     assert build(NetworkSettings("asn-wo-pairs", width=0.125)).asp.pairs is None
+    like = build(NetworkSettings("asn-wo-unlike-pairs", width=0.125))
+    assert like.asp.linked == [(0, 0), (1, 1), (2, 2)]
+    assert isinstance(like.arp, LikeRepresentations)
 
 
-@pytest.mark.parametrize("network", ["hrscd-str1", "hrscd-str3", "hrscd-str4", "asn"])
+@pytest.mark.parametrize("network", ["hrscd-str1", "hrscd-str3", "hrscd-str4", "asn", "sscd-l"])
 def test_both_dates_share_the_semantic_branch(network):
     model = build(NetworkSettings(network, width=0.125)).eval()
     before, after = torch.rand(2, 1, 3, 64, 64)
@@ -330,6 +345,82 @@ def test_asn_concat_gives_the_change_decoder_the_skips_of_strategy_4():
     (before, after), change = encoded[0].chunk(2), encoded[1]
     expected = torch.cat((change, (before - after).abs()), dim=1)
     torch.testing.assert_close(received[0][:, -expected.shape[1] :], expected)
+
+
+def test_a_sequence_sees_from_the_neighborhood_to_the_whole_image():
+    """At 1/8: 88, 488 and 968 pixels of the image at the three dilations."""
+    torch.manual_seed(0)
+    pyramid = ChainedPyramid(2, (2,)).eval()
+    received = []
+    for gate in pyramid.gates:
+        gate.register_forward_pre_hook(lambda _, args: received.append(args[0]))
+    feature = torch.rand(1, 2, 3, 131, requires_grad=True)
+    pyramid(feature, torch.ones(1, 15))
+    for joined, pixels in zip(received, (88, 488, 968), strict=True):
+        assert joined.shape[1] == 2 * 15
+        (reach,) = torch.autograd.grad(joined[..., 1, 65].sum(), feature, retain_graph=True)
+        columns = reach.abs().sum(dim=(0, 1, 2)).nonzero()
+        assert int(columns.max() - columns.min() + 1) * 8 == pixels
+
+
+def test_a_sequence_weighs_what_each_of_its_convolutions_gives():
+    pyramid = ChainedPyramid(2, (2, 3)).eval()
+    received = []
+    for gate in pyramid.gates:
+        gate.register_forward_pre_hook(lambda _, args: received.append(args[0]))
+    weights = torch.zeros(1, 15)
+    weights[0, 5 + 1] = 1  # j = 2, i = 2
+    with torch.no_grad():
+        rows = pyramid(torch.rand(1, 2, 9, 9), weights)
+    assert [[x.shape[1] for x in row] for row in rows] == [[2] * 3, [3] * 3]
+    used = [x.abs().amax(dim=(0, 2, 3)) > 0 for x in received]
+    assert [int(each.sum()) for each in used] == [0, 4, 0, 0, 6, 0]
+    assert used[1].nonzero().flatten().tolist() == [2, 3, 4, 5]
+
+
+def test_of_like_pairs_the_pyramid_of_the_change_branch_falls_out():
+    """M_k(1) - M_k(2) of Eq. 8 does not change with the feature of the change branch."""
+    torch.manual_seed(0)
+    pyramid = RepresentationPyramid(8, 8, (2, 4, 8)).eval()
+    dates = [[torch.randn(2, r, 6, 6) for _ in range(3)] for r in (2, 4, 8)]
+    received = []
+    pyramid.pairs.register_forward_pre_hook(lambda _, args: received.append(args[0]))
+    with torch.no_grad():
+        for _ in range(2):
+            pyramid(torch.randn(1, 8, 6, 6), torch.randn(1, 8, 6, 6), dates)
+    same = [torch.allclose(one, other, atol=1e-5) for one, other in zip(*received, strict=True)]
+    assert same == [True, False, False, False, True, False, False, False, True]
+
+
+def test_sums_as_skips_hold_no_difference():
+    change, before, after = torch.randn(3, 1, 4, 8, 8)
+    joined = SummedASN.join(None, change, torch.cat((before, after)))
+    torch.testing.assert_close(joined, change + before + after)
+
+
+def test_normalized_skips_have_the_spread_of_the_feature_they_are_added_to():
+    torch.manual_seed(0)
+    pair = torch.randn(2, 2, 3, 64, 64)
+    sizes = {}
+    for name in ("asn", "asn-normalized"):
+        model = build(NetworkSettings(name, width=0.125)).train()
+        initialize(model)
+        with torch.no_grad():
+            skips = model.skips(*model.features(*pair))
+        sizes[name] = [float(skip.std()) for skip in skips]
+    assert max(sizes["asn"]) > 2.5
+    assert sizes["asn-normalized"] == pytest.approx([1] * 6, abs=0.05)
+
+
+def test_the_plain_baseline_compares_its_dates_at_an_eighth():
+    model = build(NetworkSettings("sscd-l", width=0.125)).eval()
+    seen = []
+    model.change_decoder.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape))
+    blocks = sum(isinstance(x, PlainBlock) for x in model.change_decoder)
+    with torch.no_grad():
+        model(*torch.rand(2, 1, 3, 64, 96))
+    assert seen == [(1, 2 * 16, 8, 12)]
+    assert blocks == 6
 
 
 def test_dates_that_agree_leave_only_the_change_encoder_in_the_skips():
