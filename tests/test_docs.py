@@ -7,8 +7,10 @@ import re
 import shlex
 import textwrap
 from pathlib import Path
+from xml.etree import ElementTree
 
 import click
+import numpy as np
 import pytest
 
 import scdcli
@@ -21,6 +23,8 @@ from scdcli.models.engines import ENGINES
 from scdcli.models.networks import BLOCKS, NETWORKS
 from scdcli.polygons.files.vector import DRIVERS
 from scdcli.prediction.tta import TTA
+from scdcli.scoring.counting import count_joint
+from scdcli.scoring.metrics import known, scores
 from scdcli.training.trainer import OPTIMIZERS
 
 ROOT = Path(__file__).parents[1]
@@ -137,13 +141,52 @@ def test_every_alias_is_in_the_reference(alias):
     assert f"`scd {alias}` is the same command." in section(f"scd {ALIASES[alias]}")
 
 
+def program(path):
+    """A script of docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_the_reference_of_commands_is_current():
-    path = DOCS / "reference/generate_cli.py"
-    spec = importlib.util.spec_from_file_location("generate_cli", path)
-    generator = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generator)
+    generator = program(DOCS / "reference/generate_cli.py")
     current = generator.PAGE.read_text(encoding="utf-8")
     assert current == generator.cli_page(), "run python docs/reference/generate_cli.py"
+
+
+def test_the_diagrams_are_current():
+    drawings = program(DOCS / "images/diagrams.py").DRAWINGS
+    assert set(drawings) == {path.name for path in (DOCS / "images").glob("*.svg")}
+    for name, draw in drawings.items():
+        svg = (DOCS / "images" / name).read_text(encoding="utf-8")
+        assert svg == draw().svg(), "run python docs/images/diagrams.py"
+        ElementTree.fromstring(svg)
+
+
+def test_every_equation_of_the_network_is_on_a_diagram():
+    drawn = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "images").glob("*.svg"))
+    numbers = {
+        number
+        for first, last in re.findall(r"Eq\. (\d+)(?:(?:–|, )(\d+))?", drawn)
+        for number in range(int(first), int(last or first) + 1)
+    }
+    assert numbers == set(range(3, 13))
+
+
+def test_the_seks_worked_by_hand_are_those_that_scd_computes():
+    text = (DOCS / "explanation/why-sek.md").read_text(encoding="utf-8")
+    row = r"^\| (\d+) \| (unchanged|\w → \w) \| (unchanged|\w → \w) \|"
+    maps = []
+    for pixels, *types in re.findall(row, text, re.MULTILINE):
+        names = [(0, 0) if one == "unchanged" else map(" GBV".index, one[::4]) for one in types]
+        maps += [[index for pair in names for index in pair]] * int(pixels)
+    assert len(maps) == 100
+    found = scores(count_joint(tuple(np.array(maps, np.uint8).T[:, None])), classes=3)
+    assert f"32 / 40 = {known(found.from_to.iou_changed):g}" in text
+    for name, values in (("from-to", found.from_to), ("stacked", found.stacked)):
+        printed = re.search(rf"\*\*SeK {name}\*\* = .+ = \*\*(.+)\*\*", text)[1]
+        assert printed == f"{known(values.sek):.3f}"
 
 
 def test_every_error_has_a_row():
