@@ -164,6 +164,15 @@ def test_the_diagrams_are_current():
         ElementTree.fromstring(svg)
 
 
+def test_every_picture_has_a_script_that_makes_it():
+    made = {*program(DOCS / "images/diagrams.py").DRAWINGS}
+    made |= {*program(DOCS / "images/pictures.py").PICTURES}
+    shown = {
+        path.name for path in (DOCS / "images").iterdir() if path.suffix in (".png", ".jpg", ".svg")
+    }
+    assert shown == made
+
+
 def test_every_equation_of_the_network_is_on_a_diagram():
     drawn = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "images").glob("*.svg"))
     numbers = {
