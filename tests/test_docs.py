@@ -5,6 +5,8 @@ import importlib.util
 import inspect
 import re
 import shlex
+import shutil
+import subprocess
 import textwrap
 from pathlib import Path
 from xml.etree import ElementTree
@@ -41,6 +43,7 @@ NAMES = {
     "engine": ENGINES,
     "layout": LAYOUTS,
 }
+FOREIGN = {"import arcpy"}  # which nothing here brings
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|<(?:img|a)\s[^>]*?(?:src|href)=\"([^\"]+)\"")
 
@@ -296,7 +299,7 @@ def test_python_shown_compiles_and_names_what_exists(page):
             continue
         tree = ast.parse(code)
         for node in ast.walk(tree):
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
+            if isinstance(node, (ast.Import, ast.ImportFrom)) and ast.unparse(node) not in FOREIGN:
                 exec(compile(ast.Module([node], []), page_id(page), "exec"), {})
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "scdcli":
                 getattr(scdcli, node.attr)
@@ -304,6 +307,20 @@ def test_python_shown_compiles_and_names_what_exists(page):
                 called = getattr(scdcli, node.func.attr)
                 keywords = {keyword.arg: None for keyword in node.keywords}
                 inspect.signature(called).bind_partial(*node.args, **keywords)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_bash_shown_can_be_read_by_bash(page):
+    blocks = [
+        textwrap.dedent(code)
+        for language, code in FENCE.findall(page.read_text(encoding="utf-8"))
+        if language == "bash"
+    ]
+    if blocks:
+        text = "\n".join(blocks)
+        read = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True)
+        assert read.returncode == 0, read.stderr
 
 
 def test_the_network_of_the_how_to_maps_a_pair():

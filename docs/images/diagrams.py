@@ -106,10 +106,10 @@ class Drawing:
         )
 
     def _lines(self, x: float, y: float, lines: Sequence[str]) -> None:
-        top = y - (len(lines) - 1) * 8 + 4.5
+        top = y - (len(lines) - 1) * 8.5 + 4.5
         for number, line in enumerate(lines):
-            content, size = (f"*{line}", 13) if number == 0 else (line, 12)
-            self.text(x, top + 16 * number, content, size=size)
+            content, size = (f"*{line}", 14) if number == 0 else (line, 13)
+            self.text(x, top + 17 * number, content, size=size)
 
 
 def _marked(content: str) -> str:
@@ -176,7 +176,7 @@ def network() -> Drawing:
     drawing.arrow([(320, lanes[BEFORE]), (320, y - 9)], BEFORE)
     drawing.arrow([(320, lanes[AFTER]), (320, y + 9)], AFTER)
     drawing.text(314, 250, "|f_{1} − f_{2}|", CHANGE, 13, "end")
-    drawing.text(314, 268, "every scale", FAINT, 12, "end")
+    drawing.text(314, 268, "every scale", FAINT, 13, "end")
     drawing.arrow([(329, y), (350, y)], CHANGE)
     drawing.funnel(350, y, 110, (50, 80), ["decoder", "1/32 → 1/8"], CHANGE)
     drawing.box(
@@ -185,24 +185,24 @@ def network() -> Drawing:
     drawing.arrow([(460, y), (520, y)], CHANGE)
     drawing.arrow([(560, lanes[BEFORE] + 42), (560, y - 42)], BEFORE)
     drawing.arrow([(560, lanes[AFTER] - 42), (560, y + 42)], AFTER)
-    drawing.text(554, 235, "F_{j,k}(1)", BEFORE, 12, "end")
-    drawing.text(554, 432, "F_{j,k}(2)", AFTER, 12, "end")
+    drawing.text(554, 235, "F_{j,k}(1)", BEFORE, 13, "end")
+    drawing.text(554, 432, "F_{j,k}(2)", AFTER, 13, "end")
     drawing.plus(690, y)
     drawing.arrow([(650, y), (681, y)], CHANGE)
     drawing.arrow([(620, lanes[BEFORE] + 42), (620, 235), (690, 235), (690, y - 9)], BEFORE)
     drawing.arrow([(620, lanes[AFTER] - 42), (620, 425), (690, 425), (690, y + 9)], AFTER)
-    drawing.text(697, 260, "M_{j1,j2,k} by Eq. 5", CHANGE, 12, "start")
-    drawing.text(697, 276, "27 differences of pairs", FAINT, 12, "start")
+    drawing.text(697, 260, "M_{j1,j2,k} by Eq. 5", CHANGE, 13, "start")
+    drawing.text(697, 276, "27 differences of pairs", FAINT, 13, "start")
     drawing.arrow([(488, y), (488, y + 62), (676, y + 62), (683, y + 8)], CHANGE)
     drawing.arrow([(699, y), (740, y)], CHANGE)
     drawing.funnel(740, y, 110, (60, 110), ["decoder", "1/8 → 1/1"], CHANGE)
     drawing.arrow([(850, y), (910, y)], CHANGE)
     drawing.box(910, y - 30, 150, 60, ["change", "C, changed if ≥ τ"], CHANGE)
     drawing.arrow([(338, y), (338, y + 78), (795, y + 78), (795, y + 46)], CHANGE, dashed=True)
-    drawing.text(803, y + 72, "sums of every scale", CHANGE, 12, "start")
-    drawing.text(985, 232, "trained together: Eq. 9", FAINT, 12)
-    drawing.text(985, 432, "revised by ATL: Eq. 10–12", FAINT, 12)
-    drawing.text(20, 640, "The two semantic branches share all weights.", FAINT, 12, "start")
+    drawing.text(803, y + 72, "sums of every scale", CHANGE, 13, "start")
+    drawing.text(985, 232, "trained together: Eq. 9", FAINT, 13)
+    drawing.text(985, 432, "revised by ATL: Eq. 10–12", FAINT, 13)
+    drawing.text(20, 640, "The two semantic branches share all weights.", FAINT, 13, "start")
     return drawing
 
 
@@ -227,7 +227,7 @@ def pyramids() -> Drawing:
                 400 + 90 * k, y, 80, 60, [f"F_{{{j + 1},{k + 1}}}", f"r = {capability}"], BEFORE
             )
         drawing.arrow([(340, y + 30), (400, y + 30)], BEFORE)
-    drawing.text(370, 50, "gates, Eq. 4", FAINT, 12)
+    drawing.text(370, 50, "gates, Eq. 4", FAINT, 13)
     drawing.box(150, 310, 190, 40, ["j = 4: mean of F"], BEFORE)
     drawing.arrow([(65, 190), (65, 330), (150, 330)], BEFORE)
     drawing.arrow([(340, 330), (710, 330), (710, 180), (740, 180)], BEFORE)
@@ -246,8 +246,8 @@ def pyramids() -> Drawing:
     )
     drawing.arrow([(890, 80), (930, 80)], CHANGE)
     drawing.box(930, 52, 130, 60, ["added to F^{c}", "27 maps, convolved"], CHANGE)
-    drawing.text(740, 230, "w_{k}, v_{i,j}: softmax of a perceptron", FAINT, 12, "start")
-    drawing.text(740, 247, "on the mean of a shallow feature", FAINT, 12, "start")
+    drawing.text(740, 230, "w_{k}, v_{i,j}: softmax of a perceptron", FAINT, 13, "start")
+    drawing.text(740, 247, "on the mean of a shallow feature", FAINT, 13, "start")
 
     drawing.text(20, 395, "*aRP: the change branch", CHANGE, 14, "start")
     drawing.box(20, 430, 90, 60, ["F^{c}", "64 at 1/8"], CHANGE)
@@ -270,7 +270,7 @@ def pyramids() -> Drawing:
         CHANGE,
     )
     drawing.arrow([(530, 280), (530, 375), (600, 375), (600, 415)], BEFORE)
-    drawing.text(607, 397, "F_{j,k} of both dates", BEFORE, 12, "start")
+    drawing.text(607, 397, "F_{j,k} of both dates", BEFORE, 13, "start")
     drawing.arrow([(710, 460), (740, 460)], CHANGE)
     drawing.box(
         740, 428, 150, 64, ["M_{k1,k2}^{c} by Eq. 8", "M_{k1}(1) − M_{k2}(2)", "3·3 pairs"], CHANGE

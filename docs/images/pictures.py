@@ -42,7 +42,9 @@ def shrink(file: Path, out: Path, *, width: int, colors: int | None = None) -> N
     with Image.open(file) as image:
         size = width, round(image.height * width / image.width)
         small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-    (small if colors is None else small.quantize(colors)).save(out, optimize=True)
+    if colors is not None:  # the octree keeps small swatches of a legend apart
+        small = small.quantize(colors, method=Image.Quantize.FASTOCTREE)
+    small.save(out, optimize=True)
 
 
 def demo(folder: Path) -> Path:
