@@ -2,13 +2,14 @@
 
 From Python, ``import scdcli`` gives the names below; each is loaded when it is first used, so that
 nothing heavy is imported before. Where PROJ_DATA, GDAL_DATA or their like name the data of another
-program, they are taken out of the environment (`scdcli.environment`).
+program, they are taken out of the environment, and ONNX Runtime is told there to report nothing
+(`scdcli.environment`).
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from scdcli.environment import require_working_folder, use_own_data
+from scdcli.environment import report_no_use, require_working_folder, use_own_data
 
 if TYPE_CHECKING:
     from scdcli.errors import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from scdcli.scoring.job import evaluate
 
 use_own_data()  # before anything loads rasterio
+report_no_use()  # before anything loads ONNX Runtime
 
 __version__ = "0.1.0"
 

@@ -47,6 +47,14 @@ def stay_offline() -> None:
     os.environ["PROJ_NETWORK"] = "OFF"
 
 
+def report_no_use() -> None:
+    """Keep ONNX Runtime from telling its makers of its use, as it does from 1.29 on unless told.
+
+    It also writes an identifier into the home folder then. To be called before it is loaded.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+
 def _brings_data(library: str) -> bool:
     """Whether a library comes as a wheel with PROJ's database in it; does not load it."""
     spec = find_spec(library)

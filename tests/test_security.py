@@ -146,6 +146,31 @@ def test_proj_fetches_nothing(site, tmp_path):
     assert not site.requests()
 
 
+USE_OF_ONNXRUNTIME = """
+import scdcli
+import onnxruntime
+from onnx import TensorProto, helper
+
+x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
+graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "graph", [x], [y])
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+onnxruntime.InferenceSession(model.SerializeToString(), None, ["CPUExecutionProvider"])
+"""
+
+
+def test_onnx_runtime_reports_nothing_and_keeps_no_identifier(tmp_path):
+    pytest.importorskip("onnxruntime")
+    # Where it takes itself to be under test, it would report nothing anyway.
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    place = Path(scdcli.__file__).parents[1]
+    subprocess.run(
+        [sys.executable, "-c", USE_OF_ONNXRUNTIME],
+        env={"PYTHONPATH": str(place), **kept, "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        check=True,
+    )
+    assert not list(tmp_path.iterdir())
+
+
 RISKY = re.compile(
     r"\b(urllib\.request|http\.client|socket|requests|httpx|ssl|torch\.hub)\b"
     r"|(?<![\w.])(eval|exec|compile)\(|\bos\.system|\bsubprocess\.(?!list2cmdline)\w"
