@@ -84,7 +84,12 @@ def require_usable_output(out: Path, before: str, after: str, job: PredictionJob
     """Refuse, before any work, an output that is taken or that holds an input."""
     from scdcli.prediction.outputfolder import require_usable
 
-    require_usable(out, (before, after, job.model), job.output)
+    inputs = [before, after, job.model]
+    if job.output.zones is not None:
+        from scdcli.rasters.pair.extent import split_layer
+
+        inputs.append(split_layer(job.output.zones)[0])
+    require_usable(out, inputs, job.output)
 
 
 def require_readable_images(before: str, after: str, job: PredictionJob) -> None:

@@ -13,7 +13,7 @@ from scdcli.cli.onepair import (
     require_readable_images,
     require_usable_output,
 )
-from scdcli.cli.options.output import writing_options
+from scdcli.cli.options.output import require_zone_file, writing_options
 from scdcli.cli.options.pair import pair_options
 from scdcli.cli.options.shared import (
     inference_options,
@@ -129,6 +129,7 @@ def _predictor(job: PredictionJob, terminal: Terminal) -> "Predictor":
     from scdcli.prediction.predict import make_predictor, require_classes
 
     require_formats(job.output.formats)
+    require_zone_file(job.output.zones, job.output.zone_names)
     if not job.output.formats and job.output.simplify:
         terminal.note("--simplify is for polygons, of which --vector none has none.")
     predictor = make_predictor(job.model, job.inference, note=terminal.note)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from scdcli.cli.options.output import require_zone_file, zone_names_option, zones_option
 from scdcli.cli.options.shared import (
     moved_after_option,
     moved_before_option,
@@ -27,6 +28,8 @@ from scdcli.errors import OutputError
     show_default=False,
     help="Instead of one DIR, a folder of predictions: write a page that lists them.",
 )
+@zones_option
+@zone_names_option
 @moved_before_option
 @moved_after_option
 @overwrite_option
@@ -36,6 +39,8 @@ def report(
     folder: Path | None,
     output: Path | None,
     pairs: Path | None,
+    zones: str | None,
+    zone_names: str | None,
     before: str | None,
     after: str | None,
     overwrite: bool,
@@ -46,25 +51,39 @@ def report(
     predict leaves report.html in its folder: one file to open in a browser, without a network. This
     makes it anew from the maps in DIR and the two images, which are looked for in DIR, beside and
     above it, and in the working directory. With --pairs one page lists all predictions in a folder.
+    With --zones the areas are also given by zone, as if predict had been told of them.
 
     \b
     scd report changes
     scd report changes -o for-the-mayor.html --before 2009.tif --after 2018.tif
+    scd report changes --zones districts.gpkg
     scd report --pairs maps
     """
+    _require_one_kind(folder, pairs, output, overwrite=overwrite, images=bool(before or after))
+    require_zone_file(zones, zone_names)
+    terminal = Terminal(quiet)
+    if pairs is not None:
+        if zones is not None:
+            _give_all_by_zone(pairs, zones, zone_names, terminal)
+        click.echo(_several(pairs, output, terminal))
+    elif folder is not None:
+        if zones is not None:
+            _give_by_zone(folder, zones, zone_names, terminal)
+        click.echo(_one(folder, output, before, after, terminal))
+
+
+def _require_one_kind(
+    folder: Path | None, pairs: Path | None, output: Path | None, *, overwrite: bool, images: bool
+) -> None:
+    """Refuse a call that gives neither a prediction nor a folder of them, or both."""
     if (folder is None) == (pairs is None):
         raise click.UsageError("Give DIR, the folder of a prediction, or --pairs with several.")
-    if pairs is not None and (before or after):
+    if pairs is not None and images:
         raise click.UsageError("--before and --after are for one prediction, not for --pairs.")
     if output is not None and output.suffix.lower() not in (".html", ".htm"):
         raise click.UsageError(f"{output} does not end in .html, as a page does.")
     if output is not None and output.exists() and not overwrite:
         raise OutputError(f"{output} exists; replace it with --overwrite, or name another file.")
-    terminal = Terminal(quiet)
-    if folder is not None:
-        click.echo(_one(folder, output, before, after, terminal))
-    elif pairs is not None:
-        click.echo(_several(pairs, output, terminal))
 
 
 def _one(
@@ -86,3 +105,30 @@ def _several(folder: Path, output: Path | None, terminal: Terminal) -> Path:
     if without:
         terminal.note(f"{without} of them have no report.html to open; scd report DIR makes one.")
     return page
+
+
+def _give_by_zone(folder: Path, zones: str, zone_names: str | None, terminal: Terminal) -> None:
+    """Write the areas of a prediction by zone into its folder."""
+    from scdcli.datasets.zonefile import place_zones, read_zones
+    from scdcli.reporting.finished import read_finished
+    from scdcli.reporting.report import add_zones
+
+    placed = place_zones(read_zones(zones, zone_names), read_finished(folder).grid, str(folder))
+    for sentence in add_zones(folder, placed):
+        terminal.note(f"Warning: {sentence}")
+    terminal.note(f"{folder / 'zones.csv'} has the areas by zone.")
+
+
+def _give_all_by_zone(folder: Path, zones: str, zone_names: str | None, terminal: Terminal) -> None:
+    """Write the areas by zone of all predictions in a folder, and their sums."""
+    from scdcli.reporting.batch import gather_batch, locked_batch, write_batch
+    from scdcli.reporting.batchfiles import require_batch_folder
+    from scdcli.reporting.page import REPORT
+
+    require_batch_folder(folder, ())
+    for member, _ in gather_batch(folder).done:
+        _give_by_zone(member.folder, zones, zone_names, terminal)
+        if (member.folder / REPORT).is_file():
+            _one(member.folder, None, None, None, terminal)
+    with locked_batch(folder):
+        write_batch(gather_batch(folder))

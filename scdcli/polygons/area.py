@@ -57,6 +57,25 @@ class Ground:
         rounded: Floats = np.rint(each * length / self.quantum) * self.quantum
         return rounded
 
+    def pixel_areas(self, row: int, height: int, width: int) -> Floats:
+        """Area of each pixel of full-width rows, (height, width).
+
+        Args:
+            row: The first row.
+            height: Number of rows.
+            width: Number of columns.
+        """
+        if self.area.shape == (1, 1):
+            return np.full((height, width), self.area[0, 0])
+        y = (np.arange(row, row + height) + 0.5 - self.origin[0]) / self.spacing[0]
+        x = (np.arange(width) + 0.5 - self.origin[1]) / self.spacing[1]
+        i = np.minimum(y.astype(np.intp), self.area.shape[0] - 2)
+        j = np.minimum(x.astype(np.intp), self.area.shape[1] - 2)
+        y, x = (y - i)[:, None], x - j
+        lines = self.area[i] * (1 - y) + self.area[i + 1] * y
+        areas: Floats = lines[:, j] * (1 - x) + lines[:, j + 1] * x
+        return areas
+
     def edge_length(self, row: NDArray[np.int32], col: NDArray[np.int32]) -> Floats:
         """Length of consecutive edges of a path along pixel borders, (n - 1,).
 

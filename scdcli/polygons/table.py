@@ -126,7 +126,7 @@ class TransitionTally:
         )
 
     def _extent(self, codes: NDArray[np.bool_]) -> Extent:
-        pixels, area = int(self.pixels[codes].sum()), float(self.area[codes].sum())
+        pixels, area = self.pixels[codes].sum().item(), float(self.area[codes].sum())
         valid = float(self.area[:TRANSITION_NODATA].sum())
         percent = 100.0 * area / valid if valid else None
         if self.ground.unit == PIXELS:

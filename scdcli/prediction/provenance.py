@@ -6,6 +6,7 @@ from typing import Any
 from scdcli import __version__
 from scdcli.files.naming import crs_name, file_name
 from scdcli.models.checkpoint import LoadedModel
+from scdcli.polygons.zones import Zones
 from scdcli.prediction.chain import Predictor, unit_pixels
 from scdcli.prediction.cleaning import Cleaning
 from scdcli.prediction.settings import OutputSettings
@@ -29,7 +30,7 @@ def tags(pair: Pair, predictor: Predictor) -> dict[str, str]:
 
 
 def describe_prediction(
-    pair: Pair, predictor: Predictor, output: OutputSettings | None
+    pair: Pair, predictor: Predictor, output: OutputSettings | None, zones: Zones | None = None
 ) -> dict[str, Any]:
     """Inputs, model and settings, JSON-ready: equal records are the same prediction.
 
@@ -37,9 +38,12 @@ def describe_prediction(
         pair: The two scenes.
         predictor: The model and how it is run.
         output: What is written; None for a prediction in memory.
+        zones: Those that areas are given by.
     """
     written = asdict(output) if output else {}
     settings = {name: written[name] for name in written if name not in GOING_ON}
+    if zones is not None:
+        settings |= zones.settings
     return {
         "scd": __version__,
         "inputs": pair.provenance,

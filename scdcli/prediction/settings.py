@@ -99,6 +99,9 @@ class OutputSettings:
         land_cover: Also write the class of every pixel at each date.
         formats: Formats of the polygons, names in `scdcli.polygons.files.vector.DRIVERS`.
         simplify: How far outlines of polygons may move, m (pixels without a CRS).
+        zones: A file of polygons, such as districts, by which areas are given, too: ``FILE`` or
+            ``FILE:LAYER``.
+        zone_names: The field of it in which their names stand; None to look for one.
         report: Also write ``report.html`` and ``preview.png``, to look at.
         overwrite: Replace a prediction that is there.
         resume: Go on with what an interrupted run left; leave a finished one alone.
@@ -107,6 +110,8 @@ class OutputSettings:
     land_cover: bool = False
     formats: tuple[str, ...] = ("gpkg",)
     simplify: float = 0.0
+    zones: str | None = None
+    zone_names: str | None = None
     report: bool = True
     overwrite: bool = False
     resume: bool = False

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from rasterio.windows import Window
 
+from scdcli.datasets.zonefile import place_zones, read_zones
 from scdcli.errors import InputError, OutputError
 from scdcli.files.folder import folder_at_once, remove_stale_lock, timestamp
 from scdcli.legend import TRANSITION_NODATA, UNCHANGED, Legend, split_transition, transition_code
@@ -20,6 +21,7 @@ from scdcli.polygons.files.vector import require_formats, require_place, write_p
 from scdcli.polygons.strips import find_runs, read_strips
 from scdcli.polygons.table import TransitionTally, write_transitions
 from scdcli.polygons.trace.trace import trace
+from scdcli.polygons.zones import ZONE_TABLE, Zones, ZoneTally, write_zones
 from scdcli.prediction.chain import (
     Predictor,
     find_supertiles,
@@ -60,8 +62,8 @@ from scdcli.reporting.report import write_report
 
 CHIPS = "chips"  # in the work folder
 COVERS = ("before_cover", "after_cover")
-VECTORS = ("formats", "simplify")
-"""Settings of the polygons, which rasters do not depend on."""
+VECTORS = ("formats", "simplify", "zones", "zone_names", "zones_sha256")
+"""Settings of polygons and tables, which rasters do not depend on."""
 
 
 def write_prediction(
@@ -89,6 +91,7 @@ def write_prediction(
         InputError: An image cannot be read, or nothing can be measured in the CRS of the pair.
         ModelError: The model does not fit the images.
         UnknownName: No such vector format.
+        PairError: The zones have no CRS that fits that of the pair.
     """
     require_formats(settings.formats)
     require_place(settings.formats, pair.grid)
@@ -96,11 +99,12 @@ def write_prediction(
     timestamp()  # refuses a bad SOURCE_DATE_EPOCH before any work
     started = time.perf_counter()
     legend = predictor.loaded.header.legend
-    record = describe_prediction(pair, predictor, settings)
+    zones = _zones(pair, settings)
+    record = describe_prediction(pair, predictor, settings, zones)
     if settings.resume and (finished := _finished(out, record, overwrite=settings.overwrite)):
         return finished
     fit = judge_model(predictor.loaded, pair)
-    for line in fit.lines:
+    for line in (*fit.lines, *_told(zones)):
         predictor.say(line)
     if (unit := unit_pixels(pair, predictor)) > LONGEST**2:
         predictor.say(
@@ -113,15 +117,21 @@ def write_prediction(
         changes = Changes()
         styles = polygon_styles(legend, _pairs_of(codes), pair.grid)
         with predictor.profile.timing("polygons"):
-            tally = _write_polygons(pair, ground, legend, folder, settings, styles, changes)
+            by_zone = None if zones is None else ZoneTally(ground, zones)
+            tally = _write_polygons(
+                pair, ground, legend, folder, settings, styles, changes, by_zone
+            )
         write_project(folder, pair.grid, images_of(pair), settings.formats, styles)
         write_transitions(folder / "transitions.csv", tally.transitions(legend))
+        found, overlaps = _write_by_zone(folder, by_zone, legend, predictor)
+        warnings = [*pair.warnings, *fit.warnings, *(zones.warnings if zones else ()), *overlaps]
         summary = record | {
             "created": timestamp().isoformat(),
             "notes": [*pair.notes, *fit.notes, *fit.warnings],
-            "warnings": [*pair.warnings, *fit.warnings],
+            "warnings": warnings,
             "cleaning": describe_cleaning(pair, predictor, cleaning),
             **tally.to_dict(legend),
+            **found,
             "shapefile_names": changed_names(tally.ground.unit)
             if "shp" in settings.formats
             else {},
@@ -232,10 +242,13 @@ def _write_polygons(
     settings: OutputSettings,
     styles: Mapping[str, str],
     changes: Changes,
+    by_zone: ZoneTally | None,
 ) -> TransitionTally:
     tally = TransitionTally(ground)
     strips = read_strips(folder / "transition.tif", folder / "probability.tif")
     runs = tally.counting(find_runs(strips, ground))
+    if by_zone is not None:
+        runs = by_zone.counting(runs)
     polygons = trace(runs, pair.grid, ground, tolerance=settings.simplify)
     try:
         write_polygons(
@@ -253,6 +266,34 @@ def _write_polygons(
             "--resume."
         ) from error
     return tally
+
+
+def _zones(pair: Pair, settings: OutputSettings) -> Zones | None:
+    """The zones that areas are given by, in pixels of the map; None where none are asked for."""
+    if settings.zones is None:
+        return None
+    name = pair.provenance["before"]["name"]
+    return place_zones(read_zones(settings.zones, settings.zone_names), pair.grid, name)
+
+
+def _told(zones: Zones | None) -> Iterator[str]:
+    if zones is not None:
+        yield from zones.notes
+        yield from (f"Warning: {sentence}" for sentence in zones.warnings)
+
+
+def _write_by_zone(
+    folder: Path, by_zone: ZoneTally | None, legend: Legend, predictor: Predictor
+) -> tuple[dict[str, Any], list[str]]:
+    """Write the areas by zone; returns what the summary says of them, and warnings."""
+    if by_zone is None:
+        return {}, []
+    described = by_zone.to_dict(legend)
+    write_zones(folder / ZONE_TABLE, described)
+    overlap = by_zone.overlap_told()
+    for sentence in overlap:
+        predictor.say(f"Warning: {sentence}")
+    return {"zones": described}, overlap
 
 
 def _pairs_of(codes: set[int]) -> list[tuple[int, int]]:

@@ -201,7 +201,7 @@ def reproject_outlines(
     own, crs = horizontal(source.crs), horizontal(target.crs)
     if not len(outlines):
         return outlines
-    _require_degrees(outlines, own, source, target)
+    require_degrees(outlines, source, target)
     if own == crs:
         return outlines
     lead = f"{source.name} cannot be brought from {crs_name(source.crs)} to {crs_name(target.crs)}"
@@ -226,8 +226,13 @@ def reproject_outlines(
     return reprojected
 
 
-def _require_degrees(outlines: Outlines, own: pyproj.CRS, source: Placed, target: Placed) -> None:
-    """Refuse meters that claim to be degrees, as in GeoJSON that does not name its CRS."""
+def require_degrees(outlines: Outlines, source: Placed, target: Placed) -> None:
+    """Refuse meters that claim to be degrees, as in GeoJSON that does not name its CRS.
+
+    Raises:
+        PairError: They are such.
+    """
+    own = horizontal(source.crs)
     left, bottom, right, top = shapely.total_bounds(outlines).tolist()
     beyond = max(abs(left), abs(right)) > MOST_TURNED or max(abs(bottom), abs(top)) > POLE
     if not own.is_geographic or not beyond:

@@ -15,6 +15,7 @@ from scdcli.files.folder import timestamp
 from scdcli.files.naming import name_of
 from scdcli.files.whole import write_whole
 from scdcli.polygons.table import COLUMNS, write_table
+from scdcli.polygons.zones import OUTSIDE, ZONE_TABLE, write_zones
 from scdcli.reporting.finished import NEEDED, SUMMARY
 
 BATCH = "batch.json"
@@ -127,7 +128,7 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
 
 
 def write_batch(batch: Batch) -> dict[str, Any]:
-    """Write ``batch.json`` and ``transitions.csv`` into the folder of a batch.
+    """Write ``batch.json``, ``transitions.csv`` and ``zones.csv`` into the folder of a batch.
 
     Returns:
         The content of ``batch.json``.
@@ -137,6 +138,12 @@ def write_batch(batch: Batch) -> dict[str, Any]:
     """
     rows = sum_transitions([summary for _, summary in batch.done])
     totals = sum_extents([summary for _, summary in batch.done])
+    zones = sum_zones([summary for _, summary in batch.done])
+    if zones is None:
+        (batch.folder / ZONE_TABLE).unlink(missing_ok=True)
+        (batch.folder / ZONE_TABLE).with_suffix(".csvt").unlink(missing_ok=True)
+    else:
+        write_zones(batch.folder / ZONE_TABLE, zones)
     write_table(batch.folder / TABLE, {"pair": "String"} | COLUMNS, _rows(batch, rows, totals))
     content = {
         "scd": __version__,
@@ -144,6 +151,7 @@ def write_batch(batch: Batch) -> dict[str, Any]:
         "pairs": [_described(each) for each in batch.members],
         "transitions": rows,
         **totals,
+        "zones": zones,
         "notes": batch.notes,
     }
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
@@ -170,6 +178,29 @@ def sum_transitions(summaries: Sequence[Mapping[str, Any]]) -> list[dict[str, An
     return [
         _add(rows, whole) | dict(zip(CLASSES, classes, strict=True)) for classes, rows in ordered
     ]
+
+
+def sum_zones(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The areas by zone of several predictions together; None unless all have the same zones."""
+    found: list[dict[str, Any]] = [summary.get("zones") or {} for summary in summaries]
+    if not found or not found[0] or len({each.get("sha256") for each in found}) > 1:
+        return None
+    parts: dict[str, list[Mapping[str, Any]]] = {}
+    for each in found:
+        for zone in each["zones"]:
+            parts.setdefault(zone["name"], []).append(zone)
+    source = {name: found[0][name] for name in ("file", "layer", "field", "sha256", "count")}
+    return {
+        **source,
+        "zones": [_zone(name, parts[name]) for name in sorted(parts)],
+        "outside": _zone(OUTSIDE, [each["outside"] for each in found]),
+        "notes": found[0]["notes"],
+    }
+
+
+def _zone(name: str, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One zone of several maps, of each of which it may have a part."""
+    return {"name": name, "transitions": sum_transitions(parts), **sum_extents(parts)}
 
 
 def _whole(summaries: Sequence[Mapping[str, Any]]) -> tuple[str, float] | None:

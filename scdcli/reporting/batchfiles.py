@@ -9,6 +9,7 @@ from scdcli.files.naming import crs_name, name_of
 from scdcli.polygons.files.merged import Part, common_crs, write_merged
 from scdcli.polygons.files.style import polygon_styles
 from scdcli.polygons.files.vector import DRIVERS, LAYER
+from scdcli.polygons.zones import ZONE_TABLE
 from scdcli.reporting.batch import (
     BATCH,
     TABLE,
@@ -16,6 +17,7 @@ from scdcli.reporting.batch import (
     gather_batch,
     locked_batch,
     sum_transitions,
+    sum_zones,
     write_batch,
 )
 from scdcli.reporting.batchpage import INDEX, write_batch_page
@@ -44,7 +46,7 @@ def require_batch_folder(folder: Path, outputs: Iterable[Path]) -> None:
         )
     if (folder / BATCH).exists():
         return
-    for name in (*(f"{LAYER}.{format_}" for format_ in DRIVERS), TABLE):
+    for name in (*(f"{LAYER}.{format_}" for format_ in DRIVERS), TABLE, ZONE_TABLE):
         if (folder / name).exists():
             raise OutputError(
                 f"{name_of(folder)} holds {name}, which no batch has made and which that of the "
@@ -81,7 +83,8 @@ def finish_batch(
         return batch
     with locked_batch(folder):
         batch = gather_batch(folder, outputs, failed)
-        batch = replace(batch, notes=_write_layer(batch, formats))
+        notes = [*_write_layer(batch, formats), *_zones_left_out(batch)]
+        batch = replace(batch, notes=notes)
         write_batch(batch)
         if page:
             write_batch_page(batch, folder / INDEX)
@@ -115,6 +118,18 @@ def _write_layer(batch: Batch, formats: Sequence[str]) -> list[str]:
             f"{more}."
         )
     return notes
+
+
+def _zones_left_out(batch: Batch) -> list[str]:
+    """Why there are no areas by zone of all pairs together, if some have them."""
+    summaries = [summary for _, summary in batch.done]
+    some = sum("zones" in summary for summary in summaries)
+    if not some or sum_zones(summaries) is not None:
+        return []
+    return [
+        f"{some} of {len(summaries)} maps have areas by zone, and not all by the same zones, so "
+        "these are in no sum; make all maps with the same --zones."
+    ]
 
 
 def _part(name: str, folder: Path) -> Part:

@@ -12,14 +12,23 @@ from scdcli.errors import InputError
 from scdcli.files.naming import name_of
 from scdcli.files.whole import write_whole
 from scdcli.polygons.files.vector import DRIVERS
+from scdcli.polygons.zones import ZONE_TABLE
 from scdcli.reporting import wording
-from scdcli.reporting.batch import TABLE, Batch, Member, gather_batch, sum_extents, sum_transitions
+from scdcli.reporting.batch import (
+    TABLE,
+    Batch,
+    Member,
+    gather_batch,
+    sum_extents,
+    sum_transitions,
+    sum_zones,
+)
 from scdcli.reporting.encoding import jpeg_uri
 from scdcli.reporting.page import REPORT, resource, template
 from scdcli.reporting.preview import PREVIEW
 
 INDEX = "index.html"
-FILES = (*(f"changes.{name}" for name in DRIVERS), TABLE)
+FILES = (*(f"changes.{name}" for name in DRIVERS), TABLE, ZONE_TABLE)
 PREVIEW_WIDTH = 420  # pixels
 MOST_PICTURE = 14_000  # bytes
 STATUSES = ("done", "failed", "waiting")
@@ -80,10 +89,12 @@ def write_batch_page(batch: Batch, path: Path) -> tuple[Path, list[Line]]:
         total=total,
         unit=wording.unit_of(total) if total else None,
         rows=sorted(sum_transitions(summaries), key=lambda row: -row["pixels"]) if total else [],
+        zones=sum_zones(summaries) if total else None,
         files=[(name, link) for name in FILES if (link := _link(batch.folder / name, path))],
         notes=batch.notes,
         created=max((str(summary.get("created", "")) for summary in summaries), default=""),
         style=resource("report.css"),
+        sorting=resource("tables.js"),
     )
     write_whole(path, page.encode())
     return path, lines

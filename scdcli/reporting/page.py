@@ -87,6 +87,7 @@ def build_page(
         legend=prediction.legend,
         unit=unit,
         words=wording,
+        zones=prediction.summary.get("zones"),
         missing=missing,
         classes=_classes(prediction),
         rows=_rows(prediction, unit),
@@ -98,6 +99,7 @@ def build_page(
         adjusted=read_adjusted(prediction.folder),
         data=_embedded(_map_data(prediction, overview, photos)),
         style=resource("report.css"),
+        sorting=resource("tables.js"),
         script=resource("report.js"),
     )
 

@@ -1,5 +1,6 @@
 """Writing the page of a prediction: when it is made, and again afterwards."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,11 +11,14 @@ import numpy as np
 from scdcli.errors import InputError, PairError
 from scdcli.files.naming import name_of
 from scdcli.files.whole import write_whole
+from scdcli.polygons.area import measure_ground
+from scdcli.polygons.strips import find_runs, read_strips
+from scdcli.polygons.zones import ZONE_TABLE, Zones, ZoneTally, write_zones
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import Pair, open_pair
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.reporting.changes import Changes, trace_changes
-from scdcli.reporting.finished import Finished, read_finished
+from scdcli.reporting.finished import MAPS, SUMMARY, Finished, read_finished
 from scdcli.reporting.overview import read_overview
 from scdcli.reporting.page import REPORT, build_page
 from scdcli.reporting.photos import take_photos
@@ -75,6 +79,40 @@ def rebuild_report(
     path = out or folder / REPORT
     write_whole(path, page.encode())
     return path, missing
+
+
+def add_zones(folder: Path, zones: Zones) -> list[str]:
+    """Give the areas of a finished prediction by zone: in ``zones.csv`` and its summary.
+
+    Args:
+        folder: The prediction; zones that it was given by before are replaced.
+        zones: On its grid.
+
+    Returns:
+        What is to be known of the zones, as sentences.
+
+    Raises:
+        InputError: The folder holds no finished prediction, or a map cannot be read.
+        OutputError: The files cannot be written.
+    """
+    prediction = read_finished(folder)
+    ground = measure_ground(prediction.grid)
+    tally = ZoneTally(ground, zones)
+    transition, probability = (folder / name for name in MAPS)
+    for _ in tally.counting(find_runs(read_strips(transition, probability), ground)):
+        pass
+    described = tally.to_dict(prediction.legend)
+    write_zones(folder / ZONE_TABLE, described)
+    summary = prediction.summary
+    settings = summary["settings"] | zones.settings
+    text = json.dumps(
+        summary | {"settings": settings, "zones": described},
+        indent=2,
+        ensure_ascii=False,
+        allow_nan=False,
+    )
+    write_whole(folder / SUMMARY, (text + "\n").encode())
+    return [*zones.warnings, *tally.overlap_told()]
 
 
 @contextmanager

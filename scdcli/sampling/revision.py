@@ -139,6 +139,11 @@ def revise(
         )
         write_transitions(beside / "transitions.csv", tally.transitions(legend))
         summary = prediction.summary | tally.to_dict(legend)
+        if summary.pop("zones", None):
+            summary["settings"] = {
+                name: value for name, value in settings.items() if not name.startswith("zone")
+            }
+            say(f"The areas by zone are not made again; scd report {out} --zones FILE does it.")
         summary |= {
             "created": timestamp().isoformat(),
             "revision": {

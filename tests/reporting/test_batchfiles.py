@@ -11,8 +11,11 @@ import shapely
 from affine import Affine
 from finished import draw_classes, predict_images, write_images
 
+from scdcli.datasets.zonefile import ZoneFile, place_zones
 from scdcli.reporting.batch import BATCH, TABLE, TOGETHER
 from scdcli.reporting.batchfiles import finish_batch
+from scdcli.reporting.finished import read_finished
+from scdcli.reporting.report import add_zones
 
 FORMATS = ("gpkg", "fgb", "geojson")
 PLACES = {
@@ -127,6 +130,51 @@ def test_the_table_has_every_pair_and_their_sums(batch):
     share = 100 * float(everything["area_m2"]) / valid
     assert float(everything["percent"]) == pytest.approx(share)
     assert (folder / "transitions.csvt").read_text().startswith('"String","Integer"')
+
+
+def by_zone(folder, *names):
+    """Two zones over the maps ``a`` and ``b``, of which the second lies on both."""
+    outlines = [shapely.box(500_000, 3e6, 500_033, 5e6), shapely.box(500_033, 3e6, 501_041, 5e6)]
+    zones = ZoneFile("z.gpkg", "z", "name", ["left", "right"], np.array(outlines), "EPSG:32650")
+    for name in names:
+        grid = read_finished(folder / name).grid
+        assert add_zones(folder / name, place_zones(zones, grid, name)) == []
+
+
+def test_areas_by_zone_are_summed_over_the_maps(batch):
+    folder = batch("a", "b")
+    by_zone(folder, "a", "b")
+    assert finish(folder, page=True).notes == []
+    zones = json.loads((folder / BATCH).read_text())["zones"]
+    each = {zone["name"]: zone for zone in (*zones["zones"], zones["outside"])}
+    assert list(each) == ["left", "right", "outside all zones"]
+    own = [summary(folder, name)["zones"] for name in ("a", "b")]
+    rights = [zone for found in own for zone in found["zones"] if zone["name"] == "right"]
+    assert len(rights) == 2
+    total = sum(zone["changed"]["area_m2"] for zone in rights)
+    assert each["right"]["changed"]["area_m2"] == pytest.approx(total)
+    changed = sum(zone["changed"]["area_m2"] for zone in each.values())
+    whole = sum(summary(folder, name)["changed"]["area_m2"] for name in ("a", "b"))
+    assert changed == pytest.approx(whole, rel=1e-12)
+    with (folder / "zones.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] == "changed"]
+    assert sum(float(row["area_m2"]) for row in rows) == pytest.approx(whole)
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert "<h2>By zone</h2>" in page
+    assert 'href="zones.csv"' in page
+
+
+def test_maps_without_zones_leave_no_sums_by_zone(batch):
+    folder = batch("a", "b")
+    by_zone(folder, "a", "b")
+    finish(folder)
+    (folder / "b/summary.json").write_text(
+        json.dumps({k: v for k, v in summary(folder, "b").items() if k != "zones"})
+    )
+    (note,) = finish(folder).notes
+    assert note.startswith("1 of 2 maps have areas by zone, and not all by the same zones")
+    assert not (folder / "zones.csv").exists()
+    assert json.loads((folder / BATCH).read_text())["zones"] is None
 
 
 def test_what_is_not_finished_or_failed_is_listed_until_it_is_done(batch, maps):

@@ -42,6 +42,21 @@ simplify_option = click.option(
     help="How far outlines of polygons may move to lose vertices, m (pixels without a CRS); "
     "neighbors stay neighbors.",
 )
+zones_option = click.option(
+    "--zones",
+    metavar="FILE[:LAYER]",
+    default=None,
+    show_default=False,
+    help="Polygons such as districts: zones.csv, summary.json and the page then give the areas "
+    "in each, too.",
+)
+zone_names_option = click.option(
+    "--zone-names",
+    metavar="FIELD",
+    default=None,
+    show_default=False,
+    help="Field of --zones with the names; name, or the first of texts that differ, if not given.",
+)
 report_option = click.option(
     "--report/--no-report",
     default=OutputSettings.report,
@@ -54,6 +69,17 @@ resume_option = click.option(
 )
 
 
+def require_zone_file(zones: str | None, zone_names: str | None) -> None:
+    """Refuse zones that cannot be read, before any work."""
+    if zones is None:
+        if zone_names is not None:
+            raise click.UsageError("--zone-names is a field of --zones; give the file, too.")
+        return
+    from scdcli.datasets.zonefile import read_zones
+
+    read_zones(zones, zone_names)
+
+
 def _output_settings(vector: tuple[str, ...], **others: Any) -> OutputSettings:  # noqa: ANN401
     return OutputSettings(formats=vector, **others)
 
@@ -64,6 +90,8 @@ def writing_options(command: Command) -> Command:
         land_cover_option,
         vector_option,
         simplify_option,
+        zones_option,
+        zone_names_option,
         report_option,
         overwrite_option,
         resume_option,

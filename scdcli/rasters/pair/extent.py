@@ -172,7 +172,7 @@ def read_aoi(path: str, grid: Grid, grid_name: str) -> AreaOfInterest:
 
 def _read_polygons(path: str) -> tuple[NDArray[np.object_], str | None, str]:
     """Polygons as they are in the file, their CRS and the name of the layer."""
-    source, wanted = _split_layer(path)
+    source, wanted = split_layer(path)
     _require_file(source)
     try:
         with warnings.catch_warnings():
@@ -209,7 +209,7 @@ def _require_file(source: str) -> None:
         raise InputError(f"--aoi {name_of(source)} is a VRT; give the file it refers to.")
 
 
-def _split_layer(path: str) -> tuple[str, str | None]:
+def split_layer(path: str) -> tuple[str, str | None]:
     """``FILE:LAYER`` in two, unless a file is really named so."""
     source, colon, layer = path.rpartition(":")
     if len(source) < 2 or not colon or "/" in layer or is_remote(path) or Path(path).exists():
@@ -231,7 +231,7 @@ def _polygons_in_crs(
     polygons: NDArray[np.object_], crs: str | None, path: str, grid: Grid, grid_name: str
 ) -> NDArray[np.object_]:
     """The polygons in the CRS of the grid."""
-    if grid.crs is None and _split_layer(path)[0].lower().endswith((".geojson", ".json")):
+    if grid.crs is None and split_layer(path)[0].lower().endswith((".geojson", ".json")):
         crs = None  # GeoJSON cannot say that it has no CRS: its coordinates are then pixels
     if (crs is None) != (grid.crs is None):
         raise PairError(
@@ -241,7 +241,7 @@ def _polygons_in_crs(
         )
     if crs is None or grid.crs is None:
         return polygons
-    own = placed_layer(f"--aoi {name_of(path)}", crs, name_of(_split_layer(path)[0]))
+    own = placed_layer(f"--aoi {name_of(path)}", crs, name_of(split_layer(path)[0]))
     scene = Placed(grid_name, grid.crs, grid_name)
     return reproject_outlines(polygons, own, scene, SIDES_BEND)
 

@@ -23,29 +23,12 @@
     return image;
   }
 
-  // ---- the areas: sorted without the map
+  // ---- the areas: all of them
 
   const table = $("#areas");
-  function sortBy(head) {
-    const column = [...head.parentNode.children].indexOf(head);
-    const numbers = head.classList.contains("num");
-    const before = head.getAttribute("aria-sort");
-    const down = before === "none" ? numbers : before === "ascending";
-    for (const other of head.parentNode.children) {
-      if (other.hasAttribute("aria-sort")) other.setAttribute("aria-sort", "none");
-    }
-    head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const value = (row) => row.cells[column].dataset.v;
-    const compare = numbers ? (a, b) => value(a) - value(b) : (a, b) => value(a).localeCompare(value(b));
-    const body = table.tBodies[0];
-    body.append(...[...body.rows].sort((a, b) => (down ? -compare(a, b) : compare(a, b))));
-  }
   if (table) {
     table.classList.add("short");
     $("#more")?.addEventListener("click", () => { table.classList.remove("short"); $("#more").remove(); });
-    for (const head of table.tHead.rows[0].cells) {
-      head.querySelector("button")?.addEventListener("click", () => sortBy(head));
-    }
   }
 
   // ---- the layers
