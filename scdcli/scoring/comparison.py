@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scdcli.scoring.bootstrap import Floats, Interval, interval, resampled_scores, share_not_better
-from scdcli.scoring.evaluation import Evaluation
+from scdcli.scoring.evaluation import MASKED, UNMASKED, Evaluation
 from scdcli.scoring.landcover import LandCover, resampled_cover
 from scdcli.scoring.metrics import Undefined, Value
 
@@ -43,6 +43,15 @@ class Run:
         """The scores it is known by, under the names they bear in files."""
         cover = self.land_cover.scores.headline() if self.land_cover else {}
         return self.evaluation.scores.headline() | self.evaluation.detection() | cover
+
+
+def categorical_kind(runs: Sequence[Run]) -> str:
+    """Which SeK of transitions is shown of some runs, the same of all: the paper's if all have it.
+
+    Returns:
+        `MASKED` or `UNMASKED` of `scdcli.scoring.evaluation`.
+    """
+    return UNMASKED if all(run.evaluation.mapped for run in runs) else MASKED
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,11 @@ from scdcli.errors import DatasetError
 from scdcli.legend import MAX_CLASSES, NODATA, TRANSITION_BASE, Legend
 from scdcli.scoring.counting import JointCounts, count_joint, from_to_margins, stacked_matrix
 from scdcli.scoring.mappairs import ScoredPair, WindowTally
-from scdcli.scoring.metrics import Scores, Value, detection, known, reasons, scores
+from scdcli.scoring.metrics import NOT_MAPPED, Scores, Value, detection, known, reasons, scores
+
+# Scores of every transition, as fields of `Scores` and in files: of the map of changes, and of the
+# classes of every pixel.
+MASKED, UNMASKED = "categorical_sek_masked", "categorical_sek_unmasked"
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,14 @@ class Evaluation:
         class_iou = {
             f"class_iou.{index}": value for index, value in enumerate(self.scores.class_iou, 1)
         }
+        codes = [before * TRANSITION_BASE + after for before, after in self.transitions()]
         categorical = {
-            f"categorical_sek.{from_class * TRANSITION_BASE + to_class}": value
-            for (from_class, to_class), value in zip(
-                self.transitions(), self.scores.categorical_sek, strict=True
-            )
+            name: {f"{name}.{code}": value for code, value in zip(codes, values, strict=True)}
+            for name, values in self.categorical().items()
         }
+        every = {key: value for each in categorical.values() for key, value in each.items()}
+        if not self.mapped:
+            every[UNMASKED] = NOT_MAPPED
         headline = self.scores.headline() | self.detection()
         return {
             "legend": self.legend.to_dict() if self.legend else None,
@@ -86,11 +92,17 @@ class Evaluation:
             "incomplete_pixels": self.incomplete_pixels,
             **_known(headline),
             "class_iou": _known(class_iou, "class_iou."),
-            "categorical_sek": _known(categorical, "categorical_sek."),
+            **{name: _known(each, f"{name}.") for name, each in categorical.items()},
+            **({} if self.mapped else {UNMASKED: None}),
             "transitions": self.transition_pixels(),
             "stacked_matrix": stacked_matrix(self.counts, self.classes).tolist(),
-            "undefined": reasons(headline | class_iou | categorical),
+            "undefined": reasons(headline | class_iou | every),
         }
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the class of every pixel is predicted, changed or not."""
+        return NOT_MAPPED not in self.scores.categorical_sek_unmasked
 
     @property
     def change_only(self) -> bool:
@@ -101,8 +113,15 @@ class Evaluation:
         """Precision, recall and F1 of change, where the labels say nothing else."""
         return detection(from_to_margins(self.counts, 1)) if self.change_only else {}
 
+    def categorical(self) -> dict[str, tuple[Value, ...]]:
+        """SeK of every transition in code order, `MASKED`, and `UNMASKED` where it is known."""
+        masked = {MASKED: self.scores.categorical_sek_masked}
+        if not self.mapped:
+            return masked
+        return masked | {UNMASKED: self.scores.categorical_sek_unmasked}
+
     def transitions(self) -> list[tuple[int, int]]:
-        """All (from, to) pairs in code order, as in ``scores.categorical_sek``."""
+        """All (from, to) pairs in code order, as in `categorical`."""
         indices = range(1, self.classes + 1)
         return [(from_class, to_class) for from_class in indices for to_class in indices]
 
@@ -147,7 +166,10 @@ def count_set(
 
 
 def score_counts(
-    parts: tuple[PairCounts, ...], legend: Legend | None, classes: int | None = None
+    parts: tuple[PairCounts, ...],
+    legend: Legend | None,
+    classes: int | None = None,
+    identified: JointCounts | None = None,
 ) -> Evaluation:
     """Scores of one matrix over all pairs.
 
@@ -155,10 +177,11 @@ def score_counts(
         parts: The counts of every pair.
         legend: The classes.
         classes: K; the legend's, or without it the largest index present, if not given.
+        identified: As in `scdcli.scoring.metrics.scores`.
     """
     counts = sum((part.counts for part in parts), JointCounts.empty())
     classes = classes or (len(legend) if legend else largest_class(counts))
-    return Evaluation(legend, classes, parts, counts, scores(counts, classes))
+    return Evaluation(legend, classes, parts, counts, scores(counts, classes, identified))
 
 
 def count_pair(

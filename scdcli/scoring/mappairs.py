@@ -34,8 +34,8 @@ class Prediction(NamedTuple):
     Attributes:
         window: The place of the window in the pair.
         classes: From and to class: 0 unchanged, 1..K, 255 nodata.
-        covers: Class of every pixel before and after: 1..K, 255 nodata; None of a system that does
-            not map it.
+        covers: Class of every pixel before and after, changed or not: 1..K, 255 nodata; None of
+            maps that exist without it.
         reading: Classes and change probability of a model, before any threshold; None for maps
             that exist.
         valid: Where both images have measurements, bool; None where that is not known.
@@ -54,14 +54,12 @@ class Prediction(NamedTuple):
         reading: Reading,
         threshold: float,
         valid: NDArray[np.bool_] | None = None,
-        *,
-        land_cover: bool,
     ) -> "Prediction":
         """The maps of a model at a threshold τ, each pixel by itself; nodata where not valid."""
         maps = reading.at(threshold)
         if valid is not None:
             maps = maps.with_nodata(valid)
-        return cls.with_maps(window, maps, reading, valid, land_cover=land_cover)
+        return cls.with_maps(window, maps, reading, valid)
 
     @classmethod
     def with_maps(
@@ -70,11 +68,9 @@ class Prediction(NamedTuple):
         maps: ClassMaps,
         reading: Reading,
         valid: NDArray[np.bool_] | None,
-        *,
-        land_cover: bool,
     ) -> "Prediction":
         """The maps of a model as they are written, and what they were made from."""
-        covers = (maps.before_cover, maps.after_cover) if land_cover else None
+        covers = (maps.before_cover, maps.after_cover)
         return cls(window, (maps.from_class, maps.to_class), covers, reading, valid)
 
 
@@ -131,6 +127,15 @@ class ScoredPair:
     windows: Iterable[ScoredWindow]
 
 
+class FilesOfPair(NamedTuple):
+    """Maps of one pair that exist, before and after each; None for what there is not."""
+
+    labels: Files
+    predicted: Files
+    covers: Files | None
+    predicted_covers: Files | None
+
+
 def files_legend(truth: LabelSet, predictions: LabelSet | None = None) -> Legend | None:
     """The legend of a set as its first pair declares it: by tags, or by having colors.
 
@@ -151,7 +156,8 @@ def pairs_of_files(
     truth: LabelSet,
     predictions: LabelSet,
     legend: Legend | None,
-    covers: Mapping[str, tuple[Files, Files]] | None = None,
+    covers: Mapping[str, Files] | None = None,
+    predicted_covers: Mapping[str, Files] | None = None,
     *,
     overrule: bool = False,
 ) -> Iterator[ScoredPair]:
@@ -161,7 +167,8 @@ def pairs_of_files(
         truth: The labels.
         predictions: The maps to score, of the same names.
         legend: What all maps mean; None for indices that nobody declared.
-        covers: Known and predicted land cover by name, of the pairs that have both.
+        covers: Known land cover by name, of the pairs that have it.
+        predicted_covers: Predicted land cover, likewise.
         overrule: Whether the legend also holds for files that carry another one of its length.
 
     Yields:
@@ -173,8 +180,9 @@ def pairs_of_files(
         if scene:
             windows = _scene_windows(scene, maps, legend, overrule)
         else:
-            land_cover = (covers or {}).get(name, ())
-            paths = (*labels, *maps, *(path for files in land_cover for path in files))
+            paths = FilesOfPair(
+                labels, maps, (covers or {}).get(name), (predicted_covers or {}).get(name)
+            )
             windows = _file_windows(name, paths, legend, overrule)
         yield ScoredPair(name, _named((*labels, *maps)), windows)
 
@@ -213,21 +221,26 @@ def _named(paths: tuple[Path, ...]) -> tuple[str, str, str, str]:
 
 
 def _file_windows(
-    name: str, paths: tuple[Path, ...], legend: Legend | None, overrule: bool
+    name: str, paths: FilesOfPair, legend: Legend | None, overrule: bool
 ) -> Iterator[ScoredWindow]:
     """Windows of labels and predicted maps, and of known and predicted land cover if there."""
-    with open_maps(paths, legend, overrule) as maps:
+    every = tuple(path for files in paths if files for path in files)
+    with open_maps(every, legend, overrule) as maps:
         for window in label_windows(maps):
             # Nothing of it is held here while the next one is read.
-            yield _read_files(name, maps, window)
+            yield _read_files(name, paths, maps, window)
 
 
-def _read_files(name: str, maps: Sequence[LabelMap], window: Window) -> ScoredWindow:
+def _read_files(
+    name: str, paths: FilesOfPair, maps: Sequence[LabelMap], window: Window
+) -> ScoredWindow:
     labels, classes = _read_both(maps[:2], window), _read_both(maps[2:4], window)
     covers = predicted = None
-    if len(maps) > 4:
-        covers, predicted = _read_covers(maps[4:6], window), _read_covers(maps[6:8], window)
-        for index, label in zip(predicted, maps[6:8], strict=True):
+    if paths.covers:
+        covers = _read_covers(maps[4:6], window)
+    if paths.predicted_covers:
+        predicted = _read_covers(maps[-2:], window)
+        for index, label in zip(predicted, maps[-2:], strict=True):
             _require_everywhere(index, label.path)
     prediction = Prediction(window, classes, predicted)
     return ScoredWindow(name, maps[0].grid.shape, labels, prediction, covers)

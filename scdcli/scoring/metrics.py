@@ -39,6 +39,9 @@ ONE_CLASS = Undefined(
 NOT_PREDICTED = Undefined("nothing is predicted as changed")
 NOT_LABELLED = Undefined("nothing is labelled as changed")
 ABSENT = Undefined("occurs neither in the labels nor in the predictions")
+NOT_MAPPED = Undefined(
+    "the class of every pixel is not predicted for all pairs; scd predict --land-cover writes it"
+)
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,15 @@ class Scores:
         from_to: Of the matrix over the K·K + 1 types of change: the paper's.
         stacked: Of the matrix over the K + 1 classes, both dates stacked: most later papers'.
         class_iou: Per class 1..K, of the stacked matrix.
-        categorical_sek: Per transition in code order, (1, 1), (1, 2) … (K, K).
+        categorical_sek_masked: Per transition in code order, (1, 1), (1, 2) … (K, K).
+        categorical_sek_unmasked: Likewise.
     """
 
     from_to: ChangeScores
     stacked: ChangeScores
     class_iou: tuple[Value, ...]
-    categorical_sek: tuple[Value, ...]
+    categorical_sek_masked: tuple[Value, ...]
+    categorical_sek_unmasked: tuple[Value, ...]
 
     def headline(self) -> dict[str, Value]:
         """The scores of `HEADLINE`."""
@@ -108,12 +113,14 @@ def reasons(values: Mapping[str, Value]) -> dict[str, str]:
     return {name: value.reason for name, value in values.items() if isinstance(value, Undefined)}
 
 
-def scores(counts: JointCounts, classes: int) -> Scores:
+def scores(counts: JointCounts, classes: int, identified: JointCounts | None = None) -> Scores:
     """All scores of the pixels counted; pixels with nodata do not take part.
 
     Args:
         counts: Joint counts of one set; all indices are 0..K or nodata.
         classes: K, the number of classes of the legend.
+        identified: Of the pixels labelled as changed, with the predicted class of every pixel
+            instead of the map of changes; None where that is not predicted.
     """
     from_to = from_to_margins(counts, classes)
     stacked = Margins.of(stacked_matrix(counts, classes))
@@ -121,9 +128,10 @@ def scores(counts: JointCounts, classes: int) -> Scores:
         from_to=change_scores(from_to),
         stacked=change_scores(stacked),
         class_iou=tuple(_iou(stacked, index) for index in range(1, classes + 1)),
-        categorical_sek=tuple(
-            categorical_sek(from_to, index) for index in range(1, classes**2 + 1)
+        categorical_sek_masked=tuple(
+            categorical_sek_masked(from_to, index) for index in range(1, classes**2 + 1)
         ),
+        categorical_sek_unmasked=_unmasked(identified, _iou_changed(from_to), classes),
     )
 
 
@@ -175,22 +183,51 @@ def detection(margins: Margins) -> dict[str, Value]:
     }
 
 
-def categorical_sek(margins: Margins, index: int) -> Value:
-    """SeK of one type of change, from the 2×2 matrix "this type against everything else".
+def categorical_sek_masked(margins: Margins, index: int) -> Value:
+    """e^(IoU - 1) · kappa of the 2×2 matrix "this type against everything else", of all pixels.
 
-    The paper only says "calculated from the 2×2 confusion matrix"; Eq. 18 as it stands cannot
-    exceed 0 there, so kappa is taken with the pixels that are neither labelled nor predicted as
-    this type: e^(IoU - 1) · kappa is our reading.
+    It says how well one type is mapped: found where it is, and nowhere else.
     """
+    binary = _one_against_the_rest(margins, index)
+    return _times_exp(_kappa(binary), _iou(binary, 1))
+
+
+def categorical_sek_unmasked(identified: Margins, iou_changed: Value, index: int) -> Value:
+    """SeK of one type of change as the paper's Table II must have it: e^(IoU_changed - 1) · kappa.
+
+    Kappa is that of "this type against the rest" among the pixels labelled as changed, whatever
+    the map of changes says of them. Eq. 18 itself cannot exceed 0 for a 2×2 matrix.
+
+    Args:
+        identified: Margins of the pixels labelled as changed.
+        iou_changed: Eq. 16 of all pixels.
+        index: The type.
+    """
+    if not int(identified.labelled[index]) + int(identified.predicted[index]):
+        return ABSENT
+    return _times_exp(_kappa(_one_against_the_rest(identified, index)), iou_changed)
+
+
+def _unmasked(
+    identified: JointCounts | None, iou_changed: Value, classes: int
+) -> tuple[Value, ...]:
+    if identified is None:
+        return (NOT_MAPPED,) * classes**2
+    margins = from_to_margins(identified, classes)
+    types = range(1, classes**2 + 1)
+    return tuple(categorical_sek_unmasked(margins, iou_changed, index) for index in types)
+
+
+def _one_against_the_rest(margins: Margins, index: int) -> Margins:
+    """The 2×2 matrix of one type, the rest first."""
     total = int(margins.labelled.sum())
     labelled, predicted = int(margins.labelled[index]), int(margins.predicted[index])
     hits = int(margins.hits[index])
-    binary = Margins(
+    return Margins(
         np.array([total - labelled - predicted + hits, hits]),
         np.array([total - predicted, predicted]),
         np.array([total - labelled, labelled]),
     )
-    return _times_exp(_kappa(binary), _iou(binary, 1))
 
 
 def _kappa(margins: Margins) -> Value:

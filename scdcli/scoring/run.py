@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scdcli.datasets.scan import Progress, Watch
 from scdcli.legend import Legend
@@ -11,8 +11,10 @@ from scdcli.rasters.pair.bands import BandNames
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.scoring.comparison import Run, run_titles
+from scdcli.scoring.counting import JointCounts
 from scdcli.scoring.evaluation import PairCounts, count_set, largest_class, score_counts
 from scdcli.scoring.fitting import Confidence, ConfidenceTally, ThresholdSweep
+from scdcli.scoring.identified import IdentifiedTally
 from scdcli.scoring.landcover import (
     NOT_LEARNT,
     CoverTally,
@@ -36,6 +38,14 @@ from scdcli.scoring.systems import System
 if TYPE_CHECKING:
     from scdcli.prediction.chain import Predictor
     from scdcli.scoring.figures.panels import Panels
+
+
+class Counted(NamedTuple):
+    """What was counted of one system."""
+
+    parts: tuple[PairCounts, ...]
+    land_cover: LandCover | None  # None for labels without it
+    identified: JointCounts | None  # None where not every pixel's class is predicted
 
 
 @dataclass(frozen=True)
@@ -66,34 +76,31 @@ class Scoring:
         """The scores of every system, in order; all with one K."""
         # Without a legend nobody knows how many classes the land cover has.
         covers = find_known(self.truth) if self.legend and not self.truth.masks else {}
-        parts: dict[str, tuple[PairCounts, ...]] = {}
-        land_covers: dict[str, LandCover | None] = {}
+        counted: dict[str, Counted] = {}
         titles = run_titles([(system.name, system.tta) for system in self.systems])
         titled = dict(zip(titles, self.systems, strict=True))
         if self.panels:
             self.panels.predicted.update((title, {}) for title in titled)
         # Folders first: if one of them is wrong, no model has run for nothing.
         for title in sorted(titled, key=lambda title: titled[title].maps is None):
-            parts[title], land_covers[title] = self._count(title, titled[title], covers)
-        present = (largest_class(part.counts) for each in parts.values() for part in each)
+            counted[title] = self._count(title, titled[title], covers)
+        present = (largest_class(part.counts) for each in counted.values() for part in each.parts)
         classes = len(self.legend) if self.legend else max(present)
         runs = [
             Run(
                 system.name,
                 system.tta,
-                score_counts(parts[title], self.legend, classes),
+                score_counts(counted[title].parts, self.legend, classes, counted[title].identified),
                 system.describe() | self._sweep_entry(title),
-                land_covers[title],
+                counted[title].land_cover,
             )
             for title, system in titled.items()
         ]
         self._note_choices(runs, titles)
         return runs
 
-    def _count(
-        self, title: str, system: System, covers: dict[str, Files]
-    ) -> tuple[tuple[PairCounts, ...], LandCover | None]:
-        """The counts of all pairs, and the scores of the land cover where any is known."""
+    def _count(self, title: str, system: System, covers: dict[str, Files]) -> Counted:
+        """All counts of a system, and the scores of the land cover where any is known."""
         if system.predictor:
             self.note(
                 f"Model {system.name}, test-time augmentation {system.tta}, "
@@ -103,7 +110,8 @@ class Scoring:
                 self.note(system.predictor.engine.note)
         pairs, unscored = self._pairs(system, covers)
         cover_tally = CoverTally(len(self.legend or ()))
-        tallies: list[WindowTally] = [cover_tally]
+        identified = IdentifiedTally()
+        tallies: list[WindowTally] = [cover_tally, identified]
         if self.sweeps is not None and system.predictor:
             model = system.predictor
             tally = ConfidenceTally(Confidence.empty(1 if self.truth.masks else model.classes))
@@ -116,11 +124,12 @@ class Scoring:
         with self.watch(title, len(self.truth.maps)) as progress:
             shown = _shown(pairs, len(self.truth.maps), progress)
             parts = count_set(shown, self.legend, tallies)
-        if not covers:
-            return parts, None
-        if unscored:
-            return parts, LandCover.without(unscored, cover_tally.classes)
-        return parts, cover_tally.score(self.truth.maps)
+        land_cover = None
+        if covers and unscored:
+            land_cover = LandCover.without(unscored, cover_tally.classes)
+        elif covers:
+            land_cover = cover_tally.score(self.truth.maps)
+        return Counted(parts, land_cover, identified.result())
 
     def _pairs(
         self, system: System, covers: dict[str, Files]
@@ -128,11 +137,11 @@ class Scoring:
         """The pairs with the maps of a system, and why its land cover is not scored if so."""
         if system.maps:
             maps = {name: files for name, (_, files) in match(self.truth, system.maps).items()}
-            predicted = find_covers(maps) if covers else {}
+            predicted = find_covers(maps) if self.legend and not self.truth.masks else {}
             unscored = why_none(covers, predicted)
-            both = {} if unscored else {name: (covers[name], predicted[name]) for name in covers}
+            known = {} if unscored else covers
             pairs = pairs_of_files(
-                self.truth, system.maps, self.legend, both, overrule=self.overrule
+                self.truth, system.maps, self.legend, known, predicted, overrule=self.overrule
             )
             return pairs, unscored
         assert system.predictor is not None
@@ -194,9 +203,7 @@ def predict_with(
             for window, (maps, reading, valid, _) in read_windows(pair, predictor):
                 if change_only:
                     maps, reading = maps.as_change(), reading.as_change()
-                yield Prediction.with_maps(
-                    window, maps, reading, valid, land_cover=header.land_cover
-                )
+                yield Prediction.with_maps(window, maps, reading, valid)
 
     return predict
 

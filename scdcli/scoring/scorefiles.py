@@ -77,16 +77,18 @@ def score_rows(runs: Sequence[Run], resampled: Bootstrap | None) -> list[Row]:
 
 
 def matrix_rows(runs: Sequence[Run]) -> list[Row]:
-    """A row per run and class before: categorical SeK towards every class after, then the IoUs."""
+    """A row per run, kind of categorical SeK and class before: towards every class after; IoUs."""
     rows = []
     for run in runs:
         scored, from_to = run.evaluation, run.evaluation.scores.from_to
         names = [f"{index} {scored.class_name(index)}" for index in range(1, scored.classes + 1)]
-        values = map(known, scored.scores.categorical_sek)
         ious = {name: known(getattr(from_to, name)) for name in IOUS}
-        for from_class in names:
-            row = {to_class: next(values) for to_class in names}
-            rows.append({"system": run.system, "tta": run.tta, "from": from_class, **row, **ious})
+        for kind, each in scored.categorical().items():
+            values = map(known, each)
+            first = {"system": run.system, "tta": run.tta, "score": kind}
+            for from_class in names:
+                row = {to_class: next(values) for to_class in names}
+                rows.append({**first, "from": from_class, **row, **ious})
     return rows
 
 

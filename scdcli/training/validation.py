@@ -128,7 +128,7 @@ def score_part(
         from_label, to_label = (x[0].cpu().numpy().astype(np.uint8) for x in labels[:2])
         height, width = shape = from_label.shape
         whole = Window(0, 0, width, height)
-        predicted = Prediction.of(whole, reading, threshold=0.5, land_cover=land_cover)
+        predicted = Prediction.of(whole, reading, threshold=0.5)
         covers = None
         if land_cover and sample.from_cover and sample.to_cover:
             before, after = sample.from_cover, sample.to_cover

@@ -60,7 +60,7 @@ def test_the_table_shows_both_seks_classes_and_transitions(scd, folders):
     (line,) = (line for line in text.splitlines() if line.startswith("│ SeK "))
     assert f"{100 * document['sek_from_to']:.2f}" in line
     assert f"{100 * document['sek_stacked']:.2f}" in line
-    assert f"{100 * document['categorical_sek']['305']:.2f}" in text
+    assert f"{100 * document['categorical_sek_masked']['305']:.2f}" in text
     assert "3 pairs, 1,800 pixels (0 nodata left out), legend second" in text
     assert "6 playground" in text
 

@@ -118,7 +118,7 @@ def test_one_model_with_several_augmentations_is_a_comparison(scd, truth, model)
     lines = text.splitlines()
     (above,) = (line for line in lines if line.startswith("┃ ") and "flip" in line)
     assert above.split() == ["┃", "┃", "none", "┃", "none", "┃", "flip", "┃", "flip", "┃"]
-    assert "one, flip: SeK of each transition in %" in lines
+    assert "one, flip: SeK of each transition (unmasked) in %" in lines
 
 
 def test_the_table_has_a_row_per_system_and_the_matrices(scd, truth, maps):
@@ -129,7 +129,7 @@ def test_the_table_has_a_row_per_system_and_the_matrices(scd, truth, maps):
     (row,) = (line for line in lines if line.startswith("│ good "))
     for name in ("miou", "sek_from_to", "sek_stacked", "fscd_from_to", "oa", "kappa"):
         assert f"{100 * found[name]:.2f}" in row
-    assert "bad: SeK of each transition in %" in lines
+    assert "bad: SeK of each transition (masked) in %" in lines
     unchanged, changed = (100 * found[name] for name in ("iou_unchanged", "iou_changed"))
     assert f"IoU of unchanged {unchanged:.2f}, of changed {changed:.2f}" in lines
     assert max(map(len, lines)) <= 80

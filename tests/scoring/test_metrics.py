@@ -76,11 +76,24 @@ def test_stacked_scores_of_ten_pixels():
 def test_categorical_scores_of_ten_pixels():
     # 1→2: TP 2, FP 1, FN 1, TN 6: IoU 1/2, ρ = 0.8, η = (3·3+7·7)/100, κ = 0.22/0.42 = 11/21.
     # 2→1: TP 1, FP 1, FN 1, TN 7: IoU 1/3, ρ = 0.8, η = (2·2+8·8)/100, κ = 0.12/0.32 = 3/8.
-    same_first, forth, back, same_second = scores(counts_of(TEN), 2).categorical_sek
+    same_first, forth, back, same_second = scores(counts_of(TEN), 2).categorical_sek_masked
     assert forth == pytest.approx(math.exp(-1 / 2) * 11 / 21, rel=1e-15)
     assert back == pytest.approx(math.exp(-2 / 3) * 3 / 8, rel=1e-15)
     assert isinstance(same_first, Undefined)
     assert isinstance(same_second, Undefined)
+
+
+def test_categorical_scores_of_the_five_changed_pixels():
+    # The pixel that was missed is mapped as 1 at both dates. 1→2: TP 2, FP 1, FN 1, TN 1: ρ = 3/5,
+    # η = (3·3+2·2)/25, κ = (15-13)/(25-13). 2→1: TP 1, FN 1, TN 3: ρ = 4/5, η = (1·2+4·3)/25,
+    # κ = (20-14)/(25-14). 1→1 is labelled nowhere: κ = 0. IoU changed = 2/3 of all ten.
+    changed = [(1, 2, 1, 2, 2), (1, 2, 1, 1, 1), (2, 1, 2, 1, 1), (2, 1, 1, 2, 1)]
+    found = scores(counts_of(TEN), 2, counts_of(changed)).categorical_sek_unmasked
+    factor = math.exp(-1 / 3)
+    assert found[:3] == pytest.approx((0, factor / 6, factor * 6 / 11), rel=1e-15)
+    assert isinstance(found[3], Undefined)
+    without = scores(counts_of(TEN), 2).categorical_sek_unmasked
+    assert all(isinstance(value, Undefined) for value in without)
 
 
 def test_class_iou_of_ten_pixels():

@@ -140,7 +140,8 @@ def test_the_matrix_has_a_row_per_class_before(tmp_path):
     document = RUNS[1].evaluation.to_dict()
     row = rows[6 + 2]
     assert (row["system"], row["tta"], row["from"]) == ("asn", "ms", "3 low vegetation")
-    assert float(row["5 building"]) == document["categorical_sek"]["305"]
+    assert row["score"] == "categorical_sek_masked"
+    assert float(row["5 building"]) == document["categorical_sek_masked"]["305"]
     assert float(row["iou_changed"]) == document["iou_changed"]
 
 

@@ -39,6 +39,10 @@ CHANGE_COLUMNS = CHANGE_NARROW | {
     "kappa": "kappa",
 }
 COVER_FIELDS = {"mIoU": "landcover_miou", "OA": "landcover_oa"}
+MATRIX_TITLES = {
+    "categorical_sek_masked": "SeK of each transition (masked)",
+    "categorical_sek_unmasked": "SeK of each transition (unmasked)",
+}
 MATRICES = {"from-to": "from_to", "stacked": "stacked"}
 # A wider matrix does not fit a terminal; --json and --matrix have it for any number of classes.
 WIDEST_MATRIX = 8
@@ -159,14 +163,19 @@ def cover_comparison(
     return table
 
 
-def matrix(evaluation: "Evaluation") -> "Table":
-    """As the paper's Table II: SeK of every transition, a row per class before."""
+def matrix(evaluation: "Evaluation", kind: str) -> "Table":
+    """As the paper's Table II: SeK of every transition, a row per class before.
+
+    Args:
+        evaluation: The scores.
+        kind: Which SeK of a transition, `scdcli.scoring.evaluation.MASKED` or `UNMASKED`.
+    """
     from rich.table import Table
 
     table = Table("from \\ to")
     for to_class in range(1, evaluation.classes + 1):
         table.add_column(str(to_class), justify="right")
-    values = iter(evaluation.scores.categorical_sek)
+    values = iter(evaluation.categorical()[kind])
     for from_class in range(1, evaluation.classes + 1):
         row = [percent(next(values)) for _ in range(evaluation.classes)]
         table.add_row(f"{from_class} {evaluation.class_name(from_class)}", *row)
@@ -345,21 +354,27 @@ def show_scores(runs: Sequence["Run"], resampled: "Bootstrap | None") -> None:
 
 
 def _show_one(run: "Run", resampled: "Bootstrap | None", console: "Console") -> None:
+    from scdcli.scoring.comparison import categorical_kind
+
     if run.evaluation.change_only:
         console.print(change_table(run, resampled))
         return
     console.print(headline(run, resampled))
     console.print("IoU of the classes, both dates", class_table(run.evaluation))
     if run.evaluation.classes <= WIDEST_MATRIX:
-        console.print("SeK of each transition in %", matrix(run.evaluation))
+        kind = categorical_kind([run])
+        console.print(f"{MATRIX_TITLES[kind]} in %", matrix(run.evaluation, kind))
     if run.land_cover and run.land_cover.pixels:
         console.print("Land cover of every pixel, both dates", cover_table(run, resampled))
 
 
 def _show_matrices(runs: Sequence["Run"], titles: Sequence[str], console: "Console") -> None:
+    from scdcli.scoring.comparison import categorical_kind
+
+    kind = categorical_kind(runs)
     for run, title in zip(runs, titles, strict=True):
         if run.evaluation.classes <= WIDEST_MATRIX and not run.evaluation.change_only:
             scores = run.evaluation.scores.from_to
             ious = (percent(scores.iou_unchanged), percent(scores.iou_changed))
-            console.print(f"\n{title}: SeK of each transition in %", matrix(run.evaluation))
+            console.print(f"\n{title}: {MATRIX_TITLES[kind]} in %", matrix(run.evaluation, kind))
             console.print("IoU of unchanged {}, of changed {}".format(*ious))

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from scdcli.files.whole import write_whole
-from scdcli.scoring.comparison import Run
+from scdcli.scoring.comparison import Run, categorical_kind
 from scdcli.scoring.counting import Counts, stacked_matrix
+from scdcli.scoring.evaluation import UNMASKED
 from scdcli.scoring.metrics import Value, known
 from scdcli.scoring.scorefiles import prepare_folder
 
@@ -77,15 +78,16 @@ def draw_matrices(stacked: Mapping[str, Counts], classes: Sequence[str]) -> byte
 
 def draw_categorical_sek(runs: Sequence[Run]) -> bytes:
     """The SeK of every transition, a PNG; empty where none is labelled or predicted."""
+    kind = categorical_kind(runs)
 
     def panels() -> Iterator[tuple[str, Doubles]]:
         for run in runs:
             side = run.evaluation.classes
-            values = _numbers(run.evaluation.scores.categorical_sek).reshape(side, side)
+            values = _numbers(run.evaluation.categorical()[kind]).reshape(side, side)
             yield _title(run), 100 * values
 
-    names = _class_names(runs)
-    return _matrices(list(panels()), names, ("class after", "class before"), "categorical SeK, %")
+    unit = f"categorical SeK, {'un' if kind == UNMASKED else ''}masked, %"
+    return _matrices(list(panels()), _class_names(runs), ("class after", "class before"), unit)
 
 
 def draw_class_iou(runs: Sequence[Run]) -> bytes:
