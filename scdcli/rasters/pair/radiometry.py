@@ -20,6 +20,11 @@ CONTRAST = 2.0  # times
 CLIPPED = 0.05  # share of a band at its highest value
 BLANK = 0.05  # share of pixels that are 0 in all bands though 0 is not nodata
 
+WHO_MINDS = (
+    "The bundled models bring each date to one mean and spread first; another may take this for "
+    "change and wants images of like processing."
+)
+
 
 @dataclass(frozen=True)
 class BandValues:
@@ -136,14 +141,14 @@ def _differences(values: PairValues, names: tuple[str, str]) -> Iterator[str]:
         word = "brighter" if after.mean > before.mean else "darker"
         yield (
             f"{names[1]} is {word} than {names[0]}: the mean is {after.mean:.4g} against "
-            f"{before.mean:.4g}; a model may take that for change. Use images of like processing."
+            f"{before.mean:.4g}. {WHO_MINDS}"
         )
     low, high = sorted((before.std, after.std))
     if high > CONTRAST * low > 0:
         yield (
             f"{names[int(after.std > before.std)]} has {high / low:.1f} times the contrast of the "
             f"other image: the spread is {before.std:.4g} before and {after.std:.4g} after. "
-            "Use images of like processing."
+            f"{WHO_MINDS}"
         )
 
 
