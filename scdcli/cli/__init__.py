@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from scdcli import __version__
-from scdcli.cli.options.shared import verbose_option
+from scdcli.cli.options.shared import allow_networks, verbose_option
 from scdcli.cli.terminal import (
     TERMINATED,
     discreet,
@@ -221,6 +221,16 @@ def _defaults(ctx: click.Context, path: Path, name: str, values: object) -> dict
     is_eager=True,
     show_default=False,
     help="TOML file with options: a table per command, for example [predict] tta = 'flip'.",
+)
+@click.option(
+    "--network",
+    multiple=True,
+    metavar="package.module:Class",
+    callback=allow_networks,
+    expose_value=False,
+    show_default=False,
+    help="A network of your own that a model file names; its code is run only if you name it, "
+    "here or in SCD_NETWORK.",
 )
 @verbose_option
 def main() -> None:

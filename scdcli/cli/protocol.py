@@ -47,7 +47,11 @@ PROTOCOL = (
         callback=_take_preset,
         help="A table of option values, below; options given otherwise win.",
     ),
-    click.option("--network", default="asn", help="Network by name."),
+    click.option(
+        "--network",
+        default="asn",
+        help="Network by name, or package.module:Class, a network of your own.",
+    ),
     click.option("--blocks", default="residual", help="Basic blocks of the encoder paper."),
     click.option(
         "--encoder",

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from scdcli.cli.configuration import take_config, written_config
 from scdcli.cli.options.shared import (
     CommaList,
     Command,
+    allow_networks,
     bands_option,
     binary_option,
     complete_model,
@@ -235,7 +237,9 @@ def train(
 
 
 def _require_usable(job: TrainingJob) -> None:
-    """Refuse options that do not go together."""
+    """Refuse options that do not go together, and import a network of one's own."""
+    if job.network and ":" in job.network:
+        _allow_own(job.network)
     refuse_legend_of_masks(job.data.legend, binary=job.data.binary)
     freeze, repeat, sets = job.settings.freeze, job.data.repeat, len(job.datasets)
     pretrained = job.pretrained or job.encoder_weights is not None
@@ -256,6 +260,21 @@ def _require_usable(job: TrainingJob) -> None:
             f"--repeat has {len(repeat)} {'number' if len(repeat) == 1 else 'numbers'} for {sets} "
             f"{'set' if sets == 1 else 'sets'}; give one for each, in the order of the sets."
         )
+
+
+def _allow_own(network: str) -> None:
+    """Import a network, if a person names it here: a file of options may come from others."""
+    context = click.get_current_context()
+    param = next(each for each in context.command.params if each.name == "network")
+    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    if context.get_parameter_source("network") not in given:
+        raise click.BadParameter(
+            f"the file of options names the network {network!r}, and code is run only where you "
+            "name it yourself; give --network, too, if you trust it.",
+            context,
+            param,
+        )
+    allow_networks(context, param, (network,))
 
 
 def _train(job: TrainingJob, *, quiet: bool) -> bool:

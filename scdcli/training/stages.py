@@ -12,7 +12,9 @@ import torch
 
 from scdcli.errors import TrainingError, look_up
 from scdcli.models.checkpoint import STANDARDIZATIONS, load_model
+from scdcli.models.contract import check_network
 from scdcli.models.networks import NetworkSettings, build, freeze
+from scdcli.models.networks.own import allowed, is_own
 from scdcli.training.classweights import SCHEMES
 from scdcli.training.loop import Event, Training, train
 from scdcli.training.runfolder import BEST, holds_run, planned_epochs, refuse_run
@@ -36,7 +38,10 @@ def require_names(network: NetworkSettings, *protocols: TrainingSettings) -> Non
     Raises:
         UnknownName: No such network, blocks, optimizer, class weights, standardization or part to
             freeze.
+        ModelError: A network of one's own does not keep to what networks do.
     """
+    if is_own(network.name):
+        check_network(allowed(network.name), network.blocks, network.name)
     with torch.device("meta"):  # without memory and numbers
         built = build(network)
     for settings in protocols:

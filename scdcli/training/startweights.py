@@ -10,6 +10,7 @@ from scdcli.models.checkpoint import LoadedModel
 from scdcli.models.networks import NetworkSettings, build, initialize
 from scdcli.models.networks.encoders import EfficientNetLite, load_imagenet
 from scdcli.models.networks.model import ChangeModel
+from scdcli.models.networks.own import is_own
 from scdcli.models.pretrained import EncoderWeights
 from scdcli.training.bandstatistics import band_statistics
 
@@ -52,7 +53,8 @@ def start_model(
             "one with --init."
         )
     else:
-        initialize(built)
+        if not is_own(network.name):  # which begins as its constructor leaves it
+            initialize(built)
         if encoder_weights is not None:
             body = next(x for x in built.modules() if isinstance(x, EfficientNetLite))
             load_imagenet(body, encoder_weights.tensors, encoder_weights.source)

@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from scdcli.cli.terminal import be_verbose
-from scdcli.errors import InputError
+from scdcli.errors import InputError, ScdError
 from scdcli.models import DEFAULT_MODEL, MODEL_SUFFIX, bundled_models
 from scdcli.prediction.settings import InferenceSettings, MappingUnit
 
@@ -95,6 +95,21 @@ def complete_model(
     beside = sorted(Path(folder or ".").glob(f"{escape(begun)}*{MODEL_SUFFIX}"))
     choices = [*names, *(os.path.join(folder, path.name) for path in beside)]  # noqa: PTH118  as typed
     return [CompletionItem(each) for each in choices] or [CompletionItem(incomplete, type="file")]
+
+
+def allow_networks(
+    ctx: click.Context, param: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Import networks of one's own: the only place where code is run by its name."""
+    if names:
+        from scdcli.models.networks.own import allow
+
+        try:
+            for name in names:
+                allow(name)
+        except ScdError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
+    return names
 
 
 json_option = click.option("--json", is_flag=True, help="Print the result as JSON on stdout.")

@@ -19,6 +19,7 @@ from scdcli.models.networks.encoders import ENCODERS, EfficientNetLite
 from scdcli.models.networks.fc import EarlyFusion, SiameseConcatenation, SiameseDifference
 from scdcli.models.networks.hrscd import Strategy1, Strategy2, Strategy3, Strategy4
 from scdcli.models.networks.outputs import Logits
+from scdcli.models.networks.own import allowed, is_own
 from scdcli.models.networks.sscd import SiameseBaseline
 from scdcli.models.networks.trunk import Encoder
 
@@ -88,7 +89,7 @@ class NetworkSettings:
     """The settings from which a network is built.
 
     Attributes:
-        name: A name in `NETWORKS`.
+        name: A name in `NETWORKS`, or ``package.module:Class`` of one's own.
         blocks: A name in `BLOCKS`, the blocks of the paper's encoder.
         width: Multiplier of all channel counts; 1 is the paper's.
         bands: Bands of the image of each date.
@@ -109,9 +110,10 @@ def build(settings: NetworkSettings) -> nn.Module:
 
     Raises:
         UnknownName: No such network, blocks or encoder.
-        ModelError: The width is not positive, or the network cannot take the encoder.
+        ModelError: The network is somebody's own and nobody has allowed it, the width is not
+            positive, or the network cannot take the encoder.
     """
-    network = look_up("network", settings.name, NETWORKS)
+    network = _constructor(settings.name)
     blocks = look_up("blocks", settings.blocks, BLOCKS)
     if not settings.width > 0:
         raise ModelError(
@@ -134,9 +136,13 @@ def build(settings: NetworkSettings) -> nn.Module:
     )
 
 
+def _constructor(name: str) -> Callable[..., nn.Module]:
+    return allowed(name) if is_own(name) else look_up("network", name, NETWORKS)
+
+
 def _takes_encoder(name: str) -> bool:
     """Whether a network can have another encoder; one that reads both images at once cannot."""
-    return "encoder" in signature(NETWORKS[name]).parameters
+    return "encoder" in signature(_constructor(name)).parameters
 
 
 def initialize(network: nn.Module) -> None:
@@ -150,10 +156,19 @@ def initialize(network: nn.Module) -> None:
 
 
 def class_head(network: nn.Module) -> nn.Conv2d:
-    """The convolution that ends in a channel per class, or per from-to type, unchanged first."""
-    decoder = network.decoder if network.output == "types" else network.semantic_decoder
-    head = decoder.head  # type: ignore[union-attr]
-    assert isinstance(head, nn.Conv2d)
+    """The convolution that ends in a channel per class, or per from-to type, unchanged first.
+
+    Raises:
+        ModelError: A network of one's own has none where it is looked for.
+    """
+    decoder = "decoder" if network.output == "types" else "semantic_decoder"
+    head = getattr(getattr(network, decoder, None), "head", None)
+    if not isinstance(head, nn.Conv2d):
+        raise ModelError(
+            f"{type(network).__name__} has no convolution {decoder}.head that ends in its classes, "
+            "and cannot go on with others; give labels of the same classes, or train afresh "
+            "without --init."
+        )
     return head
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from scdcli.errors import ModelError, UnknownName
+from scdcli.models.contract import CHANNELS, check_network
 from scdcli.models.networks import (
     BLOCKS,
     ENCODERS,
@@ -22,7 +23,13 @@ from scdcli.models.networks.asn import ASN, SummedASN
 from scdcli.models.networks.blocks import DownBlock, PlainBlock, UpBlock
 from scdcli.models.networks.losses import ClassWeights, change_loss, inverse_frequency
 from scdcli.models.networks.model import ChangeModel
-from scdcli.models.networks.outputs import CoverLogits, Logits, TypeLogits, probabilities
+from scdcli.models.networks.outputs import (
+    OUTPUTS,
+    CoverLogits,
+    Logits,
+    TypeLogits,
+    probabilities,
+)
 from scdcli.models.networks.pyramids import (
     BranchWeights,
     ChainedPyramid,
@@ -52,44 +59,16 @@ def gmac(module, *inputs):
     return counter.get_total_flops() / 2e9
 
 
-def parts(logits):
-    return {name: tuple(x.shape[1:]) for name, x in zip(logits._fields, logits, strict=True)}
-
-
-# What a network of each kind of output gives for K classes, besides its size.
-CHANNELS = {
-    "branches": lambda k: {"from_class": k, "to_class": k, "change": 2},
-    "types": lambda k: {"types": 1 + k * k},
-    "covers": lambda k: {"from_class": k, "to_class": k},
-}
-
-
 @pytest.mark.parametrize(("network", "blocks"), ENTRIES)
-@pytest.mark.parametrize(("bands", "classes", "size"), [(3, 6, (64, 64)), (5, 2, (45, 71))])
-def test_logits_have_the_size_of_the_images(network, blocks, bands, classes, size):
-    settings = NetworkSettings(network, blocks, width=0.125, bands=bands, classes=classes)
-    pair = torch.rand(2, 2, bands, *size)
-    model = build(settings).eval()
-    with torch.no_grad():
-        logits = model(*pair)
-    channels = CHANNELS[model.output](classes)
-    assert parts(logits) == {name: (count, *size) for name, count in channels.items()}
-    stacked = probabilities(logits)
-    assert stacked.shape == (2, READOUTS[model.output].channels(classes), *size)
+def test_every_network_keeps_the_contract(network, blocks):
+    check_network(NETWORKS[network], blocks)
 
 
-@pytest.mark.parametrize(("network", "blocks"), ENTRIES)
-def test_gradients_reach_every_trainable_parameter(network, blocks):
-    torch.manual_seed(0)
-    model = build(NetworkSettings(network, blocks, width=0.125)).train()
-    initialize(model)
-    classes = torch.randint(1, 7, (2, 2, 64, 64))
-    logits = model(*torch.rand(2, 2, 3, 64, 64))
-    change_loss(logits, *classes, torch.randint(0, 2, (2, 64, 64))).backward()
-    trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    dead = [n for n, p in trained if p.grad is None or not p.grad.abs().sum()]
-    assert trained
-    assert dead == []
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_probabilities_are_those_that_are_read(output):
+    parts = CHANNELS[output](5)
+    logits = OUTPUTS[output](**{name: torch.rand(2, k, 4, 6) for name, k in parts.items()})
+    assert probabilities(logits).shape == (2, READOUTS[output].channels(5), 4, 6)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
