@@ -134,9 +134,8 @@ def _renew_page(folder: Path, terminal: Terminal) -> None:
 
     with opened_images(read_finished(folder), None, None) as (pair, missing):
         if pair is None:
-            reason = str(missing).removeprefix("This page shows no images: ")
             terminal.note(
-                f"The page is left as it was: {reason} scd report {shlex.quote(str(folder))} "
+                f"The page is left as it was: {missing} scd report {shlex.quote(str(folder))} "
                 "--before IMAGE --after IMAGE makes it with the areas."
             )
             return

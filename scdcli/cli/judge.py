@@ -86,7 +86,7 @@ def judge(
     change_map = open_map(folder)
     with opened_images(read_finished(folder), before, after) as (pair, missing):
         if pair is None:
-            raise InputError(str(missing).removeprefix("This page shows no images: "))
+            raise InputError(str(missing))
         page = build_judging_page(points, change_map, pair, show_map=show_map)
     write_whole(out, page.encode())
     Terminal(quiet).note(f"{len(page) / 1e6:.1f} MB; open it in a browser.")

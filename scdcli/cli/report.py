@@ -49,9 +49,10 @@ def report(
     """Make the page of a prediction again.
 
     predict leaves report.html in its folder: one file to open in a browser, without a network. This
-    makes it anew from the maps in DIR and the two images, which are looked for in DIR, beside and
-    above it, and in the working directory. With --pairs one page lists all predictions in a folder.
-    With --zones the areas are also given by zone, as if predict had been told of them.
+    makes it anew from the maps in DIR and the two images, which are looked for where changes.qgz
+    says, in DIR, beside and above it, and in the working directory. A page that has images is not
+    replaced by one without, unless with --overwrite. With --pairs one page lists all predictions in
+    a folder. With --zones the areas are also given by zone, as if predict had been told of them.
 
     \b
     scd report changes
@@ -69,7 +70,7 @@ def report(
     elif folder is not None:
         if zones is not None:
             _give_by_zone(folder, zones, zone_names, terminal)
-        click.echo(_one(folder, output, before, after, terminal))
+        click.echo(_one(folder, output, before, after, terminal, bare=overwrite))
 
 
 def _require_one_kind(
@@ -87,11 +88,17 @@ def _require_one_kind(
 
 
 def _one(
-    folder: Path, output: Path | None, before: str | None, after: str | None, terminal: Terminal
+    folder: Path,
+    output: Path | None,
+    before: str | None,
+    after: str | None,
+    terminal: Terminal,
+    *,
+    bare: bool,
 ) -> Path:
     from scdcli.reporting.report import rebuild_report
 
-    page, missing = rebuild_report(folder, output, before=before, after=after)
+    page, missing = rebuild_report(folder, output, before=before, after=after, bare=bare)
     if missing:
         terminal.note(f"Warning: {missing}")
     return page
@@ -129,6 +136,6 @@ def _give_all_by_zone(folder: Path, zones: str, zone_names: str | None, terminal
     for member, _ in gather_batch(folder).done:
         _give_by_zone(member.folder, zones, zone_names, terminal)
         if (member.folder / REPORT).is_file():
-            _one(member.folder, None, None, None, terminal)
+            _one(member.folder, None, None, None, terminal, bare=False)
     with locked_batch(folder):
         write_batch(gather_batch(folder))

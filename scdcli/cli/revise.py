@@ -7,6 +7,8 @@ import click
 
 from scdcli.cli.options.shared import (
     json_option,
+    moved_after_option,
+    moved_before_option,
     output_option,
     overwrite_option,
     quiet_option,
@@ -26,6 +28,8 @@ from scdcli.cli.terminal import Terminal, shown_hectares
     "redrawn or given another class.",
 )
 @output_option("DIR", "Folder of the corrected prediction; DIR-revised if not given.")
+@moved_before_option
+@moved_after_option
 @overwrite_option
 @json_option
 @quiet_option
@@ -34,6 +38,8 @@ def revise(
     folder: Path,
     polygons: Path,
     output: Path | None,
+    before: str | None,
+    after: str | None,
     overwrite: bool,
     json: bool,
     quiet: bool,
@@ -55,7 +61,15 @@ def revise(
     if out.resolve() == folder.resolve():
         raise OutputError(f"{out} is the prediction itself, which is kept; name another folder.")
     terminal = Terminal(quiet)
-    summary = make_again(folder, polygons, out, overwrite=overwrite, say=terminal.note)
+    summary = make_again(
+        folder,
+        polygons,
+        out,
+        before=before,
+        after=after,
+        overwrite=overwrite,
+        say=terminal.note,
+    )
     changed = summary["revision"]
     for note in changed["notes"]:
         terminal.note(note)

@@ -1,9 +1,12 @@
 """A finished prediction folder, read back: its summary, its legend and where its maps lie."""
 
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
+from zipfile import BadZipFile, ZipFile
 
 from scdcli.errors import InputError
 from scdcli.files.folder import partial_folder
@@ -13,6 +16,8 @@ from scdcli.rasters.grid import Grid
 from scdcli.rasters.scene import open_scene, scene_grid
 
 SUMMARY = "summary.json"
+PROJECT = "changes.qgz"
+MOST_PROJECT = 50_000_000  # bytes
 ADJUSTED = "areas.json"
 """What `scd area` says of the map, if it was asked to leave it here."""
 NEEDED = ("inputs", "model", "settings", "transitions", "changed", "unchanged", "valid", "nodata")
@@ -85,6 +90,25 @@ def read_adjusted(folder: Path) -> dict[str, Any] | None:
     return adjusted
 
 
+def read_image_paths(folder: Path) -> dict[str, Path]:
+    """Where the project of a prediction has its images, by the names of the layers; none without.
+
+    The project says it from its own folder, so the two may have moved together.
+    """
+    try:
+        with ZipFile(folder / PROJECT) as file, file.open(f"{Path(PROJECT).stem}.qgs") as entry:
+            text = entry.read(MOST_PROJECT)
+        if b"<!ENTITY" in text:  # which may stand for any amount of text
+            return {}
+        root = ET.fromstring(text)
+    except (OSError, BadZipFile, zlib.error, KeyError, ET.ParseError):
+        return {}
+    return {
+        layer.findtext("layername", ""): folder / layer.findtext("datasource", "")
+        for layer in root.iterfind("projectlayers/maplayer[@type='raster']")
+    }
+
+
 def is_finished(folder: Path) -> bool:
     """Whether a folder looks like a finished prediction."""
     return (folder / SUMMARY).is_file() and (folder / MAPS[0]).is_file()
@@ -109,4 +133,10 @@ def _why_none(folder: Path) -> str:
         return f"{name} is not finished; go on with scd predict ... --resume."
     if not folder.is_dir():
         return f"{name} is not a folder; name one that scd predict has made."
+    within = [path for path in folder.glob(f"*/{SUMMARY}") if is_finished(path.parent)]
+    if within:
+        return (
+            f"{name} holds {len(within)} predictions and is none itself; scd report --pairs {name} "
+            f"makes a page of all, scd report {name_of(within[0].parent)} that of one."
+        )
     return f"{name} is no prediction: it holds no {SUMMARY}; name a folder that scd predict made."

@@ -18,11 +18,21 @@ from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import Pair, open_pair
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.reporting.changes import Changes, trace_changes
-from scdcli.reporting.finished import MAPS, SUMMARY, Finished, read_finished
+from scdcli.reporting.finished import (
+    MAPS,
+    PROJECT,
+    SUMMARY,
+    Finished,
+    read_finished,
+    read_image_paths,
+)
 from scdcli.reporting.overview import read_overview
 from scdcli.reporting.page import REPORT, build_page
 from scdcli.reporting.photos import take_photos
 from scdcli.reporting.preview import PREVIEW, draw_preview
+
+SHOWN_IMAGE = b'"before":"data:image/'
+"""How the data of a page begin that has images."""
 
 ANY_VALUES = (0.0, 255.0)  # pictures find their own range; none has to be sampled
 
@@ -52,33 +62,49 @@ def rebuild_report(
     *,
     before: str | Path | None = None,
     after: str | Path | None = None,
+    bare: bool = False,
 ) -> tuple[Path, str | None]:
     """Write the page of a finished prediction anew, from its maps and the images.
 
     Args:
         folder: The prediction.
         out: The page; ``report.html`` in the folder if not given, and the preview beside it.
-        before: The earlier image, where it lies elsewhere than at the prediction, beside or above
-            it, or in the working directory.
+        before: The earlier image, where it lies elsewhere than the project of the prediction says,
+            and neither at the prediction, beside or above it, nor in the working directory.
         after: The later image.
+        bare: Whether a page without images may take the place of one that has them.
 
     Returns:
-        The page, and why it has no images if it has none.
+        The page, and why it has no images or is left as it was, if it has none or is.
 
     Raises:
         InputError: The folder holds no finished prediction, or a map cannot be read.
         OutputError: The files cannot be written.
     """
     prediction = read_finished(folder)
-    changes, overview = trace_changes(prediction), read_overview(prediction)
+    path = out or folder / REPORT
     with opened_images(prediction, before, after) as (pair, missing):
+        if missing and not bare and shows_images(path):
+            return path, (
+                f"{path.name} is left as it was, since it shows images and a new one would not: "
+                f"{missing} Or make it without them, with --overwrite."
+            )
+        changes, overview = trace_changes(prediction), read_overview(prediction)
         photos = None if pair is None else take_photos(pair)
-        page = build_page(prediction, changes, overview, photos, missing=missing)
+        bare_since = missing and f"This page shows no images: {missing}"
+        page = build_page(prediction, changes, overview, photos, missing=bare_since)
     if out is None:
         write_whole(folder / PREVIEW, draw_preview(prediction, overview, photos))
-    path = out or folder / REPORT
     write_whole(path, page.encode())
-    return path, missing
+    return path, bare_since
+
+
+def shows_images(page: Path) -> bool:
+    """Whether a page is there and has the images of its prediction."""
+    try:
+        return SHOWN_IMAGE in page.read_bytes()
+    except OSError:
+        return False
 
 
 def add_zones(folder: Path, zones: Zones) -> list[str]:
@@ -131,7 +157,7 @@ def opened_images(
             _require_same(prediction, pair.grid)
         except (InputError, PairError) as error:
             pair = None
-            missing = f"This page shows no images: {error}"
+            missing = str(error)
         yield pair, missing
 
 
@@ -146,14 +172,17 @@ def _image(prediction: Finished, date: str, given: str | Path | None) -> str | P
     facts: Mapping[str, Any] = prediction.summary["inputs"][date]
     if facts.get("driver") is None:
         raise InputError(f"{facts['name']} was an array in memory.")
-    folder = prediction.folder.resolve()
-    for place in (folder, folder.parent, folder.parent.parent, Path.cwd()):
-        path = place / str(facts["name"])
+    folder, name = prediction.folder.resolve(), str(facts["name"])
+    around = (folder, folder.parent, folder.parent.parent, Path.cwd())
+    places: list[Path] = [place / name for place in around]
+    if known := read_image_paths(folder).get(f"{date}: {name}"):
+        places.insert(0, known)
+    for path in places:
         if path.is_file() and path.stat().st_size == facts.get("bytes"):
             return path
     raise InputError(
-        f"{facts['name']} is not where it is looked for, which is at the prediction, beside and "
-        f"above it, or is not the same file any more; name it with --{date}."
+        f"{facts['name']} is not where it is looked for, which is where {PROJECT} says, at the "
+        f"prediction, beside and above it, or is not the same file any more; name it with --{date}."
     )
 
 

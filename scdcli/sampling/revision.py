@@ -88,6 +88,8 @@ def revise(
     polygons: Path,
     out: Path,
     *,
+    before: str | Path | None = None,
+    after: str | Path | None = None,
     overwrite: bool = False,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> dict[str, Any]:
@@ -100,6 +102,8 @@ def revise(
         folder: The prediction, which stays as it is.
         polygons: Its polygons, edited: deleted, redrawn, renamed.
         out: Folder to make.
+        before: The earlier image, where it is not found.
+        after: The later image.
         overwrite: Replace an older one.
         say: Told why the new page and project show no images, if they show none.
 
@@ -152,22 +156,30 @@ def revise(
                 "file": polygons.name,
                 "sha256": sha256(polygons.read_bytes()).hexdigest(),
                 **_described(edits.revision, change_map),
+                "earlier": _earlier(prediction.summary),
             },
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         (beside / SUMMARY).write_text(text + "\n", encoding="utf-8")
-        with opened_images(prediction, None, None) as (pair, missing):
+        with opened_images(prediction, before, after) as (pair, missing):
             images = [] if pair is None else images_of(pair)
             write_project(beside, change_map.grid, images, formats, styles)
         # Those of the first prediction, wherever the new one is to lie.
-        after, before = [image.path for image in images] if images else (None, None)
-        rebuild_report(beside, before=before, after=after)
+        later, earlier = [image.path for image in images] if images else (None, None)
+        rebuild_report(beside, before=earlier, after=later)
     if missing:
         say(
-            f"{missing} scd report {shlex.quote(str(out))} --before IMAGE --after IMAGE makes it "
-            "with them; changes.qgz has none."
+            f"The page of {out} shows no images: {missing} scd report {shlex.quote(str(out))} "
+            "--before IMAGE --after IMAGE makes it with them; changes.qgz has none."
         )
     return json.loads(text)  # type: ignore[no-any-return]  # as a reader of the file sees it
+
+
+def _earlier(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """The corrections that a corrected prediction has behind it, the first one first."""
+    last = dict(summary.get("revision", {}))
+    before = last.pop("earlier", [])
+    return [*before, last] if last else []
 
 
 def _described(revision: Revision, change_map: ChangeMap) -> dict[str, Any]:

@@ -27,11 +27,15 @@ def test_a_page_elsewhere_replaces_nothing_by_itself(scd, folder, tmp_path):
 
 
 def test_images_that_are_gone_are_a_warning(scd, folder):
-    (folder.parent / "after.tif").unlink()
+    image = (folder.parent / "after.tif").rename(folder.parent / "moved.tif")
     result = scd("report", folder)
     assert result.exit_code == 0
     assert result.stderr.startswith("Warning: This page shows no images: after.tif is not where")
     assert scd("report", folder, "-q").stderr == ""
+    assert scd("report", folder, "--after", image).stderr == ""
+    kept = scd("report", folder).stderr
+    assert kept.startswith("Warning: report.html is left as it was, since it shows images")
+    assert scd("report", folder, "--overwrite").stderr == result.stderr
 
 
 def test_no_prediction_is_one_sentence(scd, tmp_path):

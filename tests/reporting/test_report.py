@@ -93,15 +93,45 @@ def test_of_a_part_it_is_the_same_page_too(images, tmp_path, monkeypatch):
 
 
 def test_images_that_are_gone_are_said_and_may_be_named(images, tmp_path):
-    predict_images(images, tmp_path / "deep/er/out")
+    predict_images(images, tmp_path / "deep/er/out", report=False)
+    images = [path.rename(tmp_path / path.name) for path in images]
     page, missing = rebuild_report(tmp_path / "deep/er/out")
-    assert "before.tif is not where it is looked for" in missing
+    assert missing.startswith("This page shows no images: before.tif is not where it is looked for")
     assert "--before" in missing
     assert missing.split(":")[0] in page.read_text(encoding="utf-8")
     assert (data_of(page)["before"], data_of(page)["after"]) == (None, None)
     page, missing = rebuild_report(tmp_path / "deep/er/out", before=images[0], after=images[1])
     assert missing is None
     assert data_of(page)["after"]
+
+
+def test_images_lie_where_the_project_says_wherever_both_are_now(images, tmp_path):
+    predict_images(images, tmp_path / "deep/er/out", report=False)
+    shutil.copytree(tmp_path, tmp_path.with_name("elsewhere"))
+    shutil.rmtree(tmp_path / "images")
+    page, missing = rebuild_report(tmp_path.with_name("elsewhere") / "deep/er/out")
+    assert missing is None
+    assert data_of(page)["before"]
+    for content in (b"no ZIP", b""):
+        (tmp_path / "deep/er/out/changes.qgz").write_bytes(content)
+        assert rebuild_report(tmp_path / "deep/er/out")[1] is not None
+
+
+def test_a_page_with_images_is_not_replaced_by_one_without(images, tmp_path):
+    out = tmp_path / "out"
+    predict_images(images, out)
+    files = [out / REPORT, out / "preview.png"]
+    first = [file.read_bytes() for file in files]
+    images = [path.rename(tmp_path / f"moved-{path.name}") for path in images]
+    page, told = rebuild_report(out)
+    assert told.startswith("report.html is left as it was, since it shows images and a new one")
+    assert "name it with --before. Or make it without them, with --overwrite." in told
+    assert [file.read_bytes() for file in files] == first
+    assert rebuild_report(out, before=images[0], after=images[1])[1] is None
+    _, told = rebuild_report(out, bare=True)
+    assert told.startswith("This page shows no images")
+    assert data_of(page)["before"] is None
+    assert rebuild_report(out)[1] == told  # it has none to lose
 
 
 def test_another_image_of_the_same_name_is_not_taken(images, tmp_path, rng):
@@ -126,12 +156,20 @@ def test_what_fails_in_the_page_costs_no_prediction(images, tmp_path, monkeypatc
     assert any("report.html could not be made (ZeroDivisionError: of no use)" in s for s in said)
 
 
+def _batch(folder):
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        for file in ("summary.json", "transition.tif"):
+            (folder / name / file).touch()
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
         (lambda folder: None, "is not a folder"),
         (lambda folder: folder.mkdir(), "is no prediction: it holds no summary.json"),
         (lambda folder: folder.with_name(".out.partial").mkdir(), "is not finished"),
+        (_batch, r"holds 2 predictions and is none itself; scd report --pairs .*out makes a page"),
         (lambda folder: folder.write_text("x"), "is not a folder"),
     ],
 )
@@ -235,8 +273,9 @@ def test_names_of_classes_cannot_end_the_page(copied):
 
 
 def test_a_copy_elsewhere_is_as_good(made, tmp_path):
-    shutil.copytree(made, tmp_path / "moved")
-    assert rebuild_report(tmp_path / "moved/images/../out")[1] is not None
+    shutil.copytree(made / "out", tmp_path / "moved/out")
+    assert rebuild_report(tmp_path / "moved/out")[1] is not None
+    shutil.copytree(made / "images", tmp_path / "moved/images")
     shutil.copytree(made / "out", tmp_path / "moved/images/out")
     assert rebuild_report(tmp_path / "moved/images/out")[1] is None
 
