@@ -151,20 +151,33 @@ def _read(
     change_map: ChangeMap, halo: int = 0, multiple: int = 1
 ) -> Iterator[tuple[int, NDArray[np.uint16], int, int]]:
     """First row, codes with up to ``halo`` rows more on either side, and how many those are."""
+    height, width = change_map.grid.shape
+    kept, first, done = np.empty((0, width), dtype=np.uint16), 0, 0
+    for read in _strips(change_map):
+        kept = np.concatenate([kept, read]) if len(kept) else read
+        end = first + len(kept)
+        ready = height if end == height else end - halo - (end - halo) % multiple
+        if ready > done:
+            yield from _split(done, kept, done - first, end - ready, halo, multiple)
+            done = ready
+        left = max(done - halo, 0)
+        kept, first = kept[left - first :].copy(), left
+
+
+def _strips(change_map: ChangeMap) -> Iterator[NDArray[np.uint16]]:
+    """Full-width rows, whole blocks at a time, so that none is decoded twice."""
     path, (height, width) = change_map.path, change_map.grid.shape
     try:
         with _open(path) as dataset:
             block = dataset.block_shapes[0][0]
         wanted = STRIP_PIXELS // width
         rows = max(block, wanted - wanted % block)
-        rows += -rows % multiple
         for top in range(0, height, rows):
-            bottom = min(top + rows, height)
-            first, last = max(top - halo, 0), min(bottom + halo, height)
+            window = Window(0, top, width, min(rows, height - top))
             # opened anew each time: an open dataset keeps its blocks, in the end the whole raster
             with _open(path) as dataset:
-                codes = dataset.read(1, window=Window(0, first, width, last - first))
-            yield from _split(top, codes, top - first, last - bottom, halo, multiple)
+                codes = dataset.read(1, window=window)
+            yield codes
     except RasterioError as error:
         raise InputError(f"{path} cannot be read ({error}); predict the pair again.") from error
 
@@ -183,18 +196,19 @@ def _split(
 
 def _dilated(changed: NDArray[np.bool_], radius: int, above: int, below: int) -> NDArray[np.bool_]:
     """Where anything is changed within ``radius`` rows and columns, without the rows around."""
-    height = len(changed) - below - above
-    down = np.zeros((len(changed) + 1, changed.shape[1]), dtype=np.int32)
-    np.cumsum(changed, axis=0, out=down[1:])
-    rows = np.arange(above, above + height)
-    upper, lower = np.maximum(rows - radius, 0), np.minimum(rows + radius + 1, len(changed))
-    near = down[lower] > down[upper]
-    across = np.zeros((height, changed.shape[1] + 1), dtype=np.int32)
-    np.cumsum(near, axis=1, out=across[:, 1:])
-    cols = np.arange(changed.shape[1])
-    left, right = np.maximum(cols - radius, 0), np.minimum(cols + radius + 1, changed.shape[1])
-    spread: NDArray[np.bool_] = across[:, right] > across[:, left]
-    return spread
+    near = _any_within(changed, radius)[above : len(changed) - below]
+    return _any_within(near.T, radius).T
+
+
+def _any_within(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """Where a row up to ``radius`` rows away is set: spans of 1, 2, 4, ... rows are joined."""
+    radius = min(radius, len(mask))
+    joined, span = np.pad(mask, ((radius, radius), (0, 0))), 1
+    while span < 2 * radius + 1:
+        step = min(span, 2 * radius + 1 - span)
+        joined = joined[:-step] | joined[step:]
+        span += step
+    return joined
 
 
 def _open(path: Path) -> DatasetReader:

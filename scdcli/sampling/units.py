@@ -193,15 +193,20 @@ def _majority(codes: NDArray[np.uint16], side: int) -> tuple[NDArray[np.uint16],
     height, width = (size + -size % side for size in codes.shape)
     whole = np.full((height, width), TRANSITION_NODATA, dtype=np.uint16)
     whole[: codes.shape[0], : codes.shape[1]] = codes
-    tiles = whole.reshape(height // side, side, width // side, side)
-    best = np.full((height // side, width // side), TRANSITION_NODATA, dtype=np.uint16)
-    most, valid = np.zeros(best.shape, dtype=np.int64), np.zeros(best.shape, dtype=np.int64)
-    for code in np.flatnonzero(np.bincount(codes.ravel(), minlength=CODES)[:TRANSITION_NODATA]):
-        count = (tiles == code).sum(axis=(1, 3))
-        best[count > most] = code
+    shape = (height // side, width // side)
+    tiles = whole.reshape(shape[0], side, shape[1], side)
+    blocks = tiles.transpose(1, 3, 0, 2).reshape(side * side, -1)  # a row for each pixel of a block
+    best = blocks[0].copy()
+    mixed = np.flatnonzero((blocks != best).any(axis=0))
+    best[mixed] = TRANSITION_NODATA
+    most = np.zeros(len(mixed), dtype=np.int64)
+    within = blocks[:, mixed]
+    for code in np.unique(within[within != TRANSITION_NODATA]):
+        count = (within == code).sum(axis=0)
+        best[mixed[count > most]] = code
         np.maximum(most, count, out=most)
-        valid += count
-    return best, valid
+    valid = (blocks != TRANSITION_NODATA).sum(axis=0)
+    return best.reshape(shape), valid.reshape(shape)
 
 
 def _boxes(

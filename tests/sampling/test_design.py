@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import shapely
 from predictions import TRANSFORM, patches, write_map
+from scipy.ndimage import maximum_filter
 from scipy.spatial.distance import pdist
 from vectors import write
 
 from scdcli.errors import InputError, UnknownName
 from scdcli.legend import SECOND
 from scdcli.sampling import changemap
-from scdcli.sampling.changemap import code_strips, codes_at, fingerprint, open_map
+from scdcli.sampling.changemap import BUFFER, code_strips, codes_at, fingerprint, open_map
 from scdcli.sampling.design import SampleSettings, draw_sample
 from scdcli.sampling.strata import make_strata
 from scdcli.sampling.units import Population, count_units, find_units
@@ -69,6 +70,22 @@ def test_the_sample_does_not_depend_on_the_strips(change_map, monkeypatch, unit)
     assert np.array_equal(whole.stratum, strips.stratum)
     for one, other in zip(whole.units, strips.units, strict=True):
         assert (one == other).all()
+
+
+@pytest.mark.parametrize(("buffer", "multiple"), [(0, 1), (0, 7), (40, 1), (40, 7), (600, 3)])
+def test_strips_of_several_blocks_join_to_the_map(tmp_path, monkeypatch, buffer, multiple):
+    codes = patches((1300, 30), share=0.01, seed=3)  # three rows of blocks
+    tall = open_map(write_map(tmp_path / "p", codes))
+    monkeypatch.setattr(changemap, "STRIP_PIXELS", 100 * 30)
+    strips = list(code_strips(tall, buffer=buffer, multiple=multiple))
+    assert [strip.row % multiple for strip in strips] == [0] * len(strips)
+    changed = (codes != 0) & (codes != 65535)
+    near = maximum_filter(changed, 2 * buffer + 1, mode="constant") & (codes == 0)
+    expected = np.where(near, BUFFER, codes)
+    assert np.array_equal(np.concatenate([strip.codes for strip in strips]), expected)
+    assert [strip.row for strip in strips] == np.cumsum(
+        [0, *(len(strip.codes) for strip in strips[:-1])]
+    ).tolist()
 
 
 def test_another_seed_draws_others_and_the_same_seed_the_same(change_map):
