@@ -171,6 +171,11 @@ def data_options(command: Command) -> Command:
     is_flag=True,
     help="Continue the run in RUN after its last epoch; a finished one with a larger --epochs.",
 )
+@click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Also write RUN/tensorboard; needs pip install 'scdcli[tensorboard]'.",
+)
 @seed_option
 @device_option
 @workers_option
@@ -191,6 +196,7 @@ def train(
     threads: int | None,
     deterministic: bool,
     resume: bool,
+    tensorboard: bool,
     seed: int,
     device: str,
     workers: int | None,
@@ -232,7 +238,7 @@ def train(
         resume=resume,
     )
     _require_usable(job)
-    if _train(job, quiet=quiet):
+    if _train(job, quiet=quiet, tensorboard=tensorboard):
         click.echo(output / "best.safetensors")
 
 
@@ -277,7 +283,7 @@ def _allow_own(network: str) -> None:
     allow_networks(context, param, (network,))
 
 
-def _train(job: TrainingJob, *, quiet: bool) -> bool:
+def _train(job: TrainingJob, *, quiet: bool, tensorboard: bool) -> bool:
     """Train; whether this is the process that speaks for all."""
     import torch
 
@@ -285,7 +291,10 @@ def _train(job: TrainingJob, *, quiet: bool) -> bool:
     from scdcli.models.device import deterministic
     from scdcli.training.distributed import connected, launched, pick_shared_device
     from scdcli.training.job import prepare
+    from scdcli.training.tensorboard import require_tensorboard
 
+    if tensorboard:
+        require_tensorboard()
     if job.hardware.threads:
         torch.set_num_threads(job.hardware.threads)
     ranks = launched()
@@ -297,7 +306,7 @@ def _train(job: TrainingJob, *, quiet: bool) -> bool:
             speaks = ranks.first
             with ranks.together():
                 training = prepare(job, device, ranks, terminal.note, terminal.watch)
-            _show(training, terminal)
+            _show(training, terminal, tensorboard=tensorboard)
     except ScdError:
         if speaks:
             raise
@@ -305,19 +314,24 @@ def _train(job: TrainingJob, *, quiet: bool) -> bool:
     return ranks.first
 
 
-def _show(training: "Training", terminal: Terminal) -> None:
+def _show(training: "Training", terminal: Terminal, *, tensorboard: bool) -> None:
     """Train, and show how it goes."""
     from scdcli.files.whole import write_whole
     from scdcli.training.confidence import CalibratedModel
     from scdcli.training.loop import Stopped
     from scdcli.training.runfolder import CONFIG, EpochLog
     from scdcli.training.stages import Stage, train_in_stages
+    from scdcli.training.tensorboard import recorded
 
     folders: list[Path] = []
     config = written_config(click.get_current_context()).encode()
     kept = partial(_what_is_kept, training, folders)
+    first = training.hardware.ranks.first
     with terminal.when_stopped(kept), terminal.progress("training", None) as bar:
-        for event in train_in_stages(training):
+        events = train_in_stages(training)
+        if tensorboard and first:
+            events = recorded(events)
+        for event in events:
             if isinstance(event, Stage):
                 stage = event
                 folders.append(stage.out)
@@ -331,7 +345,7 @@ def _show(training: "Training", terminal: Terminal) -> None:
             elif isinstance(event, CalibratedModel):
                 terminal.note(fitted_line(event.fit, event.path))
             else:
-                if event.step == 1 and training.hardware.ranks.first:
+                if event.step == 1 and first:
                     write_whole(training.out / CONFIG, config)
                 label = f"{stage.network} epoch {event.epoch}, loss {event.loss:.3f}"
                 bar.update(event.step, event.steps, label)
