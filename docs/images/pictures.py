@@ -3,14 +3,18 @@
 Usage: python docs/images/pictures.py [NAME...] [--out OUT] [--california DIR]
 
 Without names all are made, but urban-exam.png only where DIR has the images that `benchmarks/exam`
-judges, and report.jpg only where chromedriver is. `diagrams.py` draws the others.
+judges, report.jpg only where chromedriver is, and qgis.jpg where QGIS, Xvfb, xdotool and
+ImageMagick are. `diagrams.py` draws the others.
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +34,10 @@ PLACES = ("chico_96", "chico_63", "claremont_15", "claremont_67")
 WINDOW = 1100, 800  # pixels of the browser that shows the report
 SHOWN = 1100, 1130  # of its page, from the top
 SCALE = 0.75
+NEEDS = {  # programs beside Python
+    "report.jpg": ("chromium", "chromedriver"),
+    "qgis.jpg": ("qgis", "Xvfb", "xdotool", "import"),
+}
 
 
 def run(*words: object, folder: Path) -> None:
@@ -76,6 +84,29 @@ def draw_report(out: Path, folder: Path) -> None:
     shown.resize([round(SCALE * side) for side in SHOWN], Image.Resampling.LANCZOS).save(
         out, quality=88, optimize=True
     )
+
+
+def draw_qgis(out: Path, folder: Path) -> None:
+    """The project of the demo in a window of QGIS, on a screen that nobody sees."""
+    place = demo(folder) / "changes"
+    foreign = ("PYTHONPATH", "PYTHONHOME", "PROJ_LIB", "PROJ_DATA", "GDAL_DATA")
+    env = {name: value for name, value in os.environ.items() if name not in foreign}
+    env |= {"HOME": str(folder), "QT_QPA_PLATFORM": "xcb", "LC_ALL": "C.UTF-8"}
+    with ExitStack() as stack:
+        screen = ("Xvfb", "-displayfd", "1", "-screen", "0", "1280x800x24")
+        shown = stack.enter_context(subprocess.Popen(screen, stdout=subprocess.PIPE, text=True))
+        stack.callback(shown.terminate)
+        env["DISPLAY"] = f":{shown.stdout.readline().strip()}"
+        project = ("qgis", "--nologo", "--noversioncheck", "changes.qgz")
+        stack.callback(stack.enter_context(subprocess.Popen(project, cwd=place, env=env)).terminate)
+        search = ("xdotool", "search", "--sync", "--name", "Changes — QGIS")
+        window = subprocess.check_output(search, env=env, text=True).split()[0]
+        seen, before = b"now", b"before"
+        while seen != before:  # until it has drawn all
+            time.sleep(10)
+            shot = subprocess.check_output(("import", "-window", window, "png:-"), env=env)
+            seen, before = shot, seen
+    Image.open(BytesIO(seen)).convert("RGB").save(out, quality=85, optimize=True)
 
 
 def draw_pyramids(out: Path, folder: Path) -> None:
@@ -146,6 +177,7 @@ def _colors(file: Path) -> np.ndarray:
 PICTURES: dict[str, Callable[..., None]] = {
     "demo.png": draw_demo,
     "report.jpg": draw_report,
+    "qgis.jpg": draw_qgis,
     "pyramid-maps.png": draw_pyramids,
     "score-collapse.png": draw_collapse,
     "second-season.png": draw_second,
@@ -167,8 +199,8 @@ def main() -> None:
         for name in given.names or PICTURES:
             if name == "urban-exam.png" and given.california is None:
                 print(f"{name} needs --california: left as it is")
-            elif name == "report.jpg" and shutil.which("chromedriver") is None:
-                print(f"{name} needs chromedriver: left as it is")
+            elif missing := [each for each in NEEDS.get(name, ()) if shutil.which(each) is None]:
+                print(f"{name} needs {', '.join(missing)}: left as it is")
             else:
                 more = (given.california,) if name == "urban-exam.png" else ()
                 PICTURES[name](out / name, Path(scratch), *more)

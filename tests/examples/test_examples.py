@@ -118,6 +118,22 @@ def test_map_many_goes_on_after_a_failure(pairs):
     assert not (pairs / "out/bad").exists()
 
 
+def test_the_script_of_the_page_says_what_failed_and_goes_on(pairs):
+    tiny_model(pairs / "tiny.safetensors")
+    page = Path(__file__).parents[2] / "docs/how-to/write-a-batch-script.md"
+    code = page.read_text(encoding="utf-8").split("```bash\n")[1].split("```")[0]
+    script = code.replace("scd predict", f"{sys.executable} -m scdcli predict -m tiny.safetensors")
+    (pairs / "map_all.sh").write_text(script, encoding="utf-8")
+    for pages in ("Some pairs failed, the others are mapped:\nError: ", "All pairs are mapped: "):
+        done = run("bash", "map_all.sh", "before", "after", "out", cwd=pairs)
+        assert done.stdout.startswith(pages)
+        assert done.returncode == (0 if "All" in pages else 3)
+        assert (pairs / "out/good/transition.tif").exists()
+        for folder in ("before", "after"):
+            (pairs / folder / "bad.tif").unlink(missing_ok=True)
+    assert len((pairs / "out.ndjson").read_text(encoding="utf-8").splitlines()) == 1
+
+
 def test_systems_are_compared_and_finished_runs_kept(tmp_path):
     small = ("--pairs", 2, "--test-pairs", 1, "--size", 128, "--width", 0.125, "--chip", 64)
     command = (sys.executable, EXAMPLES / "compare_systems.py", "out", *small, "--epochs", 1)
