@@ -17,6 +17,7 @@ from scdcli.errors import DatasetError
 
 UNCHANGED = 0
 NODATA = 255
+SLIGHTLY_OFF = 24  # of 255 in any channel: what compression does to colors
 
 Color = tuple[int, int, int]
 UNCHANGED_COLOR: Color = (255, 255, 255)
@@ -214,9 +215,24 @@ class Legend:
                 f"{source} holds the color #{packed[row, col]:06X} (row {row}, column {col}) in "
                 f"{pixels} {'pixel' if pixels == 1 else 'pixels'}, which legend "
                 f"{self.name!r} does not know; it has {self._color_list()}. "
-                "Give the legend that belongs to these labels with --legend."
+                f"{self._remedy(packed[strange])}"
             )
         return index
+
+    def _remedy(self, strange: NDArray[np.uint32]) -> str:
+        """What to do about packed colors that are not in the legend, (N,)."""
+        known = [self.coding.unchanged_color, *(each.color for each in self.classes)]
+        colors = np.unique(strange)
+        channels = np.stack([colors >> shift & 255 for shift in (16, 8, 0)], axis=1).astype(int)
+        apart = np.abs(channels[:, None] - np.array(known)).max(axis=2).min(axis=1)
+        near = apart <= SLIGHTLY_OFF
+        if near.sum() < 2 or not near[colors == strange[0]].all():
+            return "Give the legend that belongs to these labels with --legend."
+        return (
+            f"{near.sum()} of {len(near)} such colors are nearly one of these, as JPEG leaves "
+            "them: take the labels as they were published, as PNG; classes cannot be told from "
+            "blurred colors."
+        )
 
     def encode(self, index: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Colors of a class map: (H, W) uint8 to (3, H, W) uint8; nodata becomes black."""

@@ -1,12 +1,14 @@
 """The index convention, colors and transitions."""
 
 import json
+from io import BytesIO
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from PIL import Image
 
 from scdcli.errors import DatasetError
 from scdcli.legend import (
@@ -47,6 +49,22 @@ def test_an_unknown_color_is_named_with_its_place():
     colors[:, 2, 1] = (1, 2, 255)
     with pytest.raises(DatasetError, match=r"label\.png.*#0102FF.*row 2, column 1.*#0000FF water"):
         SECOND.decode(colors, "label.png")
+
+
+def test_labels_that_went_through_jpeg_are_said_to_be_blurred():
+    index = np.zeros((64, 64), dtype=np.uint8)
+    index[8:40, 8:40] = 5
+    index[20:60, 30:62] = 3
+    stored = BytesIO()
+    Image.fromarray(np.moveaxis(SECOND.encode(index), 0, -1)).save(stored, "JPEG", quality=90)
+    blurred = np.moveaxis(np.asarray(Image.open(stored)), -1, 0)
+    with pytest.raises(DatasetError, match="as JPEG leaves them: take the labels as they were"):
+        SECOND.decode(blurred, "label.png")
+    foreign = SECOND.encode(index)
+    foreign[:, 3, 3] = (250, 250, 250)  # one color is no blur
+    foreign[:, 5, 5] = (200, 0, 90)
+    with pytest.raises(DatasetError, match="with --legend"):
+        SECOND.decode(foreign, "label.png")
 
 
 @given(maps, st.data())

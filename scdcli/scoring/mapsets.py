@@ -59,6 +59,12 @@ def find_truth(root: Path, *, binary: bool = False) -> LabelSet:
     """
     splits = [split for split in SPLITS if _is_split(root / split)]
     if splits and "test" not in splits:
+        if (root / "test" / "im1").is_dir():
+            raise DatasetError(
+                f"{root / 'test'} has images and no labels (label1, label2), as some copies of a "
+                "set have; score a split with labels, for example "
+                f"{root / splits[-1]}, or map these pairs with scd predict --pairs."
+            )
         raise DatasetError(
             f"{root} has no test split, only {' and '.join(splits)}; name the split to score, "
             f"for example {root / splits[-1]}."

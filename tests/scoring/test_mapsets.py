@@ -1,7 +1,10 @@
+from shutil import copytree
+
 import numpy as np
 import pytest
 from maps import draw, write_png, write_prediction, write_second
 
+from scdcli.datasets.union import find_members
 from scdcli.errors import DatasetError
 from scdcli.scoring.mapsets import find_images, find_predictions, find_truth, match
 
@@ -31,6 +34,31 @@ def test_a_set_without_a_test_split_asks_which_one(tmp_path):
     write_second(tmp_path / "train", PAIRS)
     write_second(tmp_path / "val", PAIRS)
     with pytest.raises(DatasetError, match="no test split, only train and val; name the split"):
+        find_truth(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "given"),
+    [
+        ("SECOND/train", "SECOND/test", ("SECOND", "SECOND")),
+        ("SECOND_train_set", "SECOND_test_set", ("SECOND_train_set", "SECOND_test_set")),
+        ("SECOND", "SECOND/test", ("SECOND", "SECOND")),
+    ],
+)
+def test_both_archives_of_a_set_may_lie_in_any_folders(tmp_path, train, test, given):
+    for folder, names in ((train, "ab"), (test, "x")):
+        root = write_second(tmp_path / folder, dict.fromkeys(names, PAIRS["a"]))
+        for part in ("im1", "im2"):
+            copytree(root / "label1", root / part)
+    to_train, to_score = (tmp_path / each for each in given)
+    assert [sample.name for sample in find_members([to_train])[0].train] == ["a", "b"]
+    assert list(find_truth(to_score).maps) == ["x"]
+
+
+def test_a_test_split_without_labels_is_no_missing_one(tmp_path):
+    write_second(tmp_path / "train", PAIRS)
+    (tmp_path / "test/im1").mkdir(parents=True)
+    with pytest.raises(DatasetError, match="test has images and no labels.*for example .*train"):
         find_truth(tmp_path)
 
 
