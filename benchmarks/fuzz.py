@@ -417,7 +417,8 @@ def broken_outputs(folder, status):
     if scores.exists():
         json.loads(scores.read_text())
     for path in results:
-        json.loads((path / "summary.json").read_text())
+        if path != folder / "out" or any(path.glob("*.tif")):  # of a batch, it has its files
+            json.loads((path / "summary.json").read_text())
         for raster in path.glob("*.tif"):
             with rasterio.open(raster) as dataset:
                 dataset.read()
