@@ -7,6 +7,8 @@ from urllib.parse import parse_qs
 from rasterio.crs import CRS
 
 LONGEST = 400  # characters of a name in a message
+SURE = 90  # of 100: how much alike a CRS and one that is listed must be
+NO_NAMES = ("unknown", "unnamed")
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # GDAL also takes /vsicurl?header.Authorization=...&url=https%3A%2F%2F..., with the address encoded.
@@ -17,14 +19,19 @@ QUERY = re.compile(r"(://[^\s?#'\"<>]*)[?#][^\s'\"<>}]*")
 
 
 def crs_name(crs: CRS | None) -> str | None:
-    """``EPSG:32650``, or the name in the CRS when no authority lists it."""
+    """``EPSG:32650``, or the name in the CRS when no authority lists it; its terms if it has none.
+
+    One of which the datum is not known is like several that are listed, and is none of them.
+    """
     if crs is None:
         return None
-    authority = crs.to_authority()
+    authority = crs.to_authority(confidence_threshold=SURE)
     if authority:
         return ":".join(authority)
     quoted = re.search(r'"([^"]+)"', crs.to_wkt())
-    return quoted.group(1) if quoted else "unnamed CRS"
+    if quoted and quoted[1].lower() not in NO_NAMES:
+        return quoted[1]
+    return crs.to_proj4().partition(" +no_defs")[0] or "unnamed CRS"
 
 
 def is_remote(path: str | Path) -> bool:

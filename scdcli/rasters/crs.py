@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from scdcli.errors import PairError
-from scdcli.files.naming import crs_name
+from scdcli.files.naming import SURE, crs_name
 
 Points = NDArray[np.float64]
 """x and y, or col and row, of N points, (2, N)."""
@@ -48,7 +48,7 @@ class Placed(NamedTuple):
 
     def assign(self, crs: CRS | None) -> str:
         """The command that says in the file which CRS its coordinates are in."""
-        code = ":".join((crs.to_authority() if crs else None) or ("CRS",))
+        code = ":".join((crs.to_authority(confidence_threshold=SURE) if crs else None) or ("CRS",))
         file = shlex.quote(self.file)
         if self.polygons:
             return f"ogr2ogr -a_srs {code} right.gpkg {file}"

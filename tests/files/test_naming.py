@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import pyproj
 import pytest
 import rasterio
 from scenes import noise, write_scene
@@ -134,6 +135,19 @@ def test_a_crs_without_authority_is_named():
     local = 'LOCAL_CS["site grid",UNIT["metre",1]]'
     assert crs_name(rasterio.CRS.from_wkt(local)) == "site grid"
     assert crs_name(None) is None
+
+
+@pytest.mark.parametrize(
+    "terms", ["+proj=utm +zone=50 +ellps=WGS84 +units=m", "+proj=longlat +ellps=bessel"]
+)
+def test_a_crs_without_datum_is_called_by_its_terms_not_by_one_that_is_like_it(terms):
+    assert crs_name(rasterio.CRS.from_string(f"{terms} +no_defs")) == terms
+
+
+@pytest.mark.parametrize("code", ["EPSG:32650", "EPSG:2154", "EPSG:4326", "EPSG:3857", "EPSG:3003"])
+def test_a_crs_written_without_its_number_is_called_by_it(code):
+    esri = pyproj.CRS(code).to_wkt("WKT1_ESRI")
+    assert crs_name(rasterio.CRS.from_wkt(esri)) == code
 
 
 @pytest.mark.parametrize("folder", [".", "..", "../maps", "../maps/", "sub/.."])
