@@ -118,6 +118,11 @@ class ScdGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(130)
+        except click.NoSuchOption as error:
+            known = [option for param in error.ctx.command.params for option in param.opts]
+            if error.possibilities or not (hint := meant(error.option_name, known)):
+                raise
+            raise click.UsageError(f"{error.message}{hint}", error.ctx) from error
         except click.BadParameter as error:
             message = error.message + _decimal_point(error.message)
             raise click.BadParameter(message, error.ctx, error.param, error.param_hint) from error
@@ -194,9 +199,14 @@ def _defaults(ctx: click.Context, path: Path, name: str, values: object) -> dict
     """One command's table, by parameter; anything the command does not know is a mistake."""
     from scdcli.cli.configuration import defaults_of
 
+    if not isinstance(values, dict):
+        raise click.BadParameter(
+            f"{path}: {name} stands outside the tables of the commands; write it below the name of "
+            "the one that it is for, such as [predict]."
+        )
     group = ctx.command
     command = group.get_command(ctx, name) if isinstance(group, ScdGroup) else None
-    if command is None or not isinstance(values, dict):
+    if command is None:
         raise click.BadParameter(
             f"{path}: [{name}] is not a command of scd.{meant(name, COMMANDS)}"
         )

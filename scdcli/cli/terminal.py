@@ -26,6 +26,14 @@ TERMINATED = 143  # the status in a shell of a program that SIGTERM ended
 UNREAD = 141  # the status in a shell of a program whose reader went away
 _ESCAPED = "scdcli.escaped"
 SQUARE_METER = 0.0001  # hectares
+# What others call an option, or we did before: too unlike ours to be taken for a slip.
+OTHER_NAMES = {
+    "min-area": "mmu",
+    "batch-size": "batch",
+    "learning-rate": "lr",
+    "tile-size": "chip",
+    "patch-size": "chip",
+}
 _VERBOSE = "scdcli.verbose"
 _CALL = "scdcli.call"
 
@@ -129,8 +137,20 @@ def resuming_call() -> str:
 
 def meant(name: str, known: Iterable[str], likeness: float = 0.7) -> str:
     """`` Did you mean X?`` where a known name is much like this one, else nothing."""
-    close = get_close_matches(name, list(known), n=1, cutoff=likeness)
+    known = list(known)
+    elsewhere = [other for other in _by_other_names(name) if other in known]
+    close = elsewhere or get_close_matches(name, known, n=1, cutoff=likeness)
     return f" Did you mean {close[0]}?" if close else ""
+
+
+def _by_other_names(name: str) -> Iterator[str]:
+    """The name with our word at its end, where that is what an option is called elsewhere."""
+    for theirs, ours in OTHER_NAMES.items():
+        for separator in "-_":
+            word = theirs.replace("-", separator)
+            if name.lower().endswith(word):
+                begin = name[: len(name) - len(word)]
+                yield begin + (ours.upper() if name.isupper() else ours)
 
 
 def shown_hectares(amount: float) -> str:

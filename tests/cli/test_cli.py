@@ -96,6 +96,9 @@ def test_a_command_that_is_nearly_one_is_named(scd, typed, hint):
         ),
         ("[predict]\nttta = 'flip'\n", "scd predict has no option --ttta. Did you mean tta?"),
         ("[predikt]\n", "[predikt] is not a command of scd. Did you mean predict?"),
+        ("[predict]\nmin_area = 20\n", "scd predict has no option --min_area. Did you mean mmu?"),
+        ("[train]\nbatch-size = 4\n", "scd train has no option --batch-size. Did you mean batch?"),
+        ("min_area = 20\n", "min_area stands outside the tables of the commands; write it below"),
     ],
 )
 def test_a_config_that_is_nearly_right_says_what_was_meant(scd, config, text, hint):
@@ -112,6 +115,7 @@ def test_a_config_that_is_nearly_right_says_what_was_meant(scd, config, text, hi
         ("SCD_CONFG", " Did you mean SCD_CONFIG?"),
         ("SCD_PREDICT_QQQQQ", ""),
         ("SCD_EVAL_TTA", " Did you mean SCD_EVALUATE_TTA?"),
+        ("SCD_PREDICT_MIN_AREA", " Did you mean SCD_PREDICT_MMU?"),
     ],
 )
 def test_a_misspelt_variable_is_said_and_harms_nothing(scd, monkeypatch, name, hint):
@@ -120,6 +124,12 @@ def test_a_misspelt_variable_is_said_and_harms_nothing(scd, monkeypatch, name, h
     assert result.exit_code == 0
     said = f"Warning: {name} in the environment is not used: no option is called so.{hint}\n"
     assert result.stderr == said
+
+
+def test_an_option_that_is_called_otherwise_here_is_named(scd):
+    result = scd("predict", "a.tif", "b.tif", "--min-area", "20")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("Error: No such option '--min-area'. Did you mean --mmu?\n")
 
 
 def test_variables_of_options_and_of_others_are_not_spoken_of(scd, monkeypatch):
