@@ -216,6 +216,11 @@ def evaluate(
     with terminal.when_stopped(lambda: NOTHING_KEPT):
         runs = scoring.score()
     resampled = resample(runs, bootstrap, seed) if bootstrap else None
+    if runs[0].evaluation.labelled_like_masks:
+        terminal.note(
+            f"No pixel of {truth} is labelled as changed, and some are nodata, as which 255 "
+            "counts. Are these masks of change (0 and 255)? Give --binary to score them."
+        )
     _report(str(truth), runs, resampled, files, as_json=json)
     if sweeping:
         sweeping.write(terminal)

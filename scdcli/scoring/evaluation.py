@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from scdcli.datasets.classmap import unknown_class
 from scdcli.errors import DatasetError
-from scdcli.legend import MAX_CLASSES, NODATA, TRANSITION_BASE, Legend
+from scdcli.legend import MAX_CLASSES, NODATA, TRANSITION_BASE, UNCHANGED, Legend
 from scdcli.scoring.counting import JointCounts, count_joint, from_to_margins, stacked_matrix
 from scdcli.scoring.mappairs import ScoredPair, WindowTally
 from scdcli.scoring.metrics import NOT_MAPPED, Scores, Value, detection, known, reasons, scores
@@ -64,6 +66,13 @@ class Evaluation:
         The from-to scores take them as unchanged, the stacked scores as given.
         """
         return self.counts.valid().half_changed_prediction().total
+
+    @property
+    def labelled_like_masks(self) -> bool:
+        """Whether labels of classes show no change and some nodata, as masks of 0 and 255 do."""
+        truth = self.counts.classes[:2]
+        no_class = bool(np.isin(truth, (UNCHANGED, NODATA)).all())
+        return not self.change_only and no_class and bool((truth == NODATA).any())
 
     def class_name(self, index: int) -> str:
         """The legend's name of a class, or its number."""

@@ -68,7 +68,8 @@ def test_the_table_shows_both_seks_classes_and_transitions(scd, folders):
 def test_what_is_undefined_is_explained_to_people_too(scd, tmp_path):
     truth = write_second(tmp_path / "t", {"a": (np.zeros((2, 3), np.uint8),) * 2})
     text = " ".join(scd("evaluate", truth, "--pred", truth).stdout.split())
-    assert "SeK (from-to) is undefined: nothing changed" in text
+    assert "SeK (from-to), SeK (stacked), F_scd (from-to), " in text
+    assert " IoU changed (stacked) are undefined: nothing changed, neither" in text
 
 
 def test_output_is_written_whole_and_never_over_another_file_unasked(scd, folders, tmp_path):
@@ -99,7 +100,18 @@ def test_a_set_without_a_valid_pixel_has_no_score_and_says_so(scd, tmp_path):
     assert result.exit_code == 0, result.output
     assert "2 pairs, 0 pixels (32 nodata left out), 1 class\n" in result.stdout
     told = " ".join(result.stdout.split())
-    assert "OA (from-to) is undefined: no pixel is valid in both" in told
+    assert "OA (from-to), OA (stacked)" in told
+    assert " are undefined: no pixel is valid in both" in told
+
+
+def test_masks_taken_for_class_maps_are_asked_for(scd, tmp_path):
+    mask = np.zeros((20, 30), np.uint8)
+    mask[5:9] = 255
+    truth = write_second(tmp_path / "t", {"a": (mask, mask)}, None)
+    told = scd("evaluate", truth, "--pred", truth, "--legend", "second")
+    assert "Are these masks of change (0 and 255)? Give --binary" in told.stderr
+    named = scd("evaluate", truth, "--pred", truth, "--binary")
+    assert "masks of change" not in named.stderr
 
 
 def test_half_predicted_changes_are_noted(scd, tmp_path):

@@ -143,7 +143,7 @@ def test_black_predictions_and_labels_have_their_reason(scd, tmp_path):
     assert "Precision is undefined: nothing is predicted as changed." in shown
     black.save(root / "label/a.png")
     shown = " ".join(scd("evaluate", root, "--pred", tmp_path / "maps").stdout.split())
-    assert "F1 is undefined: nothing changed, neither in the labels" in shown
+    assert "F1, IoU changed, mIoU are undefined: nothing changed, neither in the labels" in shown
 
 
 def test_masks_have_no_legend(scd, tmp_path):

@@ -1,6 +1,6 @@
 """Scores as tables for people, in percent: one system in detail, several side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from scdcli.cli.terminal import open_console
@@ -183,11 +183,9 @@ def matrix(evaluation: "Evaluation", kind: str) -> "Table":
 
 
 def reasons(run: "Run") -> list[str]:
-    """Why scores are missing: the name of each, and the reason."""
+    """Why scores are missing: a sentence for each reason, with the names of the scores."""
     if run.evaluation.change_only:
-        named = {name: run.headline()[key] for name, key in CHANGE_COLUMNS.items()}
-        reasons = {name: getattr(value, "reason", None) for name, value in named.items()}
-        return [f"{name} is undefined: {reason}." for name, reason in reasons.items() if reason]
+        return _by_reason({name: run.headline()[key] for name, key in CHANGE_COLUMNS.items()})
     values = {
         f"{name} ({kind})": getattr(getattr(run.evaluation.scores, matrix), field)
         for name, field in FIELDS.items()
@@ -195,8 +193,18 @@ def reasons(run: "Run") -> list[str]:
     }
     if run.land_cover:
         values["Land cover"] = run.land_cover.scores.oa
-    reasons = {name: getattr(value, "reason", None) for name, value in values.items()}
-    return [f"{name} is undefined: {reason}." for name, reason in reasons.items() if reason]
+    return _by_reason(values)
+
+
+def _by_reason(values: Mapping[str, object]) -> list[str]:
+    missing: dict[str, list[str]] = {}
+    for name, value in values.items():
+        if reason := getattr(value, "reason", None):
+            missing.setdefault(reason, []).append(name)
+    return [
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} undefined: {reason}."
+        for reason, names in missing.items()
+    ]
 
 
 def explanation(resampled: "Bootstrap") -> str:
