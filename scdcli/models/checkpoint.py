@@ -20,7 +20,7 @@ from scdcli import __version__
 from scdcli.errors import ModelError, look_up
 from scdcli.files.whole import write_whole
 from scdcli.legend import Legend
-from scdcli.models import find_model, known_as
+from scdcli.models import MODEL_SUFFIX, find_model, known_as
 from scdcli.models.familiarity import Familiarity
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
@@ -53,6 +53,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ModelError: It is not such a file, or it is truncated.
     """
     remedy = "give a file written by scd train, or the name of a bundled model"
+    if path.suffix.lower() == ".onnx":
+        raise ModelError(
+            f"{path} is a graph for other programs, without legend and threshold; scd reads the "
+            f"{MODEL_SUFFIX} that it was exported from."
+        )
     try:
         with safe_open(path, framework="pt") as stored:
             description = (stored.metadata() or {}).get(HEADER_KEY)

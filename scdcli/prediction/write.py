@@ -106,7 +106,13 @@ def write_prediction(
     fit = judge_model(predictor.loaded, pair)
     for line in (*fit.lines, *_told(zones)):
         predictor.say(line)
-    if (unit := unit_pixels(pair, predictor)) > LONGEST**2:
+    unit = unit_pixels(pair, predictor)
+    if pair.grid.crs is None and not predictor.unit.in_pixels:
+        predictor.say(
+            f"The minimum mapping unit {predictor.unit} is taken as {unit:,} pixels: without a CRS "
+            "no area in square meters is known."
+        )
+    if unit > LONGEST**2:
         predictor.say(
             f"The minimum mapping unit is {unit:,} pixels, but what is longer than {LONGEST} "
             "pixels stays even where it is smaller."

@@ -46,6 +46,11 @@ def find_profile(name: str | None) -> Path:
     if name is None:
         return profiles_folder() / DEFAULT  # QGIS makes it where it is missing
     folder = Path(name) if Path(name).name != name else profiles_folder() / name
+    if Path(name).is_file():
+        raise OutputError(
+            f"{name_of(name)} is a file; a profile of QGIS is a folder, which Settings > User "
+            "Profiles > Open Active Profile Folder shows."
+        )
     if not folder.is_dir():
         there = sorted(path.name for path in profiles_folder().glob("*") if path.is_dir())
         raise OutputError(

@@ -109,9 +109,10 @@ def _require_pixel_grids(before: Grid, after: Grid, names: tuple[str, str]) -> N
     """Refuse two scenes of which not both have a CRS, unless neither does and the sizes agree."""
     if (before.crs is None) != (after.crs is None):
         first, second = (crs_name(grid.crs) or "no CRS" for grid in (before, after))
+        bare = names[before.crs is not None]
         raise PairError(
-            f"{names[0]} has {first} and {names[1]} has {second}; give the other one a CRS, "
-            f"for example with gdal_edit.py -a_srs, or remove it from both."
+            f"{names[0]} has {first} and {names[1]} has {second}; say with --assume-crs in which "
+            f"one {bare} is, or in the file itself, for example with gdal_edit.py -a_srs."
         )
     if before.shape != after.shape:
         raise PairError(

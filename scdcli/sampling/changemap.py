@@ -68,6 +68,8 @@ def open_map(folder: Path) -> ChangeMap:
         InputError: The folder has no raster of transitions with a legend, or it cannot be read.
     """
     path = folder / TRANSITIONS
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; name one that scd predict has written.")
     if not path.is_file():
         raise InputError(
             f"{folder} holds no {TRANSITIONS}; give a folder that scd predict has written."

@@ -1,6 +1,7 @@
 """``scd predict`` with the options of polygons, from images to files."""
 
 import json
+from pathlib import Path
 
 import pyogrio
 import pytest
@@ -65,3 +66,13 @@ def test_a_unit_beyond_what_is_measured_is_said(scd, predict, unit, said):
     assert result.exit_code == 0, result.output
     sentence = "is 577 pixels, but what is longer than 24 pixels stays even where it is smaller"
     assert (sentence in result.stderr) == said
+
+
+@pytest.mark.parametrize(("unit", "said"), [("20", True), ("20px", False)])
+def test_square_meters_are_said_to_be_pixels_where_there_is_no_crs(scd, predict, unit, said):
+    for name in "ab":
+        write_scene(Path(f"{name}.tif"), noise((3, 60, 80)), crs=None)
+    run = ["a.tif", "b.tif", "-m", "model.safetensors", "--chip", "64", "--overlap", "0"]
+    result = scd("predict", *run, "--mmu", unit, "-o", "out", "--vector", "none", "--no-report")
+    assert result.exit_code == 0, result.output
+    assert ("mapping unit 20 m² is taken as 20 pixels: without a CRS" in result.stderr) == said

@@ -91,6 +91,14 @@ def test_a_truncated_file_is_refused(saved):
         load_model(str(saved))
 
 
+def test_an_exported_graph_is_for_other_programs(tmp_path):
+    (tmp_path / "urban.onnx").write_bytes(b"\x08\x08")
+    with pytest.raises(
+        ModelError, match=r"onnx is a graph for other programs.* \.safetensors that"
+    ):
+        load_model(str(tmp_path / "urban.onnx"))
+
+
 def test_foreign_tensors_are_refused(tmp_path):
     path = tmp_path / "foreign.safetensors"
     save_file({"weight": torch.zeros(2)}, path)

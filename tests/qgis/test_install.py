@@ -38,6 +38,9 @@ def test_profiles_go_by_name_or_folder_and_a_missing_one_is_refused(profiles, tm
     assert find_profile(str(tmp_path)) == tmp_path
     with pytest.raises(OutputError, match=r"harvest is no profile of QGIS: .* are survey\."):
         install_plugin("harvest", ["scd"])
+    (tmp_path / "settings.ini").touch()
+    with pytest.raises(OutputError, match=r"ini is a file; a profile of QGIS is a folder"):
+        install_plugin(str(tmp_path / "settings.ini"), ["scd"])
 
 
 def test_a_foreign_plugin_of_that_name_stays(profiles):

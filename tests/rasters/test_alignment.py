@@ -100,7 +100,12 @@ def test_a_crs_on_one_side_only_is_refused(missing):
     grids[missing] = Grid(300, 400, NORTH_UP, None)
     found = ["EPSG:32650", "EPSG:32650"]
     found[missing] = "no CRS"
-    with pytest.raises(PairError, match=rf"a\.tif has {found[0]} and b\.tif has {found[1]}"):
+    bare = "ab"[missing]
+    message = (
+        rf"a\.tif has {found[0]} and b\.tif has {found[1]}; say with --assume-crs in which one "
+        rf"{bare}\.tif is"
+    )
+    with pytest.raises(PairError, match=message):
         align(*grids, NAMES)
 
 

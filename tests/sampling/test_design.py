@@ -225,6 +225,8 @@ def test_what_cannot_be_drawn_is_refused(change_map, tmp_path):
         draw_sample(change_map, replace(SETTINGS, unit="pixels"))
     with pytest.raises(InputError, match="holds no transition.tif"):
         open_map(tmp_path)
+    with pytest.raises(InputError, match="none is not a folder; name one that scd predict"):
+        open_map(tmp_path / "none")
 
 
 def test_the_fingerprint_is_that_of_the_pixels(change_map, codes, tmp_path, monkeypatch):

@@ -65,11 +65,13 @@ def crop_to_bounds(grid: Grid, bounds: Bounds, crs: CRS | None, name: str) -> Gr
     if part is None:
         unit = crs_name(crs or grid.crs) or "pixels"
         given = ", ".join(f"{value:.10g}" for value in bounds)
+        remedy = "Name the CRS of the bounds with --bounds-crs if it is another one."
+        if grid.crs is None:
+            remedy = "The image has no CRS: give them in its pixels, or say with --assume-crs."
         raise PairError(
             f"--bounds {given} ({unit}) lie outside {name}, which covers "
             f"{bounds_text(grid, grid)} (left, bottom, right, top in "
-            f"{crs_name(grid.crs) or PIXELS}). Name the CRS of the bounds with --bounds-crs if "
-            "it is another one."
+            f"{crs_name(grid.crs) or PIXELS}). {remedy}"
         )
     return part
 

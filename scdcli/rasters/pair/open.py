@@ -31,6 +31,7 @@ from scdcli.rasters.pair.normalization import Normalization, find_normalization
 from scdcli.rasters.pair.report import (
     NOT_ASSUMED,
     PairPlan,
+    about_file,
     is_assumed,
     notes,
     provenance,
@@ -411,9 +412,12 @@ def _align(first: Scene, second: Scene, part: Grid, settings: PairSettings) -> A
     try:
         alignment = align(first.grid, after, names, settings.shift, part)
     except PairError as error:
+        said = [each for scene in (first, second) for each in about_file(scene)]
         if settings.assume_crs and not any(map(is_assumed, (first, second))):
-            raise PairError(f"{error} ({NOT_ASSUMED})") from error
-        raise
+            said.append(f"({NOT_ASSUMED})")
+        if not said:
+            raise
+        raise PairError(" ".join([str(error), *said])) from error
     if second.points is None:
         return alignment
     placed = f"{second.name} is placed by {second.points.count} ground control points"

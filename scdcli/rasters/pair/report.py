@@ -19,7 +19,7 @@ from scdcli.rasters.crs import taken_as_one
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.bands import BandChoice
 from scdcli.rasters.pair.extent import AreaOfInterest
-from scdcli.rasters.pair.settings import PairSettings
+from scdcli.rasters.pair.settings import OF_PART, PairSettings
 from scdcli.rasters.pair.statistics import Statistics
 from scdcli.rasters.pair.stretch import Stretch
 from scdcli.rasters.pair.units import PairUnits
@@ -84,7 +84,7 @@ def warnings(pair: PairPlan) -> Iterator[str]:
     yield from _about_overlap(first, second, pair.alignment)
     yield from _about_dates(first, second)
     for scene, collar in zip((first, second), pair.collars, strict=True):
-        yield from _about_file(scene)
+        yield from about_file(scene)
         if collar.left:
             yield (
                 f"{scene.name} has the nodata value {scene.dataset.nodata:g} and the compression "
@@ -141,7 +141,8 @@ def _about_dates(first: Scene, second: Scene) -> Iterator[str]:
         return
 
 
-def _about_file(scene: Scene) -> Iterator[str]:
+def about_file(scene: Scene) -> Iterator[str]:
+    """A sentence on a file of several images: how many there are, and whether the first is it."""
     sizes = page_sizes(scene.dataset)
     if len(sizes) < 2:
         return
@@ -188,6 +189,8 @@ def _part_notes(pair: PairPlan) -> Iterator[str]:
         )
     if pair.settings.bounds_crs and not pair.settings.bounds:
         yield "--bounds-crs is not used: there are no --bounds."
+    if pair.settings.statistics == OF_PART and part == whole:
+        yield f"--statistics part is not used: all of {pair.first.name} is read."
     if part != whole:
         yield (
             f"Of {pair.first.name}, {part.width} x {part.height} of {whole.width} x {whole.height} "

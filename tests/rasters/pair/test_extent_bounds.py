@@ -88,6 +88,12 @@ def test_bounds_outside_are_refused_with_both_values(crs):
         )
 
 
+def test_bounds_outside_an_image_without_crs_are_in_its_pixels():
+    grid = Grid(50, 70, Affine.identity(), None)
+    with pytest.raises(PairError, match=r"has no CRS: give them in its pixels, or .*--assume-crs"):
+        crop_to_bounds(grid, (500, 500, 600, 600), None, "a.tif")
+
+
 def test_bounds_in_a_crs_need_one_in_the_image():
     with pytest.raises(PairError, match=r"--bounds-crs is EPSG:4326, but a\.tif has no CRS"):
         crop_to_bounds(

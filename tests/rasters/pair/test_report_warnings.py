@@ -4,6 +4,7 @@ from affine import Affine
 from rasterio.windows import Window
 from scenes import NORTH_UP, noise, write_scene
 
+from scdcli.errors import PairError
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 
@@ -124,6 +125,15 @@ def test_a_first_image_that_is_a_preview_is_said_with_the_command_for_the_other(
     ) in notes_of(path, path)
     with rasterio.open(f"GTIFF_DIR:3:{path}") as page:
         assert page.shape == (200, 200)
+
+
+def test_a_preview_that_does_not_fit_the_other_image_is_said_in_the_error(tmp_path):
+    path = tmp_path / "pages.tif"
+    for size in (40, 60):
+        write_scene(path, noise((1, size, size)), crs=None, append_subdataset=path.exists())
+    other = write_scene(tmp_path / "b.tif", noise((1, 60, 60)), crs=None)
+    with pytest.raises(PairError, match=r"sizes differ: 40 x 40 and 60 x 60 .* holds 2 images; "):
+        notes_of(path, other)
 
 
 def test_overviews_are_no_images_of_their_own(scene):
