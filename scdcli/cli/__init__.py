@@ -119,7 +119,8 @@ class ScdGroup(click.Group):
             click.echo("Interrupted.", err=True)
             ctx.exit(130)
         except click.NoSuchOption as error:
-            known = [option for param in error.ctx.command.params for option in param.opts]
+            params = error.ctx.command.params if error.ctx else ()
+            known = [option for param in params for option in param.opts]
             if error.possibilities or not (hint := meant(error.option_name, known)):
                 raise
             raise click.UsageError(f"{error.message}{hint}", error.ctx) from error
@@ -157,7 +158,7 @@ def _strange_variables(group: ScdGroup, ctx: click.Context) -> Iterator[str]:
 
 def _decimal_point(message: str) -> str:
     """What to add to click's complaint about a number with a comma."""
-    found = re.search(r"'(-?\d+),(\d+)' is not a valid float", message)
+    found = re.search(r"'(-?\d+),(\d+)' is (?:not a valid float|neither|no minimum)", message)
     return f" Write {found[1]}.{found[2]}." if found else ""
 
 

@@ -169,8 +169,12 @@ def open_console(*, stderr: bool = False) -> "Console":
     """Where tables are printed: plain text unless a person looks on and did not ask for that."""
     from rich.console import Console
 
+    class Ours(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # to `ending_unread`: rich would end with a status of its own
+
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    return Console(
+    return Ours(
         stderr=stderr, highlight=False, markup=False, force_terminal=False if plain else None
     )
 

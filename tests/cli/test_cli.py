@@ -224,6 +224,9 @@ def test_a_decimal_comma_is_one_sentence(scd, config):
         2,
         "Error: Invalid value for '--simplify': '0,5' is not a valid float range. Write 0.5.",
     )
+    for option in ("--threshold", "--mmu"):
+        typed = scd("predict", "a.tif", "b.tif", option, "0,5")
+        assert typed.stderr.endswith(". Write 0.5.\n")
     written = scd("--config", config("[predict]\r\nsimplify = 0,5\r\n"), "models")
     assert written.exit_code == 2
     assert "is not TOML: Expected newline or end of document after a statement (at line 2" in (

@@ -122,7 +122,9 @@ def test_a_broken_pipe_of_others_stays_an_error():
 
 
 @pytest.mark.parametrize("both", [False, True], ids=["stdout", "both"])
-@pytest.mark.parametrize("arguments", [["--help"], ["predict", "-h"], ["check", "--json", "set"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["predict", "-h"], ["check", "--json", "set"], ["check", "set"]]
+)
 def test_without_a_reader_commands_end_silently(tmp_path, arguments, both):
     labels = np.zeros((8, 8), np.uint8)
     for part in ("im1", "im2", "label1", "label2"):
