@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import textwrap
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -69,6 +70,7 @@ def section(title):
     return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
+@cache
 def prose(path):
     return FENCE.sub("", path.read_text(encoding="utf-8"))
 

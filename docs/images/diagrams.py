@@ -192,7 +192,7 @@ def network() -> Drawing:
     drawing.arrow([(620, lanes[BEFORE] + 42), (620, 235), (690, 235), (690, y - 9)], BEFORE)
     drawing.arrow([(620, lanes[AFTER] - 42), (620, 425), (690, 425), (690, y + 9)], AFTER)
     drawing.text(697, 260, "M_{j1,j2,k} by Eq. 5", CHANGE, 13, "start")
-    drawing.text(697, 276, "27 differences of pairs", FAINT, 13, "start")
+    drawing.text(697, 278, "27 pairs", FAINT, 13, "start")
     drawing.arrow([(488, y), (488, y + 62), (676, y + 62), (683, y + 8)], CHANGE)
     drawing.arrow([(699, y), (740, y)], CHANGE)
     drawing.funnel(740, y, 110, (60, 110), ["decoder", "1/8 → 1/1"], CHANGE)
