@@ -1,21 +1,21 @@
 """What every network keeps to, as a test that anyone can run on a network of their own."""
 
 from collections.abc import Callable, Iterator
-from itertools import chain
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from scdcli.errors import ModelError, look_up
+from scdcli.errors import ModelError, ScdError, look_up
 from scdcli.models.networks import BLOCKS
 from scdcli.models.networks.losses import change_loss
 from scdcli.models.networks.outputs import OUTPUTS, Output
 
 WIDTH = 0.125
-PAIRS = 2
-# Bands, classes, height and width: sides of pairs need be no multiples of anything.
-CASES = ((3, 6, 64, 64), (5, 2, 45, 71))
+# Bands, classes, height, width and number of pairs: sides need be no multiples of anything, and
+# what takes a batch is looked at once.
+CASES = ((3, 6, 64, 64, 2), (5, 2, 45, 71, 1))
 TOLERANCE = 1e-4
 
 # The channels of each part of an output, for K classes.
@@ -47,18 +47,17 @@ def check_network(
     name = name or str(getattr(network, "__name__", network))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        for bands, classes, height, width in CASES:
-            model, twin = (_built(network, name, blocks, bands, classes) for _ in range(2))
-            pair = torch.rand(2, PAIRS, bands, height, width)
-            problems = _problems(model, pair, classes)
-            if bands == CASES[0][0]:  # once is enough
-                problems = chain(problems, _deeper_problems(model, twin, pair, classes))
+        for bands, classes, *sides, pairs in CASES:
+            build = partial(_built, network, name, blocks, bands, classes)
+            problems = _problems(build, torch.rand(2, pairs, bands, *sides), classes)
             tried = (
-                f"tried with {bands} bands, {classes} classes and {PAIRS} pairs of {height} by "
-                f"{width} pixels."
+                f"tried with {bands} bands, {classes} classes and images of {sides[0]} by "
+                f"{sides[1]} pixels."
             )
             try:
                 problem = next(problems, None)
+            except ScdError:
+                raise
             except Exception as error:  # whatever somebody's code raises
                 raise ModelError(
                     f"the network {name} cannot be run ({type(error).__name__}: {error}); {tried}"
@@ -80,8 +79,9 @@ def _built(
         ) from error
 
 
-def _problems(model: nn.Module, pair: Tensor, classes: int) -> Iterator[str]:
+def _problems(build: Callable[[], nn.Module], pair: Tensor, classes: int) -> Iterator[str]:
     """What is wrong, the first thing first; what follows may not hold any more."""
+    model = build()
     if not isinstance(model, nn.Module):
         yield f"is a {type(model).__name__}, not a torch.nn.Module"
     output = getattr(model, "output", None)
@@ -90,17 +90,16 @@ def _problems(model: nn.Module, pair: Tensor, classes: int) -> Iterator[str]:
     with torch.no_grad():
         logits = model.eval()(*pair)
     yield from _shape_problems(logits, str(output), pair, classes)
-
-
-def _deeper_problems(
-    model: nn.Module, twin: nn.Module, pair: Tensor, classes: int
-) -> Iterator[str]:
+    if pair.shape[1] == 1:
+        return
+    alone = pair[:, :1]
     with torch.no_grad():
-        logits = model(*pair)
-        if not _alike(model(*pair[:, :1]), type(logits)(*(x[:1] for x in logits))):
+        own = model(*alone)
+        if not _alike(own, type(logits)(*(x[:1] for x in logits))):
             yield "gives a pair other logits alone than beside others, in evaluation mode"
+        twin = build()
         twin.load_state_dict(model.state_dict())
-        if not _alike(twin.eval()(*pair), logits):
+        if not _alike(twin.eval()(*alone), own):
             yield "keeps something outside its state, so that its file would not hold it"
     yield from _gradient_problems(model.train(), pair, classes)
 
@@ -118,7 +117,7 @@ def _shape_problems(logits: Any, output: str, pair: Tensor, classes: int) -> Ite
 
 
 def _gradient_problems(model: nn.Module, pair: Tensor, classes: int) -> Iterator[str]:
-    before, after = torch.randint(1, classes + 1, (2, PAIRS, *pair.shape[-2:]))
+    before, after = torch.randint(1, classes + 1, (2, pair.shape[1], *pair.shape[-2:]))
     changed = torch.randint(0, 2, before.shape)
     change_loss(model(*pair), before, after, changed).backward()  # type: ignore[no-untyped-call]
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}

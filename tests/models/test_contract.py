@@ -87,7 +87,7 @@ def test_a_network_that_keeps_to_it_passes_and_moves_no_random_numbers():
         (lambda **_: 3, "is a int, not a torch.nn.Module"),
         (Tuple, "returns a tuple"),
         (Halved, r"returns from_class of shape \(2, 6, 64, 32\), not \(2, 6, 64, 64\)"),
-        (Unable, "cannot be run .*3 bands, 6 classes and 2 pairs of 64 by 64 pixels"),
+        (Unable, "cannot be run .*3 bands, 6 classes and images of 64 by 64 pixels"),
         (Mixing, "gives a pair other logits alone than beside others"),
         (Forgetful, "keeps something outside its state"),
         (Lazy, r"get no gradient: unused.weight, unused.bias \(2 in all\)"),
