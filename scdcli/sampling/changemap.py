@@ -164,6 +164,7 @@ def _read(
             done = ready
         left = max(done - halo, 0)
         kept, first = kept[left - first :].copy(), left
+        del read  # before the next is made
 
 
 def _strips(change_map: ChangeMap) -> Iterator[NDArray[np.uint16]]:
@@ -180,6 +181,7 @@ def _strips(change_map: ChangeMap) -> Iterator[NDArray[np.uint16]]:
             with _open(path) as dataset:
                 codes = dataset.read(1, window=window)
             yield codes
+            del codes
     except RasterioError as error:
         raise InputError(f"{path} cannot be read ({error}); predict the pair again.") from error
 
