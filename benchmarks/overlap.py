@@ -24,7 +24,7 @@ import numpy as np
 from scdcli.datasets.classmap import read_label
 from scdcli.legend import UNCHANGED
 from scdcli.prediction.chain import read_windows
-from scdcli.prediction.predict import make_predictor
+from scdcli.prediction.predictor import make_predictor
 from scdcli.prediction.settings import InferenceSettings
 from scdcli.prediction.tiling import Tiling, lattice
 from scdcli.rasters.pair.arrays import pair_of_arrays

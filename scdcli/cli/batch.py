@@ -25,6 +25,7 @@ from scdcli.prediction.settings import PredictionJob
 if TYPE_CHECKING:
     from scdcli.files.pairlist import ListedPair
     from scdcli.prediction.chain import Predictor
+    from scdcli.prediction.cluster import Cluster
 
 SOME_FAILED = 3  # exit status
 STDIN = "-"
@@ -150,7 +151,13 @@ def open_batch(table: Path, out: Path | None, shard: Shard, terminal: Terminal) 
 
 
 def run_batch(
-    batch: Batch, predictor: "Predictor", job: PredictionJob, terminal: Terminal, *, as_json: bool
+    batch: Batch,
+    predictor: "Predictor",
+    job: PredictionJob,
+    terminal: Terminal,
+    cluster: "Cluster | None" = None,
+    *,
+    as_json: bool,
 ) -> list[int]:
     """Predict every pair and tell on stdout what became of it; returns the lines that failed."""
     from scdcli.files.naming import name_of
@@ -161,7 +168,7 @@ def run_batch(
         place = f"{number} of {len(batch.pairs)}"
         terminal.note(f"{place}: {name_of(pair.before)}, {name_of(pair.after)}")
         with _saying_where_it_stops(batch, number, terminal):
-            record = _attempt(pair, predictor, job, terminal)
+            record = _attempt(pair, predictor, job, terminal, cluster)
         if record["status"] == "failed":
             failed[pair.line] = pair.output, record["error"]
             terminal.problem(f"Error: {batch.name}, line {pair.line}: {record['error']}")
@@ -205,7 +212,11 @@ def _finish(batch: Batch, failed: dict[Path, str], job: PredictionJob, terminal:
 
 
 def _attempt(
-    pair: "ListedPair", predictor: "Predictor", job: PredictionJob, terminal: Terminal
+    pair: "ListedPair",
+    predictor: "Predictor",
+    job: PredictionJob,
+    terminal: Terminal,
+    cluster: "Cluster | None",
 ) -> dict[str, Any]:
     """What became of one pair, JSON-ready."""
     from scdcli.prediction.outputfolder import SUMMARY
@@ -215,7 +226,8 @@ def _attempt(
     try:
         older = _stamp(finished)
         require_usable_output(pair.output, pair.before, pair.after, job)
-        summary = predict_pair(pair.before, pair.after, pair.output, predictor, job, terminal)
+        images = pair.before, pair.after
+        summary = predict_pair(*images, pair.output, predictor, job, terminal, cluster)
         status = "skipped" if older and older == _stamp(finished) else "done"
     except ScdError as problem:
         show_origin(problem)

@@ -10,6 +10,7 @@ from scdcli.prediction.settings import PredictionJob
 
 if TYPE_CHECKING:
     from scdcli.prediction.chain import Predictor
+    from scdcli.prediction.cluster import Cluster
 
 
 def output_folder(before: str, after: str) -> Path:
@@ -26,6 +27,7 @@ def predict_pair(
     predictor: "Predictor",
     job: PredictionJob,
     terminal: Terminal,
+    cluster: "Cluster | None" = None,
 ) -> dict[str, Any]:
     """Predict one pair into a new folder; returns its summary.
 
@@ -56,6 +58,7 @@ def predict_pair(
                 predictor,
                 out,
                 job.output,
+                cluster=cluster,
                 progress=tell,
             )
     if terminal.stages:

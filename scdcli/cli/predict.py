@@ -1,5 +1,7 @@
 """``scd predict``: two images in, a folder of maps, polygons and tables out; or a table of such."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,7 @@ SHOWN_TRANSITIONS = 10
 
 if TYPE_CHECKING:
     from scdcli.prediction.chain import Predictor
+    from scdcli.prediction.cluster import Cluster
 
 
 @click.command()
@@ -41,6 +44,15 @@ if TYPE_CHECKING:
 @inference_options
 @pair_options
 @writing_options
+@click.option(
+    "--scheduler",
+    metavar="WHERE",
+    default=None,
+    show_default=False,
+    help="Predict with the workers of a Dask scheduler: its address as tcp://HOST:8786, its file, "
+    "or local:N for N processes on this machine. Wants scdcli[dask]; all machines must see the "
+    "images under the same path.",
+)
 @click.option(
     "--profile",
     is_flag=True,
@@ -60,6 +72,7 @@ def predict(
     pair: PairSettings,
     coregister: bool,
     writing: OutputSettings,
+    scheduler: str | None,
     profile: bool,
     json: bool,
     quiet: bool,
@@ -85,14 +98,30 @@ def predict(
     job = PredictionJob(model, inference, pair, coregister, writing)
     if pairs is None:
         before, after = images
-        _predict_one(before, after, output or output_folder(before, after), job, terminal, json)
+        out = output or output_folder(before, after)
+        _predict_one(before, after, out, job, scheduler, terminal, json)
         return
     if images:
         batch = open_folders(pairs, Path(images[0]), output, shard, terminal)
     else:
         batch = open_batch(pairs, output, shard, terminal)
-    if run_batch(batch, _predictor(job, terminal), job, terminal, as_json=json):
+    with _workers(scheduler, terminal) as cluster:
+        failed = run_batch(batch, _predictor(job, terminal), job, terminal, cluster, as_json=json)
+    if failed:
         click.get_current_context().exit(SOME_FAILED)
+
+
+@contextmanager
+def _workers(scheduler: str | None, terminal: Terminal) -> "Iterator[Cluster | None]":
+    """The workers of a scheduler, if there is to be one."""
+    if scheduler is None:
+        yield None
+        return
+    from scdcli.prediction.cluster import open_cluster
+
+    with open_cluster(scheduler) as cluster:
+        terminal.note(f"The workers of {scheduler} predict; this process writes.")
+        yield cluster
 
 
 def _require_one_kind(images: tuple[str, ...], table: Path | None, shard: Shard) -> None:
@@ -112,11 +141,19 @@ def _require_one_kind(images: tuple[str, ...], table: Path | None, shard: Shard)
 
 
 def _predict_one(
-    before: str, after: str, out: Path, job: PredictionJob, terminal: Terminal, as_json: bool
+    before: str,
+    after: str,
+    out: Path,
+    job: PredictionJob,
+    scheduler: str | None,
+    terminal: Terminal,
+    as_json: bool,
 ) -> None:
     require_usable_output(out, before, after, job)
     require_readable_images(before, after, job)
-    summary = predict_pair(before, after, out, _predictor(job, terminal), job, terminal)
+    with _workers(scheduler, terminal) as cluster:
+        predictor = _predictor(job, terminal)
+        summary = predict_pair(before, after, out, predictor, job, terminal, cluster)
     if not terminal.quiet and not as_json:
         show_summary(summary)
         _say_what_to_open(out, terminal)
@@ -126,7 +163,8 @@ def _predict_one(
 def _predictor(job: PredictionJob, terminal: Terminal) -> "Predictor":
     """The model, once the options are such that it can be of use."""
     from scdcli.polygons.files.vector import require_formats
-    from scdcli.prediction.predict import make_predictor, require_classes
+    from scdcli.prediction.predict import require_classes
+    from scdcli.prediction.predictor import make_predictor
 
     require_formats(job.output.formats)
     require_zone_file(job.output.zones, job.output.zone_names)

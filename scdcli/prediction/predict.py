@@ -13,34 +13,27 @@ from scdcli.errors import ModelError, PairError
 from scdcli.files.folder import timestamp
 from scdcli.legend import NODATA, Legend, transition_code
 from scdcli.models import DEFAULT_MODEL
-from scdcli.models.checkpoint import LoadedModel, load_model
-from scdcli.models.device import pick_device, pick_precision
-from scdcli.models.engines import pick_engine
+from scdcli.models.checkpoint import LoadedModel
 from scdcli.models.requirements import read_requirements
 from scdcli.polygons.area import measure_ground
 from scdcli.polygons.strips import STRIP_PIXELS, Strip, find_runs
 from scdcli.polygons.table import TransitionTally
 from scdcli.prediction.chain import (
     Predictor,
-    default_chip,
-    default_overlap,
-    default_supertile,
     predict_windows,
 )
 from scdcli.prediction.cleaning import Cleaning
 from scdcli.prediction.fit import require_readable
 from scdcli.prediction.likeness import judge_model
 from scdcli.prediction.outputfolder import require_usable
+from scdcli.prediction.predictor import make_predictor
 from scdcli.prediction.provenance import describe_cleaning, describe_prediction
 from scdcli.prediction.settings import (
     INFERENCE,
     OUTPUT,
     InferenceSettings,
-    MappingUnit,
     OutputSettings,
 )
-from scdcli.prediction.tiling import Tiling
-from scdcli.prediction.tta import find_tta
 from scdcli.prediction.write import write_prediction
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.arrays import pair_of_arrays
@@ -187,59 +180,6 @@ def require_classes(predictor: Predictor, output: OutputSettings) -> None:
             f"The model {loaded.name} was trained on masks of change and tells no classes apart: "
             "there is no land cover to map. Leave --land-cover out, or choose a model with classes."
         )
-
-
-def make_predictor(
-    model: str | Path | LoadedModel = DEFAULT_MODEL,
-    inference: InferenceSettings = INFERENCE,
-    *,
-    note: Callable[[str], None] = lambda sentence: None,
-) -> Predictor:
-    """A model and how to run it, with every choice made that the settings leave open.
-
-    Args:
-        model: A bundled model by name, a model file, or a model that is loaded already; that is
-            moved to the device, and stays where it is with ``auto``.
-        inference: How to run it.
-        note: Called with a sentence on what was chosen.
-
-    Raises:
-        InputError: No such GPU, the overlap leaves no stride, or the engine does not compute there.
-        ModelError: The model file is damaged, or the engine cannot run its network.
-        UnknownName: No such model, device, precision, engine or test-time augmentation.
-    """
-    if isinstance(model, LoadedModel):
-        device = model.model.mean.device
-        if inference.device != "auto":
-            device = pick_device(inference.device)
-    else:
-        device = pick_device(inference.device)
-    gpu = device.type == "cuda"
-    tta = find_tta(inference.tta, gpu=gpu)
-    precision = pick_precision(inference.precision, device)
-    loaded = model if isinstance(model, LoadedModel) else load_model(str(model), device)
-    loaded.model.to(device)
-    threshold, overlap = inference.threshold, inference.overlap
-    chip = inference.chip or default_chip(loaded)
-    predictor = Predictor(
-        loaded,
-        device,
-        loaded.header.threshold if threshold is None else threshold,
-        precision=precision,
-        tta=tta,
-        tiling=Tiling(
-            chip, default_overlap(chip) if overlap is None else overlap, default_supertile(loaded)
-        ),
-        batch=inference.batch or (8 if gpu else 1),
-        unit=MappingUnit.parse(inference.mmu),
-        threshold_from="model" if threshold is None else "option",
-        say=note,
-        engine=pick_engine(inference.engine, loaded.model, device, precision),
-    )
-    note(f"Model {loaded.name}, test-time augmentation {tta}, on {predictor.where}.")
-    if predictor.engine.note:
-        note(predictor.engine.note)
-    return predictor
 
 
 def tell_of_pair(pair: Pair, note: Callable[[str], None]) -> None:

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +25,20 @@ from scdcli.polygons.zones import ZONE_TABLE, Zones, ZoneTally, write_zones
 from scdcli.prediction.chain import (
     Predictor,
     find_supertiles,
-    predict_supertile,
     require_bands,
     unit_pixels,
 )
 from scdcli.prediction.chipstore import chip_store
 from scdcli.prediction.cleaning import LONGEST, Cleaning
-from scdcli.prediction.decode import ClassMaps
+from scdcli.prediction.cluster import Cluster
 from scdcli.prediction.journal import JOURNAL, Journal, Layers, differences, open_journal
+from scdcli.prediction.layers import COVERS, compute_layers
 from scdcli.prediction.likeness import judge_model
 from scdcli.prediction.outputfolder import SUMMARY
 from scdcli.prediction.provenance import describe_cleaning, describe_prediction, tags
 from scdcli.prediction.settings import OUTPUT, OutputSettings
+from scdcli.prediction.task import describe_task
+from scdcli.prediction.tiling import Supertile
 from scdcli.qgis.project import images_of, write_project
 from scdcli.rasters.cog import (
     PROBABILITY_MAP,
@@ -61,7 +63,6 @@ from scdcli.reporting.page import REPORT
 from scdcli.reporting.report import write_report
 
 CHIPS = "chips"  # in the work folder
-COVERS = ("before_cover", "after_cover")
 VECTORS = ("formats", "simplify", "zones", "zone_names", "zones_sha256")
 """Settings of polygons and tables, which rasters do not depend on."""
 
@@ -72,6 +73,7 @@ def write_prediction(
     out: Path,
     settings: OutputSettings = OUTPUT,
     *,
+    cluster: Cluster | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Predict the changes of a pair and write all outputs into a new folder.
@@ -81,6 +83,7 @@ def write_prediction(
         predictor: Model and how to run it.
         out: Folder to make; it appears when everything in it is finished.
         settings: What to write.
+        cluster: Whose workers predict; this process if not given.
         progress: Called with the share of pixels done, 0 to 1.
 
     Returns:
@@ -119,7 +122,8 @@ def write_prediction(
         )
     with folder_at_once(out, mark=SUMMARY, overwrite=settings.overwrite, kept=JOURNAL) as folder:
         journal = open_journal(folder, _identity(record, predictor), resume=settings.resume)
-        codes, cleaning = _write_rasters(pair, predictor, folder, settings, journal, progress)
+        layered = _predict(pair, predictor, folder, journal, settings, cluster)
+        codes, cleaning = _write_rasters(pair, predictor, folder, settings, layered, progress)
         changes = Changes()
         styles = polygon_styles(legend, _pairs_of(codes), pair.grid)
         with predictor.profile.timing("polygons"):
@@ -185,7 +189,7 @@ def _write_rasters(
     predictor: Predictor,
     folder: Path,
     settings: OutputSettings,
-    journal: Journal,
+    layered: Iterator[tuple[Window, Layers]],
     progress: Callable[[float], None] | None,
 ) -> tuple[set[int], Cleaning]:
     """Write every raster with its sidecars.
@@ -203,7 +207,7 @@ def _write_rasters(
             name: stack.enter_context(cog_writer(folder / f"{name}.tif", pair.grid, kind, metadata))
             for name, kind in kinds.items()
         }
-        for window, layers in _predict(pair, predictor, folder, journal, settings):
+        for window, layers in layered:
             cleaning = cleaning.and_of(Cleaning(*layers.pop("cleaning").tolist()))
             with predictor.profile.timing("write"):
                 codes.update(np.unique(layers["transition"]).tolist())
@@ -220,24 +224,57 @@ def _write_rasters(
 
 
 def _predict(
-    pair: Pair, predictor: Predictor, folder: Path, journal: Journal, settings: OutputSettings
+    pair: Pair,
+    predictor: Predictor,
+    folder: Path,
+    journal: Journal,
+    settings: OutputSettings,
+    cluster: Cluster | None,
 ) -> Iterator[tuple[Window, Layers]]:
     """The layers of every supertile: from the journal, or predicted and then kept there."""
     require_bands(predictor.loaded, pair)
     tiles = list(find_supertiles(pair, predictor))
-    left = [tile for number, tile in enumerate(tiles) if not journal.holds(number)]
-    predictor.profile.begin(len({chip for tile in left for chip in tile.chips}), predictor.say)
-    with chip_store(left, folder / CHIPS) as store:
+    wanted = {n: tile for n, tile in enumerate(tiles) if not journal.holds(n)}
+    if cluster and wanted:
+        task = describe_task(pair, predictor, land_cover=settings.land_cover)
+        computed = cluster.predict(task, list(wanted), gpu=predictor.device.type == "cuda")
+    else:
+        computed = _compute(pair, wanted, predictor, folder, journal, settings)
+    with closing(computed):
         for number, tile in enumerate(tiles):
             layers = journal.load(number)
             if layers is None:
-                part = journal.part(number)
-                maps, cleaning = predict_supertile(pair, tile, predictor, store, part)
-                layers = _layers(maps, settings) | {"cleaning": np.array(cleaning)}
+                if number in wanted:
+                    layers = next(computed)
+                else:  # what was kept of it does not read back
+                    layers = compute_layers(pair, tile, predictor, land_cover=settings.land_cover)
                 with predictor.profile.timing("write"):
                     journal.store(number, layers)
             layers["transition"] = transition_code(layers["from"], layers["to"])
             yield tile.core, layers
+
+
+def _compute(
+    pair: Pair,
+    wanted: Mapping[int, Supertile],
+    predictor: Predictor,
+    folder: Path,
+    journal: Journal,
+    settings: OutputSettings,
+) -> Generator[Layers, None, None]:
+    """The layers of supertiles, by number, predicted in this process."""
+    chips = {chip for tile in wanted.values() for chip in tile.chips}
+    predictor.profile.begin(len(chips), predictor.say)
+    with chip_store(wanted.values(), folder / CHIPS) as store:
+        for number, tile in wanted.items():
+            yield compute_layers(
+                pair,
+                tile,
+                predictor,
+                land_cover=settings.land_cover,
+                store=store,
+                unfinished=journal.part(number),
+            )
 
 
 def _write_polygons(
@@ -329,17 +366,6 @@ def _kinds(legend: Legend, settings: OutputSettings) -> dict[str, RasterKind]:
     if settings.land_cover:
         kinds |= {name: class_map(legend, name.replace("_", " ")) for name in COVERS}
     return kinds
-
-
-def _layers(decoded: ClassMaps, settings: OutputSettings) -> Layers:
-    layers = {
-        "from": decoded.from_class,
-        "to": decoded.to_class,
-        "probability": decoded.probability,
-    }
-    if settings.land_cover:
-        layers |= {"before_cover": decoded.before_cover, "after_cover": decoded.after_cover}
-    return layers
 
 
 def _write_sidecars(raster: Path, legend: Legend, threshold: float) -> None:

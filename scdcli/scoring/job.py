@@ -98,7 +98,7 @@ class EvaluationJob:
     def _predictors(self, model: str) -> "list[Predictor]":
         """One per test-time augmentation; the model is loaded once."""
         # Imports torch, which scoring maps that exist does without.
-        from scdcli.prediction.predict import make_predictor
+        from scdcli.prediction.predictor import make_predictor
 
         first = make_predictor(model, replace(self.inference, tta=self.tta[0]))
         gpu = first.device.type == "cuda"

@@ -9,7 +9,8 @@ from pictures import draw_labelled_pair
 from standins import tiny_model
 
 from scdcli.prediction.chain import read_windows
-from scdcli.prediction.predict import make_predictor, predict
+from scdcli.prediction.predict import predict
+from scdcli.prediction.predictor import make_predictor
 from scdcli.prediction.settings import InferenceSettings
 from scdcli.prediction.tiling import Tiling
 from scdcli.rasters.pair.arrays import pair_of_arrays
