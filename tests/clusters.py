@@ -32,9 +32,8 @@ SCHEDULER = textwrap.dedent("""
     from distributed import LocalCluster
 
     if __name__ == "__main__":
-        local = {"host": "127.0.0.1", "dashboard_address": None, "processes": False}
+        local = {"host": "127.0.0.1", "dashboard_address": None, "processes": False, "protocol": "tcp://"}
         with LocalCluster(n_workers=1, threads_per_worker=1, **local) as cluster:
-            cluster.scheduler_info  # it is up
             print(cluster.scheduler_address, flush=True)
             time.sleep(600)
 """)
