@@ -5,7 +5,6 @@ is computed by another one; what is lost with the scheduler, by the next run wit
 """
 
 import json
-import logging
 import re
 import time
 import warnings
@@ -28,6 +27,8 @@ PATIENCE = 60.0  # seconds without any worker, or without the scheduler
 POLL = 1.0  # seconds
 RETRIES = 2  # of a supertile that fails
 AHEAD = 2  # supertiles a thread has before it
+SILENT = 60  # a level of messages above all there are
+QUIET = dict.fromkeys(("distributed", "distributed.client", "tornado"), "critical")
 GPU = "GPU"  # the resource that a worker with one offers
 
 LOCAL = re.compile(r"local:([1-9]\d{0,2})", re.ASCII)
@@ -153,14 +154,15 @@ def open_cluster(where: str) -> Iterator[Cluster]:
     number = LOCAL.fullmatch(where)
     address = None if number else scheduler_address(where)
     try:
+        import dask
+
+        # What there is to say is said in one sentence; lost connections are told at length there.
+        dask.config.set({"logging": QUIET})
         import distributed
     except ImportError as error:
         raise InputError(
             "--scheduler wants Dask, which is not installed: pip install 'scdcli[dask]'."
         ) from error
-    # What there is to say is said in one sentence; lost connections are told at length there.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
-    logging.getLogger("tornado.application").setLevel(logging.CRITICAL + 1)
     if number:
         with (
             distributed.LocalCluster(
@@ -168,7 +170,7 @@ def open_cluster(where: str) -> Iterator[Cluster]:
                 threads_per_worker=1,
                 host="127.0.0.1",
                 dashboard_address=None,
-                silence_logs=logging.CRITICAL + 1,
+                silence_logs=SILENT,
             ) as started,
             distributed.Client(started) as client,
         ):

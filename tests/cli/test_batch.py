@@ -60,7 +60,7 @@ def stand_in(tmp_path, monkeypatch):
         "terminate.tif": SystemExit(143),
     }
 
-    def predict_pair(before, after, out, predictor, options, terminal):
+    def predict_pair(before, after, out, predictor, options, terminal, cluster):
         seen.append((before, after, predictor))
         if error := errors.get(after.split("/")[-1]):
             raise error
