@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ from scdcli.simulation.world import draw_pair
 from scdcli.simulation.world.pair import MINIMUM_SIZE
 
 CLASSES = 6
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "sgd": partial(torch.optim.SGD, momentum=0.9)}
 ZERO = "+zero"
 PARTS = ("semantic_encoder", "semantic_decoder", "change_encoder", "change_decoder", "asp", "arp")
 
@@ -50,6 +52,7 @@ def main() -> None:
     parser.add_argument("--width", type=float, default=0.25)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--every", type=int, default=30)
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="adamw")
     parser.add_argument("--lr", type=float, default=0.003)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
@@ -103,7 +106,7 @@ def learn(name: str, batch: list[Tensor], given: argparse.Namespace) -> Iterator
     if name.endswith(ZERO):
         silence(network)
     network = network.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=given.lr, weight_decay=1e-4)
+    optimizer = OPTIMIZERS[given.optimizer](network.parameters(), lr=given.lr, weight_decay=1e-4)
     before, after, from_label, to_label = batch
     changed = (from_label > 0).long()
     started = time.perf_counter()

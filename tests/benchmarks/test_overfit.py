@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import overfit
 
-GIVEN = argparse.Namespace(width=0.125, steps=1, every=1, lr=0.003, seed=0)
+GIVEN = argparse.Namespace(width=0.125, steps=1, every=1, optimizer="adamw", lr=0.003, seed=0)
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,7 @@ def test_other_networks_with_pairs_are_drawn_too(images, name):
 
 @pytest.mark.parametrize("name", ["hrscd-str4", "asn-wo-pairs", "asn-wo-unlike-pairs", "fc-ef"])
 def test_a_network_without_all_pairs_is_refused_with_those_that_have_them(images, name):
-    others = "asn-chained, asn-sum, asn-concat, asn-normalized"
+    others = "asn-chained, asn-sum, asn-concat"
     said = rf"tiny is a model of {name}, .*: asn, asn-atl, asn-wo-arp, {others}\."
     with pytest.raises(ModelError, match=said):
         pyramid_maps(model_of(name), *images)

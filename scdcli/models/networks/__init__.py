@@ -58,7 +58,6 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "asn-chained": partial(ASN, chained=True),
     "asn-sum": SummedASN,
     "asn-concat": ConcatenatedASN,
-    "asn-normalized": partial(ASN, normalized=True),
     "sscd-l": SiameseBaseline,
 }
 

@@ -50,23 +50,16 @@ class ASN(SiameseNetwork):
         arp: bool = True,
         pairs: str = "all",
         chained: bool = False,
-        normalized: bool = False,
     ) -> None:
         """Build for ``bands`` per date and ``classes`` K; ``width`` multiplies all channels.
 
         Ablations: without ``arp`` (w/o-R of Table VI), also without ``asp`` (w/o-R&S), or with
         ``pairs`` (a name in `pyramids.PAIRS`) "none" (w/o-AF of Table V), which leaves aSP in the
         semantic decoders and, since all that aRP gives are pairs, no aRP; or "symmetric", w/o-AF
-        in the other sense. ``chained`` is the other reading of Φ_{j,k}; ``normalized`` gives what
-        is added to the change decoder spread 1.
+        in the other sense. ``chained`` is the other reading of Φ_{j,k}.
         """
         super().__init__(bands=bands, classes=classes, blocks=blocks, width=width, encoder=encoder)
         middle = self.widths[-PYRAMID_LEVEL]
-        # A block's shortcut is the identity where widths agree, so that what is added goes on as
-        # it is, several times as large as the decoder's own feature.
-        self.level = (
-            nn.ModuleList(nn.BatchNorm2d(each) for each in self.widths) if normalized else None
-        )
         sizes = middle, middle, scaled(CAPABILITIES, width)
         convolutions = ChainedPyramid if chained else ConvolutionPyramid
         self.asp: SpatialPyramid | None = None
@@ -96,13 +89,6 @@ class ASN(SiameseNetwork):
         """The feature of the change encoder plus |f1 - f2|, (B, C, H, W)."""
         before, after = semantic.chunk(2)
         return change + (before - after).abs()
-
-    def skips(self, semantic: list[Tensor], change: list[Tensor]) -> list[Tensor]:
-        """What the change decoder gets at every scale."""
-        skips = super().skips(semantic, change)
-        if self.level is None:
-            return skips
-        return [level(skip) for level, skip in zip(self.level, skips, strict=True)]
 
     def _through_pyramids(
         self, f: Tensor, f_c: Tensor, f_s: Tensor, f_cs: Tensor

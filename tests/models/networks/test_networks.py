@@ -121,7 +121,6 @@ COSTS = {
     "asn-chained": (30.684, 144.37),
     "asn-sum": (24.491, 106.32),
     "asn-concat": (25.671, 108.26),
-    "asn-normalized": (24.492, 106.32),
     "sscd-l": (4.024, 19.19),
 }
 
@@ -375,20 +374,6 @@ def test_sums_as_skips_hold_no_difference():
     change, before, after = torch.randn(3, 1, 4, 8, 8)
     joined = SummedASN.join(None, change, torch.cat((before, after)))
     torch.testing.assert_close(joined, change + before + after)
-
-
-def test_normalized_skips_have_the_spread_of_the_feature_they_are_added_to():
-    torch.manual_seed(0)
-    pair = torch.randn(2, 2, 3, 64, 64)
-    sizes = {}
-    for name in ("asn", "asn-normalized"):
-        model = build(NetworkSettings(name, width=0.125)).train()
-        initialize(model)
-        with torch.no_grad():
-            skips = model.skips(*model.features(*pair))
-        sizes[name] = [float(skip.std()) for skip in skips]
-    assert max(sizes["asn"]) > 2.5
-    assert sizes["asn-normalized"] == pytest.approx([1] * 6, abs=0.05)
 
 
 def test_the_plain_baseline_compares_its_dates_at_an_eighth():
