@@ -3,12 +3,15 @@
 import ast
 import importlib.util
 import inspect
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import textwrap
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -342,6 +345,14 @@ def test_every_name_of_the_package_has_its_signature_shown():
     assert len(shown) == len(scdcli.__all__)
     for module, name in shown:
         assert getattr(scdcli, name).__module__ == module
+
+
+@pytest.mark.skipif(find_spec("material") is None, reason="needs the extra docs")
+def test_the_site_builds_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", tmp_path / "site"]
+    env = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
 
 
 def test_every_page_has_a_place_in_the_navigation_of_the_site():
