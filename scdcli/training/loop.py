@@ -194,7 +194,6 @@ def train(training: Training) -> Iterator[Event]:
     unscored = _without_scores(trainer) if validation else None
     while not _ends(trainer, settings):
         epoch = len(trainer.logs) + 1
-        started = time.perf_counter()
         if unscored is None:
             log = yield from _epoch(trainer, loader, len(chips), epoch, settings, hardware)
         else:
@@ -205,8 +204,10 @@ def train(training: Training) -> Iterator[Event]:
             *(validation, legend, hardware, trainer.weights, mean_std),
             land_cover=header.land_cover and not masks,
         )
+        started = time.perf_counter()
         scores, failed = _scored(scoring)
-        log = replace(log, **logged(scores), seconds=time.perf_counter() - started)
+        spent = log.seconds + time.perf_counter() - started
+        log = replace(log, **logged(scores), seconds=spent)
         best = _remember(trainer, log, scores)
         write = partial(_write, trainer, header, out, best=best, half=training.half)
         ranks.by_first(write)
@@ -225,7 +226,8 @@ def _finish(training: Training, trainer: Trainer) -> Iterator[Stopped | Calibrat
     if training.calibrate and data.validation:
         yield from fit_models(out, data.validation, data.legend, hardware)
     if trainer.confusion is not None:
-        title = f"epoch {_best_epoch(trainer)}, {len(data.validation)} validation pairs"
+        pairs = f"{len(data.validation)} validation pair{'s' * (len(data.validation) != 1)}"
+        title = f"epoch {_best_epoch(trainer)}, {pairs}"
         drawing = partial(write_confusion, out, trainer.confusion, data.legend.names, title)
         hardware.ranks.by_first(drawing)
     looks = partial(keep_looks, out, data.samples, data.validation, data.legend, hardware)

@@ -101,7 +101,7 @@ def test_the_confusion_is_that_of_the_best_epoch_on_every_labelled_pixel(
     assert matrix.shape == (7, 7)
     assert matrix.sum() == 2 * 64 * 64
     best = load_model(str(tmp_path / "best.safetensors")).header
-    assert title == f"epoch {best.training['epoch']}, 1 validation pairs"
+    assert title == f"epoch {best.training['epoch']}, 1 validation pair"
     hits = matrix.diagonal()
     with np.errstate(invalid="ignore"):
         ious = (hits / (matrix.sum(axis=0) + matrix.sum(axis=1) - hits))[1:]
