@@ -261,10 +261,10 @@ def _require_usable(files: ScoreFiles) -> None:
 
 
 def _choose_panels(scoring: "Scoring", files: ScoreFiles) -> "Panels | None":
-    from scdcli.scoring.figures.panels import Panels, choose_pairs, panel_files, picture_side
-
     if not files.panels:
         return None
+    from scdcli.scoring.figures.panels import Panels, choose_pairs, panel_files, picture_side
+
     chosen = choose_pairs(scoring.truth, list(files.panel_pairs))
     panel_files(files.panels, chosen, overwrite=files.overwrite)
     return Panels(chosen, scoring.legend, picture_side(len(scoring.systems)))

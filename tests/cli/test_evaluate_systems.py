@@ -253,12 +253,15 @@ def test_what_cannot_be_done_is_said_before_anything_runs(
 
 
 def test_maps_are_scored_and_drawn_without_torch(truth, maps, tmp_path):
+    """Scored without matplotlib, too: it would make a cache of fonts in the home folder."""
     arguments = ["evaluate", str(truth), "--pred", str(maps["good"]), "--bootstrap", "100"]
-    arguments += ["--panels", str(tmp_path / "p"), "-o", str(tmp_path / "s.json")]
+    drawn = [*arguments, "--panels", str(tmp_path / "p"), "-o", str(tmp_path / "s.json")]
     script = (
         "import sys\n"
         "from scdcli.cli import main\n"
         f"main({arguments!r}, prog_name='scd', standalone_mode=False)\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        f"main({drawn!r}, prog_name='scd', standalone_mode=False)\n"
         "assert 'torch' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

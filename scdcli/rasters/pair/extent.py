@@ -67,7 +67,9 @@ def crop_to_bounds(grid: Grid, bounds: Bounds, crs: CRS | None, name: str) -> Gr
         given = ", ".join(f"{value:.10g}" for value in bounds)
         remedy = "Name the CRS of the bounds with --bounds-crs if it is another one."
         if grid.crs is None:
-            remedy = "The image has no CRS: give them in its pixels, or say with --assume-crs."
+            remedy = (
+                "The image has no CRS: give them in its pixels, or say its CRS with --assume-crs."
+            )
         raise PairError(
             f"--bounds {given} ({unit}) lie outside {name}, which covers "
             f"{bounds_text(grid, grid)} (left, bottom, right, top in "
