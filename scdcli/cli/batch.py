@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -164,6 +165,7 @@ def run_batch(
     from scdcli.files.pairlist import listed_lines
 
     failed: dict[int, tuple[Path, str]] = {}
+    pace = Pace(len(batch.pairs))
     for number, pair in enumerate(batch.pairs, start=1):
         place = f"{number} of {len(batch.pairs)}"
         terminal.note(f"{place}: {name_of(pair.before)}, {name_of(pair.after)}")
@@ -174,6 +176,8 @@ def run_batch(
             terminal.problem(f"Error: {batch.name}, line {pair.line}: {record['error']}")
         else:
             terminal.note(f"{place}: {_told(record)}")
+        if expected := pace.after(record["status"] == "done"):
+            terminal.note(expected)
         if as_json:
             click.echo(json.dumps(record, ensure_ascii=False))
         elif record["status"] != "failed":
@@ -209,6 +213,29 @@ def _finish(batch: Batch, failed: dict[Path, str], job: PredictionJob, terminal:
     page = f"{batch.folder / 'index.html'} shows all pairs; " if writing.report else ""
     of = f"{len(found.done)} of {len(found.members)} pairs"
     terminal.note(f"{page}{batch.folder} has {listed}, of {of}.")
+
+
+class Pace:
+    """How long the rest of a batch takes, once the first pair shows it."""
+
+    def __init__(self, pairs: int) -> None:
+        """Nothing is done yet."""
+        self._left, self._begun, self._said = pairs, monotonic(), False
+
+    def after(self, made: bool) -> str | None:
+        """A sentence after the first pair that was made, where the rest takes over a minute."""
+        from scdcli.prediction.profile import WORTH_SAYING, spoken_time
+
+        self._left -= 1
+        begun, self._begun = self._begun, monotonic()
+        each = self._begun - begun
+        if not made or self._said:
+            return None
+        self._said = True
+        rest = each * self._left
+        if rest <= WORTH_SAYING:
+            return None
+        return f"About {spoken_time(rest)} to go if the other {self._left} pairs are like this one."
 
 
 def _attempt(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from scdcli.cli.terminal import Terminal, resuming_call
 from scdcli.prediction.settings import PredictionJob
@@ -11,6 +11,37 @@ from scdcli.prediction.settings import PredictionJob
 if TYPE_CHECKING:
     from scdcli.prediction.chain import Predictor
     from scdcli.prediction.cluster import Cluster
+
+
+class Stage:
+    """What a prediction is at, as a person reads it.
+
+    Attributes:
+        written: Whether the maps are.
+    """
+
+    NAMES: ClassVar = {
+        "read": "predicting",
+        "network": "predicting",
+        "blend": "predicting",
+        "clean": "cleaning",
+        "write": "writing maps",
+        "polygons": "tracing polygons",
+    }
+
+    def __init__(self, predictor: "Predictor") -> None:
+        """Nothing has begun yet."""
+        self.written = False
+        self._profile = predictor.profile
+        self._last = "preparing"
+
+    def __call__(self) -> str:
+        """The stage under way, or the one before between two."""
+        now = self._profile.stage
+        if not now and self.written:
+            return "writing the page"
+        self._last = self.NAMES.get(now, self._last)
+        return self._last
 
 
 def output_folder(before: str, after: str) -> Path:
@@ -47,12 +78,15 @@ def predict_pair(
         tell_of_pair(pair, terminal.note)
         megapixels = pair.grid.height * pair.grid.width / 1e6
 
-        def tell(share: float) -> None:
-            bar.update(int(100 * share), 100)
-            if share >= 1:
-                bar.update(100, 100, "writing polygons and the page, %")
+        stage = Stage(predictor)
 
-        with terminal.progress("predicting, %", 100, megapixels=megapixels) as bar:
+        def tell(share: float) -> None:
+            stage.written = share >= 1
+            bar.update(100 * share, 100)
+
+        with terminal.progress(
+            "predicting, %", 100, megapixels=megapixels, counted=False, stage=stage
+        ) as bar:
             summary = write_prediction(
                 pair,
                 predictor,

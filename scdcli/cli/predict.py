@@ -25,7 +25,7 @@ from scdcli.cli.options.shared import (
     quiet_option,
     verbose_option,
 )
-from scdcli.cli.terminal import Terminal, open_console, shown_hectares, shown_percent
+from scdcli.cli.terminal import WIDE, Terminal, open_console, shown_hectares, shown_percent
 from scdcli.prediction.settings import InferenceSettings, OutputSettings, PredictionJob
 from scdcli.rasters.pair.settings import PairSettings
 
@@ -201,11 +201,17 @@ def show_summary(summary: dict[str, Any]) -> None:
     from scdcli.legend import Legend
 
     unit = "hectares" if summary["valid"]["hectares"] is not None else "pixels"
+    console = open_console(stderr=True)
     table = Table(box=None, header_style="bold")
-    for name in ("from", "to"):
+    # Names would be broken in two columns that are narrower than they are.
+    wide = console.width >= WIDE
+    for name in ("from", "to") if wide else ("from → to",):
         table.add_column(name, overflow="fold")
-    for name in (unit, "% of area"):
-        table.add_column(name, justify="right")
+    for name in (unit, "% of area" if wide else "%"):
+        table.add_column(name, justify="right", no_wrap=True)
+
+    def named(first: str, second: str = "") -> tuple[str, ...]:
+        return (first, second) if wide else (f"{first} → {second}" if second else first,)
 
     def cells(extent: dict[str, Any]) -> tuple[str, str]:
         amount = extent[unit]
@@ -219,11 +225,11 @@ def show_summary(summary: dict[str, Any]) -> None:
     # One line for one other transition would say less than that transition.
     shown = ordered if len(ordered) == SHOWN_TRANSITIONS + 1 else ordered[:SHOWN_TRANSITIONS]
     for row in shown:
-        table.add_row(row["from_name"], row["to_name"], *cells(row))
+        table.add_row(*named(row["from_name"], row["to_name"]), *cells(row))
     others = ordered[len(shown) :]
     if others:
         rest = {name: sum(row[name] for row in others) for name in (unit, "percent")}
-        table.add_row(f"{len(others)} others", "", *cells(rest))
+        table.add_row(*named(f"{len(others)} others"), *cells(rest))
     for name in ("changed", "unchanged"):
-        table.add_row(name, "", *cells(summary[name]), style="bold")
-    open_console(stderr=True).print(table)
+        table.add_row(*named(name), *cells(summary[name]), style="bold")
+    console.print(table)

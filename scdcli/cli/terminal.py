@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from time import monotonic
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -34,6 +35,7 @@ OTHER_NAMES = {
     "tile-size": "chip",
     "patch-size": "chip",
 }
+WIDE = 60  # columns from which there is room for a bar
 _VERBOSE = "scdcli.verbose"
 _CALL = "scdcli.call"
 
@@ -67,7 +69,13 @@ class Terminal:
 
     @contextmanager
     def progress(
-        self, label: str, total: int | None, *, megapixels: float = 0.0
+        self,
+        label: str,
+        total: int | None,
+        *,
+        megapixels: float = 0.0,
+        counted: bool = True,
+        stage: Callable[[], str] | None = None,
     ) -> Iterator["Bar"]:
         """A bar while something runs; plain lines, at most one per tenth, without a terminal.
 
@@ -76,39 +84,56 @@ class Terminal:
             total: How much there is to do, if that is known.
             megapixels: The same in millions of pixels, to say how many a second are done; 0 where
                 that would mean nothing.
+            counted: Whether to show how many are done of how many, not a share.
+            stage: Asked again and again for what a terminal shows in place of the label.
         """
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            ProgressColumn,
-            Task,
-            TextColumn,
-            TimeRemainingColumn,
-        )
+        from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task
+        from rich.table import Column
         from rich.text import Text
 
-        class Rate(ProgressColumn):
-            """Millions of pixels a second."""
+        class Shown(ProgressColumn):
+            """What a function of the bar says."""
+
+            max_refresh = None
+
+            def __init__(self, say: Callable[["Bar"], str], column: Column | None = None) -> None:
+                super().__init__(column)
+                self.say = say
 
             def render(self, task: Task) -> Text:
-                speed = task.finished_speed or task.speed
-                if not speed or not task.total:
-                    return Text("")
-                return Text(f"{speed / task.total * megapixels:.2g} Mpx/s")
+                return Text(self.say(bar))
 
         console = open_console(stderr=True)
         live = console.is_terminal and not self.quiet
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            *((Rate(),) if megapixels else ()),
+        wide = console.width >= WIDE
+        one_line = Column(no_wrap=True, overflow="ellipsis")
+
+        def name(bar: Bar) -> str:
+            return stage() if stage else bar.label
+
+        def in_short(bar: Bar) -> str:
+            rest = f" {bar.amount(counted=counted)} {bar.time()}"
+            return name(bar)[: console.width - len(rest) - 2] + rest  # beside the spinner
+
+        columns: list[ProgressColumn] = [SpinnerColumn()]
+        if wide:
+            columns += [
+                Shown(name, one_line),
+                BarColumn(None),
+                Shown(lambda bar: bar.amount(counted=counted), one_line),
+                Shown(Bar.time, one_line),
+            ]
+        else:
+            columns.append(Shown(in_short, one_line))
+        if wide and megapixels:
+            columns.append(Shown(lambda bar: bar.rate(megapixels), one_line))
+        progress = Progress(
+            *columns, console=console, disable=not live, transient=True, expand=wide
         )
-        with Progress(*columns, console=console, disable=not live, transient=True) as progress:
-            task = progress.add_task(label, total=total)
-            yield Bar(self, progress, task, label, plain=not live and not self.quiet)
+        task = progress.add_task(label, total=total)
+        bar = Bar(self, progress, task, label, total, plain=not live and not self.quiet)
+        with progress:
+            yield bar
 
     @contextmanager
     def watch(self, label: str, total: int) -> Iterator[Callable[[int, int], None]]:
@@ -278,26 +303,79 @@ def _versions() -> str:
 
 
 class Bar:
-    """The handle `Terminal.progress` gives."""
+    """The handle `Terminal.progress` gives.
+
+    Attributes:
+        label: What runs.
+    """
 
     def __init__(
-        self, terminal: Terminal, progress: object, task: object, label: str, *, plain: bool
+        self,
+        terminal: Terminal,
+        progress: object,
+        task: object,
+        label: str,
+        total: int | None,
+        *,
+        plain: bool,
     ) -> None:
         """Made by `Terminal.progress` only."""
+        self.label = label
         self._terminal = terminal
         self._progress = progress
         self._task = task
-        self._label = label
         self._plain = plain
         self._tenth = 0
+        self._begun = monotonic()
+        self._first = self._last = (0.0, self._begun)  # how many were done, and when
+        self._total = total or 0
 
-    def update(self, done: int, total: int, label: str | None = None) -> None:
+    def update(self, done: float, total: int, label: str | None = None) -> None:
         """Show ``done`` of ``total``."""
-        self._label = label or self._label
+        self.label = label or self.label
+        now = (float(done), monotonic())
+        # What is done before the first time, such as to load a network, says nothing of the rest.
+        if self._first[0] == 0 or done < self._last[0]:
+            self._first = now
+        self._last, self._total = now, total
         self._progress.update(  # type: ignore[attr-defined]
-            self._task, completed=done, total=total, description=self._label
+            self._task, completed=done, total=total, description=self.label
         )
-        tenth = 10 * done // max(total, 1)
+        tenth = int(10 * done) // max(total, 1)
         if self._plain and tenth > self._tenth:
-            self._terminal.note(f"{self._label}: {done} of {total}")
+            self._terminal.note(f"{self.label}: {int(done)} of {total}")
         self._tenth = tenth
+
+    def amount(self, *, counted: bool) -> str:
+        """How many are done of how many, or their share; nothing as long as that is unknown."""
+        done, total = int(self._last[0]), self._total
+        if counted:
+            return f"{done}/{total or '?'}"
+        return f"{100 * done // total} %" if total else ""
+
+    def time(self) -> str:
+        """How long it still takes, or, as long as nobody can know, how long it has taken."""
+        pace, now = self._pace(), monotonic()
+        if pace is not None:
+            left = (self._total - self._last[0]) / pace - (now - self._last[1])
+            if left > 0:
+                return f"{_clock(left)} left"
+        return _clock(now - self._begun)
+
+    def rate(self, megapixels: float) -> str:
+        """How many of so many million pixels are done a second; nothing as long as unknown."""
+        pace = self._pace()
+        if pace is None or self._last[0] >= self._total:
+            return ""
+        return f"{pace / self._total * megapixels:.2g} Mpx/s"
+
+    def _pace(self) -> float | None:
+        """How many are done a second since the first; None before the second."""
+        done, seconds = self._last[0] - self._first[0], self._last[1] - self._first[1]
+        return done / seconds if done > 0 and seconds > 0 else None
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

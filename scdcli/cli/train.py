@@ -327,7 +327,11 @@ def _show(training: "Training", terminal: Terminal, *, tensorboard: bool) -> Non
     config = written_config(click.get_current_context()).encode()
     kept = partial(_what_is_kept, training, folders)
     first = training.hardware.ranks.first
-    with terminal.when_stopped(kept), terminal.progress("training", None) as bar:
+    sek = ""
+    with (
+        terminal.when_stopped(kept),
+        terminal.progress("training", None, counted=False) as bar,
+    ):
         events = train_in_stages(training)
         if tensorboard and first:
             events = recorded(events)
@@ -337,6 +341,7 @@ def _show(training: "Training", terminal: Terminal, *, tensorboard: bool) -> Non
                 folders.append(stage.out)
             elif isinstance(event, EpochLog):
                 terminal.note(_epoch_line(event, stage))
+                sek = "" if event.sek_from_to is None else f", SeK {event.sek_from_to:.3f}"
             elif isinstance(event, Stopped):
                 terminal.note(
                     f"{stage.network} ends after epoch {event.epoch} of {stage.epochs}: none since "
@@ -347,8 +352,9 @@ def _show(training: "Training", terminal: Terminal, *, tensorboard: bool) -> Non
             else:
                 if event.step == 1 and first:
                     write_whole(training.out / CONFIG, config)
-                label = f"{stage.network} epoch {event.epoch}, loss {event.loss:.3f}"
-                bar.update(event.step, event.steps, label)
+                label = f"{stage.network} {event.epoch}/{stage.epochs}, loss {event.loss:.3f}{sek}"
+                done = (event.epoch - 1) * event.steps + event.step
+                bar.update(done, stage.epochs * event.steps, label)
 
 
 def _what_is_kept(training: "Training", folders: list[Path]) -> str:

@@ -407,6 +407,7 @@ def _predict_chips(
     unknown: list[Chip] = []
     for chip in predictor.profile.timing_each("read", chips):
         if not chip.valid.any():
+            predictor.profile.pass_chip()
             continue
         waiting.append(chip)
         if isinstance(chip, Chip):
@@ -430,7 +431,6 @@ def _in_order(
             yield chip
             continue
         predicted = PredictedChip(chip.window, chip.valid, next(fresh))
-        predictor.profile.count_chip()
         if store:
             store.keep(predicted)
         yield predicted
@@ -445,6 +445,7 @@ def _run(batch: list[Chip], predictor: Predictor) -> Iterator[NDArray[np.float32
             f"the model {predictor.loaded.name} gives values that are not numbers at "
             f"{batch[0].window}; use another model, or --precision fp32."
         )
+    predictor.profile.count_chips(len(batch))
     yield from values
 
 

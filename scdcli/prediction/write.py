@@ -63,6 +63,7 @@ from scdcli.reporting.page import REPORT
 from scdcli.reporting.report import write_report
 
 CHIPS = "chips"  # in the work folder
+PREDICTED = 0.99  # of the progress, when all is predicted and the last maps are to be written
 VECTORS = ("formats", "simplify", "zones", "zone_names", "zones_sha256")
 """Settings of polygons and tables, which rasters do not depend on."""
 
@@ -84,7 +85,8 @@ def write_prediction(
         out: Folder to make; it appears when everything in it is finished.
         settings: What to write.
         cluster: Whose workers predict; this process if not given.
-        progress: Called with the share of pixels done, 0 to 1.
+        progress: Called with the share that is done of the maps, 0 to 1; below 1 until they are
+            written.
 
     Returns:
         The content of ``summary.json``.
@@ -122,8 +124,9 @@ def write_prediction(
         )
     with folder_at_once(out, mark=SUMMARY, overwrite=settings.overwrite, kept=JOURNAL) as folder:
         journal = open_journal(folder, _identity(record, predictor), resume=settings.resume)
-        layered = _predict(pair, predictor, folder, journal, settings, cluster)
-        codes, cleaning = _write_rasters(pair, predictor, folder, settings, layered, progress)
+        tell = _onward(progress)
+        layered = _predict(pair, predictor, folder, journal, settings, cluster, tell)
+        codes, cleaning = _write_rasters(pair, predictor, folder, settings, layered, tell)
         changes = Changes()
         styles = polygon_styles(legend, _pairs_of(codes), pair.grid)
         with predictor.profile.timing("polygons"):
@@ -190,7 +193,7 @@ def _write_rasters(
     folder: Path,
     settings: OutputSettings,
     layered: Iterator[tuple[Window, Layers]],
-    progress: Callable[[float], None] | None,
+    tell: Callable[[float], None],
 ) -> tuple[set[int], Cleaning]:
     """Write every raster with its sidecars.
 
@@ -214,10 +217,10 @@ def _write_rasters(
                 for name, write in writers.items():
                     write(layers[name], window)
             done += int(window.height * window.width)
-            if progress:
-                progress(done / (pair.grid.height * pair.grid.width))
+            tell(PREDICTED * done / (pair.grid.height * pair.grid.width))
         with predictor.profile.timing("write"):
             stack.close()  # drafts become Cloud-Optimized GeoTIFFs
+    tell(1.0)
     for name in kinds:
         _write_sidecars(folder / f"{name}.tif", legend, predictor.threshold)
     return codes - {UNCHANGED, TRANSITION_NODATA}, cleaning
@@ -230,6 +233,7 @@ def _predict(
     journal: Journal,
     settings: OutputSettings,
     cluster: Cluster | None,
+    tell: Callable[[float], None],
 ) -> Iterator[tuple[Window, Layers]]:
     """The layers of every supertile: from the journal, or predicted and then kept there."""
     require_bands(predictor.loaded, pair)
@@ -239,7 +243,12 @@ def _predict(
         task = describe_task(pair, predictor, land_cover=settings.land_cover)
         computed = cluster.predict(task, list(wanted), gpu=predictor.device.type == "cuda")
     else:
-        computed = _compute(pair, wanted, predictor, folder, journal, settings)
+        found = 1 - len(wanted) / max(1, len(tiles))
+
+        def tell_of_chips(share: float) -> None:
+            tell(PREDICTED * (found + (1 - found) * share))
+
+        computed = _compute(pair, wanted, predictor, folder, journal, settings, tell_of_chips)
     with closing(computed):
         for number, tile in enumerate(tiles):
             layers = journal.load(number)
@@ -261,10 +270,11 @@ def _compute(
     folder: Path,
     journal: Journal,
     settings: OutputSettings,
+    tell: Callable[[float], None],
 ) -> Generator[Layers, None, None]:
     """The layers of supertiles, by number, predicted in this process."""
     chips = {chip for tile in wanted.values() for chip in tile.chips}
-    predictor.profile.begin(len(chips), predictor.say)
+    predictor.profile.begin(len(chips), predictor.say, tell)
     with chip_store(wanted.values(), folder / CHIPS) as store:
         for number, tile in wanted.items():
             yield compute_layers(
@@ -275,6 +285,19 @@ def _compute(
                 store=store,
                 unfinished=journal.part(number),
             )
+
+
+def _onward(progress: Callable[[float], None] | None) -> Callable[[float], None]:
+    """The same function, told only of more than it has been told of: chips are ahead of maps."""
+    furthest = 0.0
+
+    def tell(share: float) -> None:
+        nonlocal furthest
+        if progress and share > furthest:
+            furthest = share
+            progress(share)
+
+    return tell
 
 
 def _write_polygons(

@@ -187,6 +187,17 @@ def test_a_taken_output_fails_its_pair_only(scd, stand_in):
     assert result.stdout == "out/1\n"
 
 
+def test_a_long_batch_is_announced_after_the_first_pair(monkeypatch):
+    clock = iter([0, 30, 60, 90])
+    monkeypatch.setattr(batch, "monotonic", lambda: next(clock))
+    pace = batch.Pace(5)
+    assert pace.after(made=False) is None  # finished before, or failed
+    assert pace.after(made=True) == "About 2 minutes to go if the other 3 pairs are like this one."
+    assert pace.after(made=True) is None
+    clock = iter([0, 30])
+    assert batch.Pace(3).after(made=True) is None  # a minute
+
+
 def test_one_model_serves_all_pairs(scd, stand_in):
     table("a.tif", "b.tif", "c.tif")
     result = scd("predict", "--pairs", "pairs.csv", "-q")

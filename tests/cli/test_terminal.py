@@ -5,13 +5,13 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 from pictures import write_png
 from rich.table import Table
 
+from scdcli.cli import terminal
 from scdcli.cli.terminal import (
     Terminal,
     ending_unread,
@@ -76,18 +76,61 @@ def test_who_wants_no_colors_gets_plain_lines(on_a_terminal, show, environment):
     assert "predicting, %: 50 of 100" in shown or "[building]" in shown
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """The time in seconds, which a test moves on."""
+    now = [100.0]
+    monkeypatch.setattr(terminal, "monotonic", lambda: now[0])
+    return now
+
+
 @pytest.mark.parametrize("columns", [80, 40])
-def test_the_rate_is_shown_on_a_terminal_and_fits(on_a_terminal, columns):
+def test_stage_share_time_and_rate_are_shown_on_a_terminal_and_fit(on_a_terminal, clock, columns):
+    stages = iter(["preparing", *["predicting the whole county"] * 1000])
+
     def run():
-        with Terminal().progress("predicting, %", 100, megapixels=2.56) as bar:
+        with Terminal().progress(
+            "predicting, %", 100, megapixels=2.5, counted=False, stage=lambda: next(stages)
+        ) as bar:
             for done in (10, 20, 30):
-                time.sleep(0.02)
                 bar.update(done, 100)
+                bar._progress.refresh()
+                clock[0] += 4
 
     shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", on_a_terminal(run, columns=columns))
-    lines = re.split(r"[\r\n]+", shown)
+    lines = [line for line in re.split(r"[\r\n]+", shown) if line.strip()]
     assert max(map(len, lines)) <= columns
-    assert re.search(r"\d Mpx/s" if columns == 80 else "predicting", shown), shown
+    assert "preparing" in shown
+    assert "30 %" in shown
+    assert "0:28 left" in shown
+    assert ("0.062 Mpx/s" in shown) == ("━" in shown) == (columns == 80)
+    assert len({line.count("predicting") for line in lines}) <= 2  # one line, not two
+
+
+def test_how_long_it_takes_counts_from_the_first_that_is_done(clock):
+    with Terminal(quiet=True).progress("work", 100) as bar:
+        clock[0] += 30  # to load a network
+        assert bar.time() == "0:30"
+        bar.update(10, 100)
+        assert (bar.time(), bar.rate(2.5)) == ("0:30", "")
+        clock[0] += 5
+        bar.update(20, 100)
+        assert bar.time() == "0:40 left"
+        clock[0] += 3
+        assert (bar.time(), bar.rate(2.5)) == ("0:37 left", "0.05 Mpx/s")
+        clock[0] += 60  # longer than it was to be: the time is shown that it takes
+        assert bar.time() == "1:38"
+        bar.update(100, 100)
+        clock[0] += 3600
+        assert bar.time() == "1:01:38"
+
+
+def test_a_bar_that_begins_anew_forgets_its_pace(clock):
+    with Terminal(quiet=True).progress("first", 100) as bar:
+        for done in (50, 100, 1):
+            clock[0] += 1
+            bar.update(done, 100)
+        assert bar.time() == "0:03"
 
 
 def test_an_empty_no_color_is_none(on_a_terminal):
@@ -108,10 +151,10 @@ def test_without_a_terminal_progress_is_a_line_per_tenth(capsys):
 
 
 def test_the_quiet_get_problems_only(capsys):
-    terminal = Terminal(quiet=True)
-    terminal.note("a note")
-    terminal.problem("a problem")
-    with terminal.progress("work", 2) as bar:
+    quiet = Terminal(quiet=True)
+    quiet.note("a note")
+    quiet.problem("a problem")
+    with quiet.progress("work", 2) as bar:
         bar.update(2, 2)
     assert capsys.readouterr().err == "a problem\n"
 

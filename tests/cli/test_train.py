@@ -32,9 +32,12 @@ def test_a_val_folder_is_the_validation_set_and_test_is_never_read(scd, second_t
     root = second_tree(pairs=2, size=64, splits=("train", "val", "test"), covers=True)
     for path in (root / "test/im1").iterdir():
         path.write_bytes(b"training must not open this")
-    result = scd("train", root, "-o", tmp_path / "run", *QUICK[:-1])
+    result = scd("train", root, "-o", tmp_path / "run", *QUICK[:-1], "--epochs", "2")
     assert result.exit_code == 0, result.output
     assert "2 training and 2 validation pairs" in result.stderr
+    # the line that lives: how far the whole run is, the loss, and the SeK once there is one
+    assert re.search(r"^asn 1/2, loss \d\.\d{3}: 1 of 2$", result.stderr, re.M)
+    assert re.search(r"^asn 2/2, loss \d\.\d{3}, SeK -?0\.\d{3}: 2 of 2$", result.stderr, re.M)
     assert "classes learnt on every pixel" in result.stderr
 
 
