@@ -306,12 +306,18 @@ def write(found: dict[str, list[JointCounts]], settings: Comparison, steps: int,
         "|---" * (len(SHOWN) + 2) + "|",
     ]
     document: dict[str, object] = asdict(settings) | {"steps": steps, "torch": torch.__version__}
+    first: float | None = None
     for (name, counts), resampled in zip(found.items(), drawn, strict=True):
-        values = scores(sum(counts, JointCounts.empty()), CLASSES).headline()
-        document[name] = {key: known(values[key]) for key in SHOWN.values()}
-        cells = [cell(known(values[key]), resampled[key]) for key in SHOWN.values()]
-        apart = resampled["sek_from_to"] - drawn[0]["sek_from_to"]
-        difference = "" if resampled is drawn[0] else cell(float(apart.mean()), apart)
+        whole = scores(sum(counts, JointCounts.empty()), CLASSES).headline()
+        values = {key: known(whole[key]) for key in SHOWN.values()}
+        document[name] = values
+        cells = [cell(value, resampled[key]) for key, value in values.items()]
+        sek, difference = values["sek_from_to"], ""
+        if resampled is drawn[0]:
+            first = sek
+        else:
+            apart = None if sek is None or first is None else sek - first
+            difference = cell(apart, resampled["sek_from_to"] - drawn[0]["sek_from_to"])
         lines.append(f"| `{name}` | {' | '.join(cells)} | {difference} |")
     (out / "scores.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     table = "\n".join(lines) + "\n"

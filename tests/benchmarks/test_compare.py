@@ -62,6 +62,8 @@ def test_systems_learn_from_the_same_pairs_and_are_scored(script, tmp_path, monk
     table = (tmp_path / "out/table.md").read_text().splitlines()
     assert [line.split(" |")[0] for line in table[4:]] == ["| `sscd-l`", "| `asn`", "| `asn-atl`"]
     scored = json.loads((tmp_path / "out/scores.json").read_text())
+    apart = scored["asn"]["sek_from_to"] - scored["sscd-l"]["sek_from_to"]
+    assert table[5].split(" | ")[-1].startswith(f"{100 * apart:.1f} [")
     assert scored["asn"].keys() == {"sek_from_to", "sek_stacked", "miou", "fscd_from_to"}
     with (tmp_path / "out/log.csv").open() as stream:
         (row,) = csv.DictReader(stream)
