@@ -45,7 +45,7 @@ def predict(folder: Path, out: str, cluster=None, progress=None, **settings) -> 
 
     inference = InferenceSettings(device="cpu", engine="torch", tta="none", mmu="4px")
     predictor = replace(
-        make_predictor(str(folder / "model.safetensors"), inference), tiling=Tiling(64, 16, 1)
+        make_predictor(str(folder / "model.safetensors"), inference), tiling=Tiling(64, 16, 2)
     )
     images = folder / "before.tif", folder / "after.tif"
     with open_pair(*images, PairSettings(normalize="match")) as pair:

@@ -42,6 +42,7 @@ class Cluster:
     def __init__(self, client: "Client", name: str) -> None:
         """Made by `open_cluster`."""
         self._client, self.name = client, name
+        self._gpu = False
         self._missed: float | None = None  # since when nobody is there to work
 
     def predict(
@@ -61,6 +62,7 @@ class Cluster:
         waiting: deque[Future[Layers]] = deque()
         left = iter(numbers)
         options: dict[str, Any] = {"retries": RETRIES, "pure": False}
+        self._gpu = gpu
         if gpu:
             options["resources"] = {GPU: 1}
         self._require_workers()
@@ -99,17 +101,21 @@ class Cluster:
                 ) from error
 
     def _at_a_time(self) -> int:
-        return AHEAD * max(1, sum(self._threads().values())) + 1
+        return AHEAD * max(1, self._threads()) + 1
 
-    def _threads(self) -> dict[str, int]:
-        """Threads by the address of a worker; none while the scheduler does not answer."""
+    def _threads(self) -> int:
+        """Threads of all workers that can do the work; none while the scheduler does not answer."""
         if self._client.status != "running":
-            return {}
+            return 0
         try:
-            threads: dict[str, int] = self._client.nthreads()
+            workers = self._client.scheduler_info()["workers"].values()
         except (OSError, RuntimeError):
-            return {}
-        return threads
+            return 0
+        return sum(
+            worker["nthreads"]
+            for worker in workers
+            if not self._gpu or worker.get("resources", {}).get(GPU)
+        )
 
     def _require_workers(self) -> None:
         """Wait for the first worker."""
@@ -128,9 +134,12 @@ class Cluster:
 
     def _lost(self) -> OutputError:
         if self._client.status == "running":
+            kind, how = "", ""
+            if self._gpu:
+                kind, how = " that offers a GPU", ' --resources "GPU=1"'
             return OutputError(
-                f"{self.name} has had no worker for {PATIENCE:.0f} seconds; start some with "
-                f"`dask worker`. {GO_ON.capitalize()}."
+                f"{self.name} has had no worker{kind} for {PATIENCE:.0f} seconds; start some with "
+                f"`dask worker{how}`. {GO_ON.capitalize()}."
             )
         return OutputError(f"{self.name} is gone; {GO_ON}.")
 
@@ -170,6 +179,7 @@ def open_cluster(where: str) -> Iterator[Cluster]:
                 threads_per_worker=1,
                 host="127.0.0.1",
                 dashboard_address=None,
+                resources={GPU: 1},  # if there is one, all share it
                 silence_logs=SILENT,
             ) as started,
             distributed.Client(started) as client,

@@ -13,11 +13,11 @@ import pytest
 from scenes import write_scene
 from standins import tiny_model
 
-from scdcli.errors import InputError
+from scdcli.errors import InputError, OutputError
 from scdcli.prediction import cluster as clusters
 from scdcli.prediction import task as tasks
 from scdcli.prediction.chain import find_supertiles
-from scdcli.prediction.cluster import open_cluster, scheduler_address
+from scdcli.prediction.cluster import Cluster, open_cluster, scheduler_address
 from scdcli.prediction.layers import compute_layers
 from scdcli.prediction.predictor import make_predictor
 from scdcli.prediction.settings import InferenceSettings
@@ -159,6 +159,27 @@ def test_predictions_outlive_workers_and_schedulers(scenes, tmp_path):
     assert found["kept"] > 0
     assert found["resumed"] == []
     assert "here has had no worker for 2 seconds" in found["nobody"]
+
+
+class Deaf:
+    """A client of a scheduler whose workers offer what they are made with."""
+
+    status = "running"
+
+    def __init__(self, **resources):
+        self.resources = resources
+
+    def scheduler_info(self):
+        return {"workers": {"tcp://a:1": {"nthreads": 1, "resources": self.resources}}}
+
+
+def test_work_for_a_gpu_does_not_wait_for_workers_without_one(task, monkeypatch):
+    monkeypatch.setattr(clusters, "PATIENCE", 0.05)
+    monkeypatch.setattr(clusters, "POLL", 0.01)
+    with pytest.raises(OutputError, match=r"no worker that offers a GPU .*--resources \"GPU=1\""):
+        next(Cluster(Deaf(), "here").predict(task, [0], gpu=True))
+    with pytest.raises(AttributeError, match="submit"):  # is given work
+        next(Cluster(Deaf(GPU=1.0), "here").predict(task, [0], gpu=True))
 
 
 def test_nobody_at_an_address_is_said_in_time(monkeypatch):
