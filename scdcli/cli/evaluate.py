@@ -142,8 +142,8 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
 @_file_option(
     "--plots",
     "DIR",
-    "Draw the scores: confusion.png, categorical_sek.png and class_iou.png. How reliable "
-    "probabilities are is drawn with --sweep.",
+    "Draw the scores: confusion.png, categorical_sek.png, class_iou.png, and of models "
+    "reliability.png: how often change is labelled by its probability.",
 )
 @_file_option("--panels", "DIR", "Draw images, truth and predictions of some pairs side by side.")
 @click.option(

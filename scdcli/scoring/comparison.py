@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scdcli.scoring.bootstrap import Floats, Interval, interval, resampled_scores, share_not_better
+from scdcli.scoring.calibration import Histogram
 from scdcli.scoring.evaluation import MASKED, UNMASKED, Evaluation
 from scdcli.scoring.landcover import LandCover, resampled_cover
 from scdcli.scoring.metrics import Undefined, Value
@@ -31,6 +32,7 @@ class Run:
         evaluation: Its scores, and the counts behind them.
         origin: Folder of maps, or model and settings; JSON-ready.
         land_cover: Its scores for the land cover of every pixel; None for labels without it.
+        confidence: Pixels by change probability and label; None of maps that exist.
     """
 
     system: str
@@ -38,6 +40,7 @@ class Run:
     evaluation: Evaluation
     origin: dict[str, Any]
     land_cover: LandCover | None = None
+    confidence: Histogram | None = None
 
     def headline(self) -> dict[str, Value]:
         """The scores it is known by, under the names they bear in files."""

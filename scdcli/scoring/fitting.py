@@ -68,6 +68,23 @@ class ConfidenceTally:
         self.confidence += count_both(*window.labels, reading, classes, valid)
 
 
+@dataclass
+class ReliabilityTally:
+    """How often change is labelled by its probability, counted while a model is scored.
+
+    Attributes:
+        histogram: The counts of all windows so far.
+    """
+
+    histogram: Histogram
+
+    def add(self, window: ScoredWindow) -> None:
+        """Count a window, which must have a reading."""
+        reading, valid = window.predicted.reading, window.predicted.valid
+        assert reading is not None
+        self.histogram += _count_histogram(*window.labels, reading, valid)
+
+
 class Plateau(NamedTuple):
     """The thresholds around the best one that are as good.
 
@@ -199,13 +216,29 @@ def count_both(
         classes: K.
         measured: Where both images have measurements, (H, W); everywhere if not given.
     """
-    valid = (truth_from != NODATA) & (truth_to != NODATA)
-    if measured is not None:
-        valid &= measured
+    valid = _scored(truth_from, truth_to, measured)
     return Confidence(
         count_confidence(reading.change, truth_from != UNCHANGED, valid),
         count_sweep(truth_from, truth_to, reading, valid, classes),
     )
+
+
+def _count_histogram(
+    truth_from: ClassMap,
+    truth_to: ClassMap,
+    reading: Reading,
+    measured: NDArray[np.bool_] | None,
+) -> Histogram:
+    valid = _scored(truth_from, truth_to, measured)
+    return count_confidence(reading.change, truth_from != UNCHANGED, valid)
+
+
+def _scored(
+    truth_from: ClassMap, truth_to: ClassMap, measured: NDArray[np.bool_] | None
+) -> NDArray[np.bool_]:
+    """Where labels and images are known, (H, W)."""
+    valid: NDArray[np.bool_] = (truth_from != NODATA) & (truth_to != NODATA)
+    return valid if measured is None else valid & measured
 
 
 def fit(confidence: Confidence, temperature: float = 1.0, threshold: float = 0.5) -> Fit:

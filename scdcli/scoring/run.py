@@ -10,10 +10,11 @@ from scdcli.legend import Legend
 from scdcli.rasters.pair.bands import BandNames
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
+from scdcli.scoring.calibration import Histogram
 from scdcli.scoring.comparison import Run, run_titles
 from scdcli.scoring.counting import JointCounts
 from scdcli.scoring.evaluation import PairCounts, count_set, largest_class, score_counts
-from scdcli.scoring.fitting import Confidence, ConfidenceTally, ThresholdSweep
+from scdcli.scoring.fitting import Confidence, ConfidenceTally, ReliabilityTally, ThresholdSweep
 from scdcli.scoring.identified import IdentifiedTally
 from scdcli.scoring.landcover import (
     NOT_LEARNT,
@@ -46,6 +47,7 @@ class Counted(NamedTuple):
     parts: tuple[PairCounts, ...]
     land_cover: LandCover | None  # None for labels without it
     identified: JointCounts | None  # None where not every pixel's class is predicted
+    confidence: Histogram | None  # None of maps that exist
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Scoring:
                 score_counts(counted[title].parts, self.legend, classes, counted[title].identified),
                 system.describe() | self._sweep_entry(title),
                 counted[title].land_cover,
+                counted[title].confidence,
             )
             for title, system in titled.items()
         ]
@@ -112,6 +115,9 @@ class Scoring:
         cover_tally = CoverTally(len(self.legend or ()))
         identified = IdentifiedTally()
         tallies: list[WindowTally] = [cover_tally, identified]
+        confidence = ReliabilityTally(Histogram.empty())
+        if system.predictor:
+            tallies.append(confidence)
         if self.sweeps is not None and system.predictor:
             model = system.predictor
             tally = ConfidenceTally(Confidence.empty(1 if self.truth.masks else model.classes))
@@ -129,7 +135,8 @@ class Scoring:
             land_cover = LandCover.without(unscored, cover_tally.classes)
         elif covers:
             land_cover = cover_tally.score(self.truth.maps)
-        return Counted(parts, land_cover, identified.result())
+        counted = confidence.histogram if system.predictor else None
+        return Counted(parts, land_cover, identified.result(), counted)
 
     def _pairs(
         self, system: System, covers: dict[str, Files]

@@ -94,10 +94,12 @@ def test_half_predicted_changes_are_noted_with_whose_they_are(scd, truth, maps, 
     assert "predicted by good" not in result.stderr
 
 
-def test_models_come_first_once_per_augmentation_then_folders(scd, truth, maps, model):
+def test_models_come_first_once_per_augmentation_then_folders(scd, truth, maps, model, tmp_path):
     models = ("-m", model("one"), "--model", model("two", seed=1))
     command = ("evaluate", truth, "--pred", maps["good"], *models, "--tta", "none, flip,none")
+    command = (*command, "--plots", tmp_path / "plots")
     found = document(scd(*command, "--device", "cpu", "--chip", 64, "--overlap", 0, "--json"))
+    assert (tmp_path / "plots/reliability.png").is_file()
     assert [(each["system"], each["tta"]) for each in found["systems"]] == [
         ("one", "none"),
         ("one", "flip"),

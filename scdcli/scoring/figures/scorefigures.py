@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from scdcli.files.whole import write_whole
+from scdcli.scoring.calibration import expected_calibration_error, reliability
 from scdcli.scoring.comparison import Run, categorical_kind
 from scdcli.scoring.counting import Counts, stacked_matrix
 from scdcli.scoring.evaluation import UNMASKED
@@ -39,12 +40,15 @@ def plot_files(folder: Path, *, overwrite: bool) -> list[Path]:
 
 
 def write_plots(folder: Path, runs: Sequence[Run]) -> None:
-    """All pictures of some runs on the same labels.
+    """All pictures of some runs on the same labels; that of reliability only with a model.
 
     Raises:
         OutputError: They cannot be written.
     """
     for path, draw in zip(plot_files(folder, overwrite=True), FIGURES.values(), strict=True):
+        if draw is draw_reliability and all(run.confidence is None for run in runs):
+            path.unlink(missing_ok=True)  # of models that were scored earlier
+            continue
         write_whole(path, draw(runs))
 
 
@@ -112,10 +116,38 @@ def draw_class_iou(runs: Sequence[Run]) -> bytes:
         return _png(figure)
 
 
+def draw_reliability(runs: Sequence[Run]) -> bytes:
+    """How often change is labelled by its probability, a line per model, a PNG."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(4.8, 4.8), layout="constrained")
+        axis = figure.subplots()
+        axis.plot((0, 100), (0, 100), color="black", linewidth=0.8, linestyle=":")
+        for number, run in enumerate(runs):
+            if run.confidence is None:
+                continue
+            present = [row for row in reliability(run.confidence) if row.pixels]
+            points = np.array([(row.probability, row.frequency) for row in present], dtype=float)
+            error = expected_calibration_error(run.confidence)
+            axis.plot(
+                *100 * points.reshape(-1, 2).T,
+                color=COLORS[number % len(COLORS)],
+                marker="o",
+                markersize=4,
+                label=f"{_title(run)}: {100 * error:.1f} % apart on average (ECE)",
+            )
+        axis.set(xlabel="change probability, %", ylabel="labelled as changed, %")
+        axis.set(xlim=(0, 100), ylim=(0, 100), aspect="equal")
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(alpha=0.3)
+        axis.legend(loc="upper left", frameon=False)
+        return _png(figure)
+
+
 FIGURES: dict[str, Callable[[Sequence[Run]], bytes]] = {
     "confusion": draw_confusion,
     "categorical_sek": draw_categorical_sek,
     "class_iou": draw_class_iou,
+    "reliability": draw_reliability,
 }
 """Name of the file by what draws it."""
 
