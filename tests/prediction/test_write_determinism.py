@@ -17,6 +17,7 @@ from affine import Affine
 from scenes import NORTH_UP, UTM, write_scene
 from standins import loaded, tiny_model
 
+import scdcli.prediction.layers
 import scdcli.prediction.write
 from scdcli.polygons.strips import read_strips
 from scdcli.prediction.chain import Predictor, find_supertiles, predict_supertile
@@ -163,7 +164,7 @@ def test_every_height_of_strip_gives_the_same_polygons_and_tables(
         rows, cols = (slice(*limits) for limits in tile.core.toranges())
         return ClassMaps(*(maps[name][rows, cols] for name in LAYERS)), next(cleaned, Cleaning())
 
-    monkeypatch.setattr(scdcli.prediction.write, "predict_supertile", look_up)
+    monkeypatch.setattr(scdcli.prediction.layers, "predict_supertile", look_up)
     out = predict(scenes, tmp_path / "out", predictor(loaded()), land_cover=True)
     assert unlike(out, usual) == []
 
