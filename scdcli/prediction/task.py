@@ -5,7 +5,7 @@ A process opens the pair and the model once, and keeps both for the supertiles t
 
 import atexit
 import os
-import socket
+import platform
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -135,7 +135,7 @@ def _compute(task: Task, number: int) -> Layers:
         )
     except ScdError as error:
         # Of a kind that travels: not all take a sentence alone.
-        raise InputError(f"{error} (on {socket.gethostname()})") from None
+        raise InputError(f"{error} (on {platform.node()})") from None
 
 
 class _Opened(NamedTuple):
