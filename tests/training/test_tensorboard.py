@@ -29,13 +29,18 @@ def scalars(folder):
 
 def test_a_run_is_recorded_by_step_and_epoch(train, tmp_path):
     pytest.importorskip("tensorboard", reason="scdcli[tensorboard] is not installed")
+    writers = pytest.importorskip("torch.utils.tensorboard")
     assert train("--tensorboard", "--epochs", "1").exit_code == 0
+    with writers.SummaryWriter(str(tmp_path / "run/tensorboard")) as killed:
+        for step in (3, 4, 5):  # as of an epoch that was not finished
+            killed.add_scalar("step/loss", 99.0, step)
     resumed = train("--tensorboard", "--epochs", "2", "--resume")
     assert resumed.exit_code == 0, resumed.output
     found = scalars(tmp_path / "run/tensorboard")
     with (tmp_path / "run/log.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert list(found["step/loss"]) == [1, 2, 3, 4]
+    assert 99.0 not in found["step/loss"].values()
     for name in ("loss", "lr", "gradient_norm", "miou", "val_loss"):
         shown = [value for _, value in sorted(found[f"epoch/{name}"].items())]
         assert shown == pytest.approx([float(row[name]) for row in rows])
