@@ -78,7 +78,7 @@ def test_a_perfect_land_cover_scores_one_in_the_table(scd, truth, monkeypatch):
     folder, drawn = truth
     exact = loaded(ByClass(drawn))
     exact = replace(exact, header=replace(exact.header, land_cover=True))
-    monkeypatch.setattr("scdcli.prediction.predict.load_model", lambda name, device: exact)
+    monkeypatch.setattr("scdcli.prediction.predictor.load_model", lambda name, device: exact)
     result = scd("evaluate", folder, *RUN, "--bootstrap", 100, "-q")
     assert result.exit_code == 0, result.output
     _, table = result.stdout.split("Land cover of every pixel, both dates\n")
