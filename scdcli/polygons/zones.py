@@ -28,6 +28,7 @@ ZONE_COLUMNS = {
 }
 ROUNDING = 1e-9  # of a pixel or a sum: less is no area
 DECIMALS = 9  # of pixels
+SLIVER = 1e-4  # of all that lies in zones
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ class ZoneTally:
             - sum(getattr(together, name).values())
             for name in ("pixels", "area")
         )
-        if pixels < 1:  # slivers between neighbors, as everybody draws them
+        # Slivers between neighbors, as everybody draws them, change no figure that is shown.
+        if pixels < max(1, SLIVER * sum(together.pixels.values())):
             return []
         unit = "pixels" if self.ground.unit == PIXELS else "m²"
         return [

@@ -117,8 +117,12 @@ def test_ground_in_two_zones_is_counted_in_both_and_said():
     (told,) = tally.overlap_told()
     assert told.startswith("Zones of zones.gpkg overlap: 16,")  # 400 pixels of 206 m by 206 m
     assert "counted in each" in told
-    sliver = counted([shapely.box(0, 0, 30.01, 40), shapely.box(30, 0, 60, 40)])[2]
+    sliver = counted([shapely.box(0, 0, 30.005, 40), shapely.box(30, 0, 60, 40)])[2]
     assert sliver.overlap_told() == []
+    # More than a pixel, and less than a ten-thousandth of many.
+    codes = np.full((300, 300), 102, dtype=np.uint16)
+    many = [shapely.box(0, 0, 150.02, 300), shapely.box(150, 0, 300, 300)]
+    assert counted(many, codes, Grid(300, 300, UNPLACED, None))[2].overlap_told() == []
 
 
 def test_the_table_has_what_is_in_every_zone(tmp_path):
