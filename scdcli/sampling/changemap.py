@@ -29,6 +29,8 @@ CODES = TRANSITION_NODATA + 1
 BUFFER = TRANSITION_NODATA - 1
 """Code of what is unchanged, and near a change; no transition has it."""
 STRIP_PIXELS = 2_000_000
+# Every block is read once, so GDAL's own cache (5 % of the machine's memory) would only fill up.
+CACHE_BYTES = 16 << 20
 FINGERPRINT = 16  # hexadecimal digits
 
 
@@ -178,7 +180,7 @@ def _strips(change_map: ChangeMap) -> Iterator[NDArray[np.uint16]]:
         for top in range(0, height, rows):
             window = Window(0, top, width, min(rows, height - top))
             # opened anew each time: an open dataset keeps its blocks, in the end the whole raster
-            with _open(path) as dataset:
+            with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), _open(path) as dataset:
                 codes = dataset.read(1, window=window)
             yield codes
             del codes
