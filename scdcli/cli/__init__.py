@@ -230,7 +230,6 @@ def _defaults(ctx: click.Context, path: Path, name: str, values: object) -> dict
     callback=_read_config,
     expose_value=False,
     is_eager=True,
-    show_default=False,
     help="TOML file with options: a table per command, for example [predict] tta = 'flip'.",
 )
 @click.option(
@@ -239,7 +238,6 @@ def _defaults(ctx: click.Context, path: Path, name: str, values: object) -> dict
     metavar="package.module:Class",
     callback=allow_networks,
     expose_value=False,
-    show_default=False,
     help="A network of your own that a model file names; its code is run only if you name it, "
     "here or in SCD_NETWORK.",
 )

@@ -53,8 +53,6 @@ pairs_option = click.option(
     "--pairs",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="TABLE",
-    default=None,
-    show_default=False,
     help="CSV file of pairs instead of BEFORE and AFTER, or - for stdin: columns before, after "
     "and maybe output. Relative paths start at the table. DIR is then the folder of the results. "
     "Or two folders, --pairs BEFORES AFTERS, whose images of one name are the pairs.",
@@ -63,8 +61,6 @@ shard_option = click.option(
     "--shard",
     callback=_shard,
     metavar="I/N",
-    default=None,
-    show_default=False,
     help="Of --pairs, every N-th pair from the I-th on (1 to N): a job of an array.",
 )
 

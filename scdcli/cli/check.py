@@ -43,8 +43,6 @@ FOR_SETS = {"legend", "binary"}
     "--model",
     shell_complete=complete_model,
     metavar="NAME|FILE",
-    default=None,
-    show_default=False,
     help="The model that two images are for: other bands than its own are a problem, other pixel "
     "sizes or looks a warning. If not given, bands and sizes are warnings, by the default model.",
 )
@@ -54,8 +52,6 @@ FOR_SETS = {"legend", "binary"}
     "statistics",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    default=None,
-    show_default=False,
     help="Write what maps the values of the two images into this JSON file, for scd predict "
     "--statistics; with --pairs one for all pairs of a table, such as the tiles of an orthophoto.",
 )

@@ -84,9 +84,7 @@ class ScoreFiles:
 
 def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Command]:
     kind = click.Path(path_type=Path)
-    return click.option(
-        name, type=kind, metavar=metavar, default=None, show_default=False, help=help
-    )
+    return click.option(name, type=kind, metavar=metavar, help=help)
 
 
 @click.command()
@@ -99,7 +97,6 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
     shell_complete=complete_model,
     metavar="NAME|FILE",
     multiple=True,
-    show_default=False,
     help="A model to score, bundled or a file; may be given several times. Without it and without "
     "--pred the bundled default.",
 )
@@ -108,7 +105,6 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
     type=click.Path(path_type=Path),
     metavar="DIR",
     multiple=True,
-    show_default=False,
     help="Predicted maps to score, matched by name; may be given several times.",
 )
 @click.option(
@@ -132,8 +128,6 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
     "--bootstrap",
     type=click.IntRange(min=100),
     metavar="N",
-    default=None,
-    show_default=False,
     help="Draw the pairs N times with replacement: 95 % intervals of the scores, and of the "
     "differences to the first system.",
 )
@@ -150,7 +144,6 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
     "--panel-pairs",
     type=CommaList(str, "names with commas between"),
     metavar="NAME,NAME",
-    default=None,
     show_default="the first 4",
     help="The pairs to draw.",
 )

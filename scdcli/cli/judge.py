@@ -27,7 +27,6 @@ MOST_SHOWN = 20
     "folder",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    default=None,
     show_default="DIR of DIR-points.gpkg",
     help="The prediction that was sampled.",
 )

@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 @click.option(
     "--scheduler",
     metavar="WHERE",
-    default=None,
-    show_default=False,
     help="Predict with the workers of a Dask scheduler: its address as tcp://HOST:8786, its file, "
     "or local:N for N processes on this machine. Wants scdcli[dask]; all machines must see the "
     "images under the same path.",

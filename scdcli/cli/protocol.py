@@ -42,7 +42,6 @@ PROTOCOL = (
     click.option(
         "--preset",
         metavar="paper|best",
-        default=None,
         is_eager=True,
         callback=_take_preset,
         help="A table of option values, below; options given otherwise win.",
@@ -70,7 +69,6 @@ PROTOCOL = (
     click.option(
         "--patience",
         type=click.IntRange(min=1),
-        default=None,
         show_default="none: all epochs",
         help="End the run after so many epochs without a better score on the validation pairs.",
     ),
@@ -138,7 +136,6 @@ PROTOCOL = (
     ),
     click.option(
         "--standardize",
-        default=None,
         metavar="none|per-date",
         show_default="that of the model of --init, else none",
         help="per-date: bring every image to one mean and spread by its own, so that the light and "
@@ -152,7 +149,6 @@ PROTOCOL = (
     ),
     click.option(
         "--cover/--no-cover",
-        default=None,
         show_default="where the set has cover1/ and cover2/",
         help="Train the classes on the land cover of every pixel, not only of changed ones.",
     ),

@@ -14,7 +14,6 @@ from scdcli.cli.terminal import Terminal
 @click.option(
     "--profile",
     metavar="NAME|DIR",
-    default=None,
     show_default="default",
     help="Profile of QGIS to install into, or its folder.",
 )

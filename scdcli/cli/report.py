@@ -24,8 +24,6 @@ from scdcli.errors import OutputError
     "--pairs",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    default=None,
-    show_default=False,
     help="Instead of one DIR, a folder of predictions: write a page that lists them.",
 )
 @zones_option

@@ -68,18 +68,11 @@ def _expected(
     "columns, is a stratum of its own: most of what a map misses lies there.",
 )
 @click.option(
-    "--size",
-    type=click.IntRange(min=2),
-    default=None,
-    show_default=str(SIZE),
-    metavar="N",
-    help="Units to draw.",
+    "--size", type=click.IntRange(min=2), show_default=str(SIZE), metavar="N", help="Units to draw."
 )
 @click.option(
     "--target-error",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=None,
-    show_default=False,
     metavar="E",
     help="In place of --size, as many units as give overall accuracy this standard error.",
 )
@@ -122,8 +115,6 @@ def _expected(
 @click.option(
     "--aoi",
     type=click.Path(path_type=Path),
-    default=None,
-    show_default=False,
     help="Draw inside the polygons of this file; areas are then those inside.",
 )
 @seed_option

@@ -38,14 +38,12 @@ OPTIONS = (
     click.option(
         "--legend",
         metavar="NAME|FILE",
-        default=None,
         show_default="urban, of drawn pairs second",
         help="Classes of the set: second or urban, or for labels a legend file.",
     ),
     click.option(
         "--pixel-size",
         type=(click.FloatRange(0, min_open=True), click.FloatRange(0, min_open=True)),
-        default=None,
         callback=fine_first,
         show_default="0.5 1.2",
         help="Finest and coarsest pixels of the pairs made from labels, in meters.",
@@ -53,21 +51,18 @@ OPTIONS = (
     click.option(
         "--change",
         type=click.FloatRange(0, 0.6),
-        default=None,
         show_default="0.2",
         help="Share of changed pixels to aim at, on average, where something changed.",
     ),
     click.option(
         "--unchanged",
         type=click.FloatRange(0, 1),
-        default=None,
         show_default="0.2",
         help="Share of pairs made from labels in which nothing changed.",
     ),
     click.option(
         "--strength",
         type=click.FloatRange(0, 2),
-        default=None,
         show_default="1",
         help="Of the differences that are no change: 0 none, 1 as between real dates.",
     ),
@@ -92,14 +87,11 @@ NOTHING_KEPT = (
 @click.option(
     "--pairs",
     type=click.IntRange(min=1),
-    default=None,
-    show_default=False,
     help="Write a labelled set of so many pairs; without it, one georeferenced demo scene.",
 )
 @click.option(
     "--size",
     type=click.IntRange(min=128),
-    default=None,
     show_default="512, demo scene 1600",
     help="Side of a pair in pixels.",
 )
@@ -115,7 +107,6 @@ NOTHING_KEPT = (
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
-    default=None,
     show_default="0; the demo scene has its own",
     help="Which world.",
 )

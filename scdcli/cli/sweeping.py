@@ -25,8 +25,6 @@ def sweep_options(command: Command) -> Command:
         "--calibrate",
         type=kind,
         metavar="FILE.safetensors",
-        default=None,
-        show_default=False,
         help="Write a copy of the model with the temperature and the threshold that suit these "
         "labels best, or with --threshold as given; one model, with the --tta it will be used "
         "with.",
@@ -35,8 +33,6 @@ def sweep_options(command: Command) -> Command:
         "--sweep",
         type=kind,
         metavar="DIR",
-        default=None,
-        show_default=False,
         help="Score the models at every threshold, and see how reliable their probabilities are: "
         "sweep.csv, reliability.csv and sweep.png.",
     )

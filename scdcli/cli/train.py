@@ -47,7 +47,6 @@ init_option = click.option(
     "--init",
     shell_complete=complete_model,
     metavar="NAME|FILE",
-    default=None,
     help="Start from the weights of a model, which brings its network, blocks, encoder, width and "
     "--standardize. Classes may be others: those of the same name are taken over, others start "
     "afresh. For asn-atl the asn to revise, or an asn-atl.",
@@ -61,7 +60,6 @@ pretrained_option = click.option(
 encoder_weights_option = click.option(
     "--encoder-weights",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    default=None,
     help="Begin with the encoder's weights of this file instead (.pth or .safetensors).",
 )
 freeze_option = click.option(
@@ -92,8 +90,6 @@ DATA = (
     click.option(
         "--split-file",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        default=None,
-        show_default=False,
         help="Which pairs of the training folder train and which validate: a table with the "
         "columns name,split (train, val or test), or a name per line (these train, the others "
         "validate). Of several sets a name is SET/NAME.",
@@ -101,7 +97,6 @@ DATA = (
     click.option(
         "--repeat",
         metavar="N[,N...]",
-        default=None,
         show_default="1 each",
         type=CommaList(int, "whole numbers from 1, for example 3,1", _all_positive),
         help="How often the pairs of each DATASET come in an epoch, each time drawn differently.",
@@ -109,14 +104,12 @@ DATA = (
     click.option(
         "--chips-per-epoch",
         type=click.IntRange(min=1),
-        default=None,
         show_default="area / chip²",
         help="Windows drawn from large scenes in an epoch, of all sets together.",
     ),
     click.option(
         "--pixel-size",
         type=(click.FloatRange(0, min_open=True), click.FloatRange(0, min_open=True)),
-        default=None,
         show_default="as the images say",
         callback=fine_first,
         help="Finest and coarsest pixels in meters, of images without a georeference. The model "
@@ -140,8 +133,6 @@ def data_options(command: Command) -> Command:
     is_eager=True,
     expose_value=False,
     callback=take_config,
-    default=None,
-    show_default=False,
     help="The options of an earlier run, config.toml in its folder, DATASET among them; options "
     "given otherwise win.",
 )
@@ -160,7 +151,7 @@ def data_options(command: Command) -> Command:
 )
 @click.option("--half", is_flag=True, help="Store the model files in 16 bits: half the size.")
 @precision_option
-@click.option("--threads", type=click.IntRange(min=1), default=None, help="CPU threads.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
 @click.option(
     "--deterministic",
     is_flag=True,

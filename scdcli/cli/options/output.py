@@ -45,16 +45,12 @@ simplify_option = click.option(
 zones_option = click.option(
     "--zones",
     metavar="FILE[:LAYER]",
-    default=None,
-    show_default=False,
     help="Polygons such as districts: zones.csv, summary.json and the page then give the areas "
     "in each, too.",
 )
 zone_names_option = click.option(
     "--zone-names",
     metavar="FIELD",
-    default=None,
-    show_default=False,
     help="Field of --zones with the names; name, or the first of texts that differ, if not given.",
 )
 report_option = click.option(

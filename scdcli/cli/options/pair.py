@@ -50,7 +50,6 @@ PLACE_OPTIONS = (
         "--bands",
         type=BANDS,
         metavar="1,2,3|red,green,blue",
-        default=None,
         help="Bands to use, numbers or names, in the order of the model; if not given all but "
         "alpha, matched by name where the files name them.",
     ),
@@ -58,13 +57,11 @@ PLACE_OPTIONS = (
         "--after-bands",
         type=BANDS,
         metavar="1,2,3",
-        default=None,
         help="The same of AFTER, where it has them in another order.",
     ),
     click.option(
         "--assume-crs",
         metavar="CRS",
-        default=None,
         help="CRS of an image that has a position and no CRS, such as EPSG:32650; one that an "
         "image has is never replaced.",
     ),
@@ -72,14 +69,12 @@ PLACE_OPTIONS = (
         "--bounds",
         type=BOX,
         metavar="L,B,R,T",
-        default=None,
         help="Map only the pixels of BEFORE that touch left, bottom, right, top in its CRS.",
     ),
-    click.option("--bounds-crs", metavar="CRS", default=None, help="CRS of --bounds, if another."),
+    click.option("--bounds-crs", metavar="CRS", help="CRS of --bounds, if another."),
     click.option(
         "--aoi",
         metavar="FILE[:LAYER]",
-        default=None,
         help="Map only what lies in the polygons of this file; the rest becomes nodata.",
     ),
     click.option(
@@ -96,7 +91,6 @@ scale_option = click.option(
     "--scale",
     type=RANGE,
     metavar="LO,HI",
-    default=None,
     help="Values that become 0 and 255, for both dates; by default uint8 is used as it is and "
     "other types get the 2-98 % range of both dates together.",
 )
@@ -104,7 +98,6 @@ nodata_tolerance_option = click.option(
     "--nodata-tolerance",
     type=click.FloatRange(min=0),
     metavar="NUMBER",
-    default=None,
     help="Pixels this near to the nodata value in every band that touch the edge are nodata, too: "
     "lossy compression has changed them.",
 )

@@ -153,7 +153,6 @@ legend_option = click.option(
     "--legend",
     "legend",
     metavar="NAME|FILE",
-    default=None,
     help="Legend of the labels: a built-in one or a TOML or JSON file.",
 )
 
@@ -187,32 +186,20 @@ bands_option = click.option(
     "--bands",
     type=BANDS,
     metavar="1,2,3|red,green,blue",
-    default=None,
     help="Bands to use of both images, numbers or names, in the order of the model; all but alpha "
     "if not given.",
 )
 workers_option = click.option(
     "--workers",
     type=click.IntRange(min=0),
-    default=None,
     show_default="on a GPU one per core, up to 8; else 0",
     help="Processes that prepare data; 0 does it in this one.",
 )
 moved_before_option = click.option(
-    "--before",
-    type=click.Path(),
-    metavar="IMAGE",
-    default=None,
-    show_default=False,
-    help="The earlier image, where it has moved.",
+    "--before", type=click.Path(), metavar="IMAGE", help="The earlier image, where it has moved."
 )
 moved_after_option = click.option(
-    "--after",
-    type=click.Path(),
-    metavar="IMAGE",
-    default=None,
-    show_default=False,
-    help="The later image, where it has moved.",
+    "--after", type=click.Path(), metavar="IMAGE", help="The later image, where it has moved."
 )
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, help="Random seed.")
 
@@ -261,21 +248,18 @@ mmu_option = click.option(
 chip_option = click.option(
     "--chip",
     type=click.IntRange(min=64),
-    default=None,
     show_default="512, or the model's if larger",
     help="Side in pixels of what the network sees at a time.",
 )
 overlap_option = click.option(
     "--overlap",
     type=click.IntRange(min=0),
-    default=None,
     show_default="64, or a quarter of a smaller chip than 256",
     help="Of neighboring chips, pixels.",
 )
 batch_option = click.option(
     "--batch",
     type=click.IntRange(min=1),
-    default=None,
     show_default="1, on a GPU 8",
     help="Chips per forward pass.",
 )
@@ -334,8 +318,6 @@ def output_option(
         callback=_local,
         metavar=metavar,
         required=required,
-        default=None,
-        show_default=False,
         help=help,
     )
 
