@@ -40,7 +40,7 @@ def draw_sheets(data: Path, out: Path, systems: list[System]) -> list[Path]:
             few = names[start : start + PAIRS_PER_SHEET]
             panels = [_panel(data, pairs, name, found) for name in few]
             path = out / f"{pairs.name}-{start // PAIRS_PER_SHEET + 1}.png"
-            matplotlib.image.imsave(path, _stacked(panels))
+            matplotlib.image.imsave(path, stacked(panels))
             written.append(path)
     return written
 
@@ -106,7 +106,8 @@ def _unit(shape: tuple[int, int], columns: int) -> int:
     return max(1, -(-max(shape) // min(room, LARGEST_CELL)))
 
 
-def _stacked(panels: list[np.ndarray]) -> np.ndarray:
+def stacked(panels: list[np.ndarray]) -> np.ndarray:
+    """Panels one below the other, filled up to one width."""
     width = max(panel.shape[1] for panel in panels)
     rows = [
         np.pad(panel, ((0, 0), (0, width - panel.shape[1]), (0, 0)), constant_values=1)

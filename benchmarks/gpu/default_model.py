@@ -60,6 +60,7 @@ class Run:
     warmup: float = 0.02  # of the run
     labelled: float = 0.45  # share of scenes of one date
     real: bool = True  # scenes of two real dates
+    drawn: float = 0.0  # share of scenes of a drawn world, if there is one
     teach_at: tuple[float, ...] = (0.3, 0.5, 0.72)  # of the run
     confident: float = 0.75
     taught_pairs: int = 1_000_000  # at most; fewer to try a run without a GPU
@@ -93,6 +94,9 @@ def main() -> None:
     parser.add_argument(
         "--init", type=Path, help="a model.safetensors of an earlier run to go on from"
     )
+    parser.add_argument(
+        "--world", type=Path, help="pairs of `scd simulate WORLD --legend urban` for --drawn"
+    )
     parser.add_argument("--keep-every", type=float, default=60, help="seconds")
     for name, value in asdict(Run()).items():
         if isinstance(value, bool):
@@ -103,6 +107,8 @@ def main() -> None:
             parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     given = vars(parser.parse_args())
     run = Run(**{name: given[name] for name in asdict(Run())})
+    if bool(run.drawn) != bool(given["world"]):
+        parser.error("--drawn SHARE and --world FOLDER go together.")
     train(run, given)
 
 
@@ -122,6 +128,7 @@ def train(run: Run, given: dict) -> None:
     unpacked = packs.unpack(given["pack"])
     require_places(unpacked, run, given["pack"])
     large, places = unpacked.large.to(device), unpacked.small.to(device)
+    world = packs.drawn(given["world"]).to(device) if run.drawn else None
     student = start_student(run, given["weights"], device, given["init"])
     weights = class_weights((large, places)).to(device)
     draws = Draws.seeded(run.seed, device)
@@ -136,7 +143,7 @@ def train(run: Run, given: dict) -> None:
         if lessons and share >= lessons[0] and run.real:
             lessons.pop(0)
             places = taught(student.average, first, unpacked, run, pool)
-        batch = batches.next(sources(large, places, run))
+        batch = batches.next(sources(large, places, run), world)
         for group, scale in zip(student.optimizer.param_groups, (run.encoder_lr, 1.0), strict=True):
             group["lr"] = run.lr * scale * rate(share, run.warmup)
         step += 1
@@ -193,9 +200,15 @@ class Ahead:
         self.thread = ThreadPoolExecutor(1) if draws.device.type == "cpu" else None
         self.coming: Future[Batch] | None = None
 
-    def next(self, banks: list[tuple[Bank, float]]) -> Batch:
-        """A batch of ``banks``; on a processor one that was begun with those of the last call."""
-        settings = (banks, banks, self.run.batch, self.run.size, self.draws)
+    def next(self, banks: list[tuple[Bank, float]], world: Bank | None) -> Batch:
+        """A batch of ``banks``, on a processor one that was begun with those of the last call.
+
+        Nothing of a drawn ``world`` is pasted into anything.
+        """
+        scenes = [(bank, share * (1 - self.run.drawn)) for bank, share in banks]
+        if world is not None:
+            scenes.append((world, self.run.drawn))
+        settings = (scenes, banks, self.run.batch, self.run.size, self.draws)
         if self.thread is None:
             return make_batch(*settings)
         ready = self.coming.result() if self.coming else make_batch(*settings)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from scdcli.simulation.drawn import PIXEL_SIZE
 from scdcli.training.live.bank import IGNORED, UNKNOWN, Bank, make_bank
 
 CLASSES = ("water", "ground", "road", "building", "vegetation")  # 1 to 5, of the legend urban
@@ -334,6 +335,33 @@ class Unpacked(NamedTuple):
     small: Bank  # places and chips
     barren: NDArray[np.bool_]  # of the tiles of ``small``: surely no vegetation
     names: list[str]  # of the tiles of ``small``
+
+
+def drawn(folder: Path) -> Bank:
+    """What ``scd simulate folder --pairs N --legend urban`` drew, as a bank of pairs of two dates.
+
+    Sports grounds, which are lawn or court, have no class; where they changed, it does not count.
+    """
+    train = folder / "train"
+    names = sorted(file.name for file in (train / "im1").iterdir())
+
+    def dates(kind: str) -> NDArray[np.uint8]:
+        """Both dates of every pair, one after the other."""
+        files = [train / f"{kind}{date}" / name for name in names for date in (1, 2)]
+        return np.stack([np.array(Image.open(file)) for file in files])
+
+    covers, labels = dates("cover"), dates("label")
+    covers[covers == IGNORED] = UNKNOWN
+    before = labels[::2]
+    return make_bank(
+        np.ascontiguousarray(np.moveaxis(dates("im"), -1, 1)),
+        covers,
+        [PIXEL_SIZE] * len(labels),
+        [(2 * k, 2 * k + 1) for k in range(len(names))],
+        np.where(before == IGNORED, IGNORED, before > 0).astype(np.uint8),
+        [1.0] * len(names),
+        [0] * len(names),
+    )
 
 
 def unpack(path: Path) -> Unpacked:

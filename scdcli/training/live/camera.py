@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from scdcli.training.live.draws import Draws, rectangles
+from scdcli.training.live.draws import Draws, mean_and_spread, rectangles
 from scdcli.training.live.paste import BUILDING, VEGETATION
 
 # How far a class may take on another color, the most: unknown, water, ground, road, building,
@@ -58,9 +58,8 @@ def expose(image: Tensor, cover: Tensor, real: Tensor, draws: Draws) -> Tensor:
 
 def standardize(image: Tensor, draws: Draws | None = None) -> Tensor:
     """Each band of each image to mean 0 and spread 1, with ``draws`` not quite."""
-    mean = image.mean(dim=(2, 3), keepdim=True)
-    std = image.std(dim=(2, 3), keepdim=True).clamp(min=1 / 32)
-    image = (image - mean) / std
+    mean, spread = mean_and_spread(image)
+    image = (image - mean) / spread.clamp(min=1 / 32)
     if draws is None:
         return image
     count = len(image)
@@ -178,9 +177,8 @@ def _light(image: Tensor, strength: Tensor, draws: Draws) -> Tensor:
 def _borrow(image: Tensor, draws: Draws) -> Tensor:
     """Sometimes the mean and spread of the colors of another scene of the batch."""
     share = draws.uniform((len(image), 1, 1, 1)) * draws.chance((len(image), 1, 1, 1), 0.3)
-    other = image.roll(1, dims=0)
-    mean, spread = image.mean(dim=(2, 3), keepdim=True), image.std(dim=(2, 3), keepdim=True)
-    wanted, goal = other.mean(dim=(2, 3), keepdim=True), other.std(dim=(2, 3), keepdim=True)
+    mean, spread = mean_and_spread(image)
+    wanted, goal = mean.roll(1, dims=0), spread.roll(1, dims=0)
     borrowed = (image - mean) * (goal / spread.clamp(min=0.02)).clamp(0.4, 2.5) + wanted
     return image + share * (borrowed - image)
 

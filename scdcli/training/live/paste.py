@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from scdcli.training.live.bank import IGNORED, UNKNOWN, Scenes
-from scdcli.training.live.draws import Draws
+from scdcli.training.live.draws import Draws, mean_and_spread
 
 WATER, GROUND, ROAD, BUILDING, VEGETATION = 1, 2, 3, 4, 5  # of the legend urban
 # How often an object of a class is looked for: unknown, water, ground, road, building, vegetation.
@@ -153,7 +153,6 @@ def _recolored(donor: Tensor, scene: Tensor, water: Tensor, draws: Draws) -> Ten
     """
     share = draws.uniform((len(donor), 1, 1, 1), 0.0, 0.85)
     share = share * (1 - 4 * water).clamp(min=0.1)[:, None, None, None]
-    mean, wanted = (x.mean(dim=(2, 3), keepdim=True) for x in (donor, scene))
-    spread, goal = (x.std(dim=(2, 3), keepdim=True).clamp(min=0.02) for x in (donor, scene))
-    gain = (goal / spread).clamp(0.5, 2.0)
+    (mean, spread), (wanted, goal) = mean_and_spread(donor), mean_and_spread(scene)
+    gain = (goal.clamp(min=0.02) / spread.clamp(min=0.02)).clamp(0.5, 2.0)
     return donor + share * ((donor - mean) * gain + wanted - donor)
