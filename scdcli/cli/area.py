@@ -11,8 +11,7 @@ from scdcli.cli.options.shared import (
     json_option,
     output_option,
     overwrite_option,
-    quiet_option,
-    verbose_option,
+    quiet_and_verbose,
 )
 from scdcli.cli.terminal import Terminal
 
@@ -62,8 +61,7 @@ def _columns(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...])
 @output_option("FILE.csv|FILE.json", "Also write the areas to a table, or everything as JSON.")
 @overwrite_option
 @json_option
-@quiet_option
-@verbose_option
+@quiet_and_verbose
 def area(
     folder: Path,
     reference: Path,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from scdcli.cli.onepair import predict_pair, require_usable_output
-from scdcli.cli.options.shared import Command
+from scdcli.cli.options.shared import together
 from scdcli.cli.terminal import (
     Terminal,
     resuming_call,
@@ -65,11 +65,8 @@ shard_option = click.option(
 )
 
 
-def batch_options(command: Command) -> Command:
-    """All options that make a batch; `open_batch` takes them."""
-    for option in (shard_option, pairs_option):
-        command = option(command)
-    return command
+batch_options = together(pairs_option, shard_option)
+"""All options that make a batch; `open_batch` takes them."""
 
 
 @dataclass(frozen=True)

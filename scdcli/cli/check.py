@@ -17,9 +17,8 @@ from scdcli.cli.options.shared import (
     complete_model,
     json_option,
     legend_option,
-    quiet_option,
+    quiet_and_verbose,
     refuse_legend_of_masks,
-    verbose_option,
 )
 from scdcli.cli.terminal import Terminal
 from scdcli.models import DEFAULT_MODEL
@@ -57,8 +56,7 @@ FOR_SETS = {"legend", "binary"}
 )
 @pairs_option
 @json_option
-@quiet_option
-@verbose_option
+@quiet_and_verbose
 def check(
     paths: tuple[str, ...],
     legend: str | None,

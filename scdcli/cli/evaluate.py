@@ -1,7 +1,7 @@
 """``scd evaluate``: labels and predictions in, scores out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +15,16 @@ from scdcli.cli.options.shared import (
     bands_option,
     binary_option,
     complete_model,
+    gathered,
     grouped,
     json_option,
     legend_option,
     output_option,
     overwrite_option,
-    quiet_option,
+    quiet_and_verbose,
     refuse_legend_of_masks,
     seed_option,
     tta_option,
-    verbose_option,
 )
 from scdcli.cli.sweeping import SweepFiles, find_sweeping, sweep_options
 from scdcli.cli.tables.scores import show_scores
@@ -37,21 +37,7 @@ if TYPE_CHECKING:
     from scdcli.scoring.run import Scoring
 
 # Options that say how a model runs; maps that exist do without.
-RUNNING = (
-    *(
-        "tta",
-        "threshold",
-        "mmu",
-        "chip",
-        "overlap",
-        "batch",
-        "precision",
-        "engine",
-        "device",
-        "bands",
-    ),
-    "normalize",
-)
+RUNNING = (*(each.name for each in fields(InferenceSettings)), "bands", "normalize")
 RUNNING_OPTIONS = tuple(option for option in INFERENCE_OPTIONS if option is not tta_option)
 NOTHING_KEPT = (
     "Nothing is kept: scores are written when all pairs are scored. Maps are kept pair by pair by "
@@ -64,21 +50,21 @@ class ScoreFiles:
     """Where scores are written; None for what is not asked for.
 
     Attributes:
-        scores: All of them, .json or .csv.
+        output: All scores, .json or .csv.
         matrix: The SeK of every transition, .csv.
         per_pair: A row for every pair, .csv.
         plots: Folder of pictures of the scores.
         panels: Folder of pictures of pairs.
-        panel_pairs: The pairs that are drawn; empty for the first ones.
+        panel_pairs: The pairs that are drawn; None for the first ones.
         overwrite: Replace files that exist.
     """
 
-    scores: Path | None
+    output: Path | None
     matrix: Path | None
     per_pair: Path | None
     plots: Path | None
     panels: Path | None
-    panel_pairs: tuple[str, ...]
+    panel_pairs: tuple[str, ...] | None
     overwrite: bool
 
 
@@ -149,8 +135,8 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
 )
 @overwrite_option
 @json_option
-@quiet_option
-@verbose_option
+@quiet_and_verbose
+@gathered("files", ScoreFiles, [each.name for each in fields(ScoreFiles)])
 def evaluate(
     truth: Path,
     model: tuple[str, ...],
@@ -161,19 +147,13 @@ def evaluate(
     normalize: str,
     legend: str | None,
     binary: bool,
-    output: Path | None,
-    matrix: Path | None,
-    per_pair: Path | None,
     bootstrap: int | None,
     seed: int,
     sweep: Path | None,
     calibrate: Path | None,
-    plots: Path | None,
-    panels: Path | None,
-    panel_pairs: tuple[str, ...] | None,
-    overwrite: bool,
     json: bool,
     quiet: bool,
+    files: ScoreFiles,
 ) -> None:
     """Score maps that exist, or predict a labelled set and score it.
 
@@ -192,7 +172,6 @@ def evaluate(
     from scdcli.scoring.comparison import bootstrap as resample
     from scdcli.scoring.job import EvaluationJob
 
-    files = ScoreFiles(output, matrix, per_pair, plots, panels, panel_pairs or (), overwrite)
     _require_usable(files)
     refuse_legend_of_masks(legend, binary=binary)
     if pred and not model:
@@ -201,7 +180,7 @@ def evaluate(
     given = find_legend(legend) if legend else None
     job = EvaluationJob(truth, model, pred, given, tta, inference, bands, normalize, binary)
     scoring = job.prepare(terminal.note, terminal.watch)
-    asked = SweepFiles(sweep, calibrate, overwrite)
+    asked = SweepFiles(sweep, calibrate, files.overwrite)
     sweeping = find_sweeping(job.names, scoring.systems, asked, inference.threshold)
     drawn = _choose_panels(scoring, files)
     sweeps = sweeping.sweeps if sweeping else None
@@ -244,7 +223,7 @@ def _require_usable(files: ScoreFiles) -> None:
 
         plot_files(files.plots, overwrite=files.overwrite)
     tables = [path for path in (files.matrix, files.per_pair) if path]
-    scores = [files.scores] if files.scores else []
+    scores = [files.output] if files.output else []
     require_writable(scores, SCORE_SUFFIXES, overwrite=files.overwrite)
     require_writable(tables, TABLE_SUFFIXES, overwrite=files.overwrite)
     resolved = [path.resolve() for path in (*scores, *tables)]
@@ -258,7 +237,7 @@ def _choose_panels(scoring: "Scoring", files: ScoreFiles) -> "Panels | None":
         return None
     from scdcli.scoring.figures.panels import Panels, choose_pairs, panel_files, picture_side
 
-    chosen = choose_pairs(scoring.truth, list(files.panel_pairs))
+    chosen = choose_pairs(scoring.truth, list(files.panel_pairs or ()))
     panel_files(files.panels, chosen, overwrite=files.overwrite)
     return Panels(chosen, scoring.legend, picture_side(len(scoring.systems)))
 
@@ -286,8 +265,8 @@ def _report(
         click.echo(dumps(whole))
     else:
         show_scores(runs, resampled)
-    if files.scores:
-        write_scores(files.scores, whole, runs, resampled)
+    if files.output:
+        write_scores(files.output, whole, runs, resampled)
     if files.matrix:
         write_csv(files.matrix, matrix_rows(runs))
     if files.per_pair:

@@ -10,8 +10,7 @@ from scdcli.cli.options.shared import (
     json_option,
     output_option,
     overwrite_option,
-    quiet_option,
-    verbose_option,
+    quiet_and_verbose,
 )
 from scdcli.cli.terminal import Terminal
 
@@ -21,8 +20,7 @@ from scdcli.cli.terminal import Terminal
 @output_option("FILE.onnx", "The file to write; NAME.onnx in this folder if not given.")
 @overwrite_option
 @json_option
-@quiet_option
-@verbose_option
+@quiet_and_verbose
 def export(model: str, output: Path | None, overwrite: bool, json: bool, quiet: bool) -> None:
     """Write a model as an ONNX file, for any program that runs such graphs.
 

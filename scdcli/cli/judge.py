@@ -6,12 +6,10 @@ from pathlib import Path
 import click
 
 from scdcli.cli.options.shared import (
-    moved_after_option,
-    moved_before_option,
+    moved_options,
     output_option,
     overwrite_option,
-    quiet_option,
-    verbose_option,
+    quiet_and_verbose,
 )
 from scdcli.cli.terminal import Terminal, open_console
 from scdcli.errors import InputError, OutputError
@@ -31,8 +29,7 @@ MOST_SHOWN = 20
     help="The prediction that was sampled.",
 )
 @output_option("FILE.html", "The page; POINTS with .html if not given.")
-@moved_before_option
-@moved_after_option
+@moved_options
 @click.option(
     "--show-map", is_flag=True, help="Show what the map says; judges then agree with it too often."
 )
@@ -45,8 +42,7 @@ MOST_SHOWN = 20
     "given several times.",
 )
 @overwrite_option
-@quiet_option
-@verbose_option
+@quiet_and_verbose
 def judge(
     points: Path,
     folder: Path | None,

@@ -22,8 +22,7 @@ from scdcli.cli.options.shared import (
     json_option,
     model_option,
     output_option,
-    quiet_option,
-    verbose_option,
+    quiet_and_verbose,
 )
 from scdcli.cli.terminal import WIDE, Terminal, open_console, shown_hectares, shown_percent
 from scdcli.prediction.settings import InferenceSettings, OutputSettings, PredictionJob
@@ -58,8 +57,7 @@ if TYPE_CHECKING:
     "clean, write, polygons; summary.json has them in any case.",
 )
 @json_option
-@quiet_option
-@verbose_option
+@quiet_and_verbose
 def predict(
     images: tuple[str, ...],
     output: Path | None,

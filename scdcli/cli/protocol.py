@@ -1,6 +1,6 @@
 """What is trained and how: options of ``scd train``, and the settings they stand for."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 import click
@@ -192,41 +192,15 @@ class Protocol(NamedTuple):
     second: TrainingSettings
 
 
-def _protocol(
-    *,
-    network: str,
-    blocks: str,
-    encoder: str,
-    width: float,
-    standardize: str | None,
-    cover: bool | None,
-    atl_epochs: int,
-    atl_class_weights: str,
-    chip: int,
-    scale: tuple[float, float],
-    flip: bool,
-    swap_dates: bool,
-    jitter: float,
-    **others: Any,  # noqa: ANN401
-) -> Protocol:
-    drawn = Augmentation(chip, scale, flip, swap_dates, jitter)
-    settings = TrainingSettings(**others, augmentation=drawn)
-    second = replace(settings, epochs=atl_epochs, class_weights=atl_class_weights)
+def _protocol(*, atl_epochs: int, atl_class_weights: str, **given: Any) -> Protocol:  # noqa: ANN401
     source = click.get_current_context().get_parameter_source
-    asked = {
-        name: source(name) != ParameterSource.DEFAULT
-        for name in ("network", "blocks", "encoder", "width")
-    }
-    return Protocol(
-        network if asked["network"] else None,
-        blocks if asked["blocks"] else None,
-        encoder if asked["encoder"] else None,
-        width if asked["width"] else None,
-        standardize,
-        cover,
-        settings,
-        second,
-    )
+    asked = {name: given.pop(name) for name in ("network", "blocks", "encoder", "width")}
+    asked |= {name: None for name in asked if source(name) == ParameterSource.DEFAULT}
+    kept = {name: given.pop(name) for name in ("standardize", "cover")}
+    drawn = Augmentation(**{each.name: given.pop(each.name) for each in fields(Augmentation)})
+    settings = TrainingSettings(**given, augmentation=drawn)
+    second = replace(settings, epochs=atl_epochs, class_weights=atl_class_weights)
+    return Protocol(**asked, **kept, settings=settings, second=second)
 
 
 def protocol_options(command: Command) -> Command:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from scdcli.cli.options.shared import output_option, overwrite_option, quiet_option, verbose_option
+from scdcli.cli.options.shared import output_option, overwrite_option, quiet_and_verbose
 from scdcli.cli.terminal import Terminal
 
 
@@ -19,8 +19,7 @@ from scdcli.cli.terminal import Terminal
 )
 @output_option("FILE.zip", "The ZIP of package; scd_changes.zip if not given.")
 @overwrite_option
-@quiet_option
-@verbose_option
+@quiet_and_verbose
 def qgis(
     action: str, profile: str | None, output: Path | None, overwrite: bool, quiet: bool
 ) -> None:

@@ -4,14 +4,12 @@ from pathlib import Path
 
 import click
 
-from scdcli.cli.options.output import require_zone_file, zone_names_option, zones_option
+from scdcli.cli.options.output import require_zone_file, zone_options
 from scdcli.cli.options.shared import (
-    moved_after_option,
-    moved_before_option,
+    moved_options,
     output_option,
     overwrite_option,
-    quiet_option,
-    verbose_option,
+    quiet_and_verbose,
 )
 from scdcli.cli.terminal import Terminal
 from scdcli.errors import OutputError
@@ -26,13 +24,10 @@ from scdcli.errors import OutputError
     metavar="DIR",
     help="Instead of one DIR, a folder of predictions: write a page that lists them.",
 )
-@zones_option
-@zone_names_option
-@moved_before_option
-@moved_after_option
+@zone_options
+@moved_options
 @overwrite_option
-@quiet_option
-@verbose_option
+@quiet_and_verbose
 def report(
     folder: Path | None,
     output: Path | None,

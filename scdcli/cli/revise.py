@@ -7,12 +7,10 @@ import click
 
 from scdcli.cli.options.shared import (
     json_option,
-    moved_after_option,
-    moved_before_option,
+    moved_options,
     output_option,
     overwrite_option,
-    quiet_option,
-    verbose_option,
+    quiet_and_verbose,
 )
 from scdcli.cli.terminal import Terminal, shown_hectares
 
@@ -28,12 +26,10 @@ from scdcli.cli.terminal import Terminal, shown_hectares
     "redrawn or given another class.",
 )
 @output_option("DIR", "Folder of the corrected prediction; DIR-revised if not given.")
-@moved_before_option
-@moved_after_option
+@moved_options
 @overwrite_option
 @json_option
-@quiet_option
-@verbose_option
+@quiet_and_verbose
 def revise(
     folder: Path,
     polygons: Path,

@@ -1,24 +1,23 @@
 """``scd sample``: places of a map to judge, drawn at random from its strata."""
 
-from collections.abc import Mapping
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from scdcli.cli.options.shared import (
+    grouped,
     json_option,
     output_option,
     overwrite_option,
-    quiet_option,
+    quiet_and_verbose,
     seed_option,
-    verbose_option,
 )
 from scdcli.cli.terminal import Terminal, open_console, shown_hectares
 
 if TYPE_CHECKING:
-    from scdcli.sampling.design import Sample
+    from scdcli.sampling.design import Sample, SampleSettings
 
 SIZE = 500
 
@@ -42,102 +41,113 @@ def _expected(
     return expected
 
 
+DRAWING = (
+    click.option(
+        "--strata",
+        type=click.Choice(["transition", "from", "to", "change"]),
+        default="transition",
+        help="Strata of what changed: each transition, each class before or after, or all in one. "
+        "What is unchanged is a stratum of its own.",
+    ),
+    click.option(
+        "--merge",
+        type=click.FloatRange(0, 100),
+        default=0.0,
+        metavar="PERCENT",
+        help="Strata of change below this percentage of the mapped area become one.",
+    ),
+    click.option(
+        "--buffer",
+        type=click.FloatRange(0),
+        default=0.0,
+        metavar="M",
+        help="What is unchanged so many meters (pixels without a CRS) around a change, along rows "
+        "and columns, is a stratum of its own: most of what a map misses lies there.",
+    ),
+    click.option(
+        "--size",
+        type=click.IntRange(min=2),
+        show_default=str(SIZE),
+        metavar="N",
+        help="Units to draw.",
+    ),
+    click.option(
+        "--target-error",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        metavar="E",
+        help="In place of --size, as many units as give overall accuracy this standard error.",
+    ),
+    click.option(
+        "--expect",
+        multiple=True,
+        callback=_expected,
+        metavar="ua=SHARE|STRATUM=SHARE",
+        show_default="ua=0.5",
+        help="User's accuracy to expect, of all strata or of the one named; for --target-error and "
+        "the allocation neyman.",
+    ),
+    click.option(
+        "--allocation",
+        type=click.Choice(["proportional", "equal", "neyman", "minimum"]),
+        default="minimum",
+        help="How the units are shared out among the strata: in proportion to their size, equally, "
+        "by size and spread, or by size with --minimum in each.",
+    ),
+    click.option(
+        "--minimum",
+        type=click.IntRange(min=2),
+        default=50,
+        help="Units in every stratum with --allocation minimum.",
+    ),
+    click.option(
+        "--unit",
+        type=click.Choice(["pixel", "block", "polygon"]),
+        default="pixel",
+        help="What is drawn and judged; with polygon, what is unchanged is drawn as pixels.",
+    ),
+    click.option("--block", type=click.IntRange(min=2), default=3, help="Side of a block, pixels."),
+    click.option(
+        "--min-distance",
+        type=click.FloatRange(0),
+        default=0.0,
+        metavar="M",
+        help="Meters (pixels without a CRS) between any two units.",
+    ),
+    click.option(
+        "--aoi",
+        type=click.Path(path_type=Path),
+        help="Draw inside the polygons of this file; areas are then those inside.",
+    ),
+    seed_option,
+)
+
+
+def _settings(
+    *,
+    size: int | None,
+    target_error: float | None,
+    min_distance: float,
+    **others: Any,  # noqa: ANN401
+) -> "SampleSettings":
+    from scdcli.sampling.design import SampleSettings
+
+    if size is not None and target_error is not None:
+        raise click.UsageError("Give --size or --target-error, not both.")
+    size = None if target_error else size or SIZE
+    return SampleSettings(size=size, error=target_error, distance=min_distance, **others)
+
+
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @output_option("FILE.gpkg", "The sample; <DIR>-points.gpkg if not given.")
-@click.option(
-    "--strata",
-    type=click.Choice(["transition", "from", "to", "change"]),
-    default="transition",
-    help="Strata of what changed: each transition, each class before or after, or all in one. What "
-    "is unchanged is a stratum of its own.",
-)
-@click.option(
-    "--merge",
-    type=click.FloatRange(0, 100),
-    default=0.0,
-    metavar="PERCENT",
-    help="Strata of change below this percentage of the mapped area become one.",
-)
-@click.option(
-    "--buffer",
-    type=click.FloatRange(0),
-    default=0.0,
-    metavar="M",
-    help="What is unchanged so many meters (pixels without a CRS) around a change, along rows and "
-    "columns, is a stratum of its own: most of what a map misses lies there.",
-)
-@click.option(
-    "--size", type=click.IntRange(min=2), show_default=str(SIZE), metavar="N", help="Units to draw."
-)
-@click.option(
-    "--target-error",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    metavar="E",
-    help="In place of --size, as many units as give overall accuracy this standard error.",
-)
-@click.option(
-    "--expect",
-    multiple=True,
-    callback=_expected,
-    metavar="ua=SHARE|STRATUM=SHARE",
-    show_default="ua=0.5",
-    help="User's accuracy to expect, of all strata or of the one named; for --target-error and the "
-    "allocation neyman.",
-)
-@click.option(
-    "--allocation",
-    type=click.Choice(["proportional", "equal", "neyman", "minimum"]),
-    default="minimum",
-    help="How the units are shared out among the strata: in proportion to their size, equally, by "
-    "size and spread, or by size with --minimum in each.",
-)
-@click.option(
-    "--minimum",
-    type=click.IntRange(min=2),
-    default=50,
-    help="Units in every stratum with --allocation minimum.",
-)
-@click.option(
-    "--unit",
-    type=click.Choice(["pixel", "block", "polygon"]),
-    default="pixel",
-    help="What is drawn and judged; with polygon, what is unchanged is drawn as pixels.",
-)
-@click.option("--block", type=click.IntRange(min=2), default=3, help="Side of a block, pixels.")
-@click.option(
-    "--min-distance",
-    type=click.FloatRange(0),
-    default=0.0,
-    metavar="M",
-    help="Meters (pixels without a CRS) between any two units.",
-)
-@click.option(
-    "--aoi",
-    type=click.Path(path_type=Path),
-    help="Draw inside the polygons of this file; areas are then those inside.",
-)
-@seed_option
+@grouped("settings", _settings, DRAWING)
 @overwrite_option
 @json_option
-@quiet_option
-@verbose_option
+@quiet_and_verbose
 def sample(
     folder: Path,
     output: Path | None,
-    strata: str,
-    merge: float,
-    buffer: float,
-    size: int | None,
-    target_error: float | None,
-    expect: Mapping[str, float],
-    allocation: str,
-    minimum: int,
-    unit: str,
-    block: int,
-    min_distance: float,
-    aoi: Path | None,
-    seed: int,
+    settings: "SampleSettings",
     overwrite: bool,
     json: bool,
     quiet: bool,
@@ -155,32 +165,15 @@ def sample(
     """
     from scdcli.files.naming import beside
     from scdcli.sampling.changemap import open_map
-    from scdcli.sampling.design import SampleSettings, draw_sample
+    from scdcli.sampling.design import draw_sample
     from scdcli.sampling.pointfile import describe_sample, require_free_file, write_points
 
-    if size is not None and target_error is not None:
-        raise click.UsageError("Give --size or --target-error, not both.")
     out = output or beside(folder, "-points.gpkg")
     require_free_file(out, overwrite=overwrite)
-    settings = SampleSettings(
-        strata=strata,
-        merge=merge,
-        buffer=buffer,
-        size=None if target_error else size or SIZE,
-        error=target_error,
-        expect=expect,
-        allocation=allocation,
-        minimum=minimum,
-        unit=unit,
-        block=block,
-        distance=min_distance,
-        aoi=aoi,
-        seed=seed,
-    )
     drawn = draw_sample(open_map(folder), settings)
     write_points(out, drawn, overwrite=overwrite)
     terminal = Terminal(quiet)
-    if min_distance:
+    if settings.distance:
         terminal.note(
             "With --min-distance the inclusion probabilities are only nearly equal; estimates take "
             "them for equal."

@@ -1,23 +1,23 @@
 """``scd simulate``: a drawn world that changes, as a demo scene or a labelled set."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from scdcli.cli.options.shared import (
-    Command,
     fine_first,
+    gathered,
     overwrite_option,
-    quiet_option,
-    verbose_option,
+    quiet_and_verbose,
+    together,
 )
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from scdcli.simulation.job import LabelSettings
 
-OPTIONS = (
+label_options = together(
     click.option(
         "--from-labels",
         "folders",
@@ -69,11 +69,10 @@ OPTIONS = (
 )
 
 
-def label_options(command: Command) -> Command:
-    """All options that say what pairs are made from."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+def _label_settings(**values: Any) -> "LabelSettings":  # noqa: ANN401
+    from scdcli.simulation.job import LabelSettings
+
+    return LabelSettings(**values)
 
 
 NOTHING_KEPT = (
@@ -112,8 +111,12 @@ NOTHING_KEPT = (
 )
 @label_options
 @overwrite_option
-@quiet_option
-@verbose_option
+@quiet_and_verbose
+@gathered(
+    "labels",
+    _label_settings,
+    ("folders", "keys", "pixel_size", "change", "unchanged", "strength"),
+)
 def simulate(
     out: Path,
     pairs: int | None,
@@ -121,15 +124,10 @@ def simulate(
     split: str,
     workers: int,
     seed: int | None,
-    folders: tuple[Path, ...],
-    keys: tuple[str, ...],
     legend: str | None,
-    pixel_size: tuple[float, float] | None,
-    change: float | None,
-    unchanged: float | None,
-    strength: float | None,
     overwrite: bool,
     quiet: bool,
+    labels: "LabelSettings",
 ) -> None:
     """Make labelled pairs: of a drawn world, or from labelled images of one date.
 
@@ -149,13 +147,12 @@ def simulate(
     scd simulate town --from-labels labelled --source key.toml --pairs 1000
     """
     from scdcli.simulation.composed import shortfall
-    from scdcli.simulation.job import LabelSettings, SimulationJob
+    from scdcli.simulation.job import SimulationJob
 
-    labels = LabelSettings(folders, keys, pixel_size, change, unchanged, strength)
     _require_usable(labels, pairs)
     job = SimulationJob(out, size, split, workers, seed, legend, labels, overwrite)
     terminal = Terminal(quiet)
-    if folders:
+    if labels.folders:
         terminal.note("Looking through the labelled images.")
     composer = job.composer()
     for warning in composer.warnings if composer else ():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scdcli.cli.options.shared import Command
+from scdcli.cli.options.shared import together
 from scdcli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -18,25 +18,24 @@ MODEL_SUFFIX = ".safetensors"
 SCORES = {"sek_from_to": "SeK (from-to)", "f1": "F1 of change"}
 
 
-def sweep_options(command: Command) -> Command:
-    """What `find_sweeping` takes."""
-    kind = click.Path(path_type=Path)
-    calibrate = click.option(
+sweep_options = together(
+    click.option(
+        "--sweep",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Score the models at every threshold, and see how reliable their probabilities are: "
+        "sweep.csv, reliability.csv and sweep.png.",
+    ),
+    click.option(
         "--calibrate",
-        type=kind,
+        type=click.Path(path_type=Path),
         metavar="FILE.safetensors",
         help="Write a copy of the model with the temperature and the threshold that suit these "
         "labels best, or with --threshold as given; one model, with the --tta it will be used "
         "with.",
-    )
-    sweep = click.option(
-        "--sweep",
-        type=kind,
-        metavar="DIR",
-        help="Score the models at every threshold, and see how reliable their probabilities are: "
-        "sweep.csv, reliability.csv and sweep.png.",
-    )
-    return sweep(calibrate(command))
+    ),
+)
+"""What `find_sweeping` takes."""
 
 
 @dataclass(frozen=True)

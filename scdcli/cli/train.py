@@ -18,14 +18,14 @@ from scdcli.cli.options.shared import (
     complete_model,
     device_option,
     fine_first,
+    gathered,
     grouped,
     legend_option,
     output_option,
     precision_option,
-    quiet_option,
+    quiet_and_verbose,
     refuse_legend_of_masks,
     seed_option,
-    verbose_option,
     workers_option,
 )
 from scdcli.cli.protocol import (
@@ -170,8 +170,10 @@ def data_options(command: Command) -> Command:
 @seed_option
 @device_option
 @workers_option
-@quiet_option
-@verbose_option
+@quiet_and_verbose
+@gathered(
+    "hardware", HardwareSettings, ("precision", "threads", "deterministic", "device", "workers")
+)
 def train(
     datasets: tuple[Path, ...],
     output: Path,
@@ -183,15 +185,11 @@ def train(
     freeze: str,
     calibrate: bool,
     half: bool,
-    precision: str,
-    threads: int | None,
-    deterministic: bool,
     resume: bool,
     tensorboard: bool,
     seed: int,
-    device: str,
-    workers: int | None,
     quiet: bool,
+    hardware: HardwareSettings,
 ) -> None:
     """Train a network on a labelled set, or on several together.
 
@@ -220,7 +218,7 @@ def train(
         settings,
         second,
         replace(data, cover=protocol.cover),
-        HardwareSettings(precision, threads, deterministic, device, workers),
+        hardware,
         init,
         pretrained,
         encoder_weights,

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from scdcli.cli.options.shared import CommaList, Command, grouped, overwrite_option
+from scdcli.cli.options.shared import CommaList, Command, grouped, overwrite_option, together
 from scdcli.prediction.settings import OutputSettings
 
 
@@ -42,16 +42,19 @@ simplify_option = click.option(
     help="How far outlines of polygons may move to lose vertices, m (pixels without a CRS); "
     "neighbors stay neighbors.",
 )
-zones_option = click.option(
-    "--zones",
-    metavar="FILE[:LAYER]",
-    help="Polygons such as districts: zones.csv, summary.json and the page then give the areas "
-    "in each, too.",
-)
-zone_names_option = click.option(
-    "--zone-names",
-    metavar="FIELD",
-    help="Field of --zones with the names; name, or the first of texts that differ, if not given.",
+zone_options = together(
+    click.option(
+        "--zones",
+        metavar="FILE[:LAYER]",
+        help="Polygons such as districts: zones.csv, summary.json and the page then give the areas "
+        "in each, too.",
+    ),
+    click.option(
+        "--zone-names",
+        metavar="FIELD",
+        help="Field of --zones with the names; name, or the first of texts that differ, if not "
+        "given.",
+    ),
 )
 report_option = click.option(
     "--report/--no-report",
@@ -86,8 +89,7 @@ def writing_options(command: Command) -> Command:
         land_cover_option,
         vector_option,
         simplify_option,
-        zones_option,
-        zone_names_option,
+        zone_options,
         report_option,
         overwrite_option,
         resume_option,

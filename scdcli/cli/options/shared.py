@@ -59,16 +59,21 @@ class CommaList(click.ParamType):  # type: ignore[type-arg]
         return items
 
 
-def grouped(
-    name: str, make: Callable[..., object], options: Sequence[Callable[[Command], Command]]
-) -> Callable[[Command], Command]:
-    """Options that a command gets as one object.
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order of the help page."""
 
-    Args:
-        name: Of the parameter by which the command gets it.
-        make: Makes it of the values of the options, by name.
-        options: In the order of the help page.
-    """
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def gathered(
+    name: str, make: Callable[..., object], names: Sequence[str]
+) -> Callable[[Command], Command]:
+    """Values that a command gets as one object, which ``make`` makes of them by their names."""
 
     def decorate(command: Command) -> Command:
         @wraps(command)
@@ -76,12 +81,23 @@ def grouped(
             own = {each: values.pop(each) for each in names}
             return command(*args, **values, **{name: make(**own)})
 
-        others = len(getattr(gathering, "__click_params__", ()))
-        for option in reversed(options):
-            option(gathering)
-        own_params: list[click.Parameter] = gathering.__click_params__[others:]  # type: ignore[attr-defined]
-        names = [str(param.name) for param in own_params]
         return gathering  # type: ignore[return-value]
+
+    return decorate
+
+
+def grouped(
+    name: str, make: Callable[..., object], options: Sequence[Callable[[Command], Command]]
+) -> Callable[[Command], Command]:
+    """The same with the options whose values these are, in the order of the help page."""
+
+    def decorate(command: Command) -> Command:
+        names: list[str] = []
+        gathering: Any = gathered(name, make, names)(command)
+        others = len(getattr(gathering, "__click_params__", ()))
+        together(*options)(gathering)
+        names += [str(param.name) for param in gathering.__click_params__[others:]]
+        return gathering  # type: ignore[no-any-return]
 
     return decorate
 
@@ -125,6 +141,7 @@ verbose_option = click.option(
     callback=be_verbose,
     help="With an error, also where it comes from and the versions of the libraries.",
 )
+quiet_and_verbose = together(quiet_option, verbose_option)
 device_option = click.option(
     "--device",
     default=InferenceSettings.device,
@@ -195,11 +212,11 @@ workers_option = click.option(
     show_default="on a GPU one per core, up to 8; else 0",
     help="Processes that prepare data; 0 does it in this one.",
 )
-moved_before_option = click.option(
-    "--before", type=click.Path(), metavar="IMAGE", help="The earlier image, where it has moved."
-)
-moved_after_option = click.option(
-    "--after", type=click.Path(), metavar="IMAGE", help="The later image, where it has moved."
+moved_options = together(
+    *(
+        click.option(name, type=click.Path(), metavar="IMAGE", help=f"{image}, where it has moved.")
+        for name, image in (("--before", "The earlier image"), ("--after", "The later image"))
+    )
 )
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, help="Random seed.")
 
