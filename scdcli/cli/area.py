@@ -3,7 +3,6 @@
 import shlex
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +13,6 @@ from scdcli.cli.options.shared import (
     quiet_and_verbose,
 )
 from scdcli.cli.terminal import Terminal
-
-if TYPE_CHECKING:
-    from scdcli.sampling.assessment import Assessment
 
 
 def _columns(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
@@ -82,6 +78,7 @@ def area(
     scd area changes --reference points.gpkg
     scd area changes --reference judged.csv -o areas.csv
     """
+    from scdcli.cli.tables.areas import show_assessment
     from scdcli.files.whole import write_csv, write_whole
     from scdcli.reporting.finished import ADJUSTED
     from scdcli.sampling.assessment import assess
@@ -106,7 +103,7 @@ def area(
     if json:
         click.echo(text)
     else:
-        _show(found)
+        show_assessment(found)
 
 
 def _require_usable(columns: dict[str, str], output: Path | None, *, overwrite: bool) -> None:
@@ -138,9 +135,3 @@ def _renew_page(folder: Path, terminal: Terminal) -> None:
             )
             return
     rebuild_report(folder)
-
-
-def _show(found: "Assessment") -> None:
-    from scdcli.cli.tables.areas import show_assessment
-
-    show_assessment(found)

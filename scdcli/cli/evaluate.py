@@ -27,7 +27,6 @@ from scdcli.cli.options.shared import (
     tta_option,
 )
 from scdcli.cli.sweeping import SweepFiles, find_sweeping, sweep_options
-from scdcli.cli.tables.scores import show_scores
 from scdcli.cli.terminal import Terminal
 from scdcli.prediction.settings import InferenceSettings
 
@@ -251,6 +250,7 @@ def _report(
     as_json: bool,
 ) -> None:
     """Tables or the document on stdout, and the files that were asked for."""
+    from scdcli.cli.tables.scores import show_scores
     from scdcli.files.whole import write_csv
     from scdcli.scoring.scorefiles import (
         document,

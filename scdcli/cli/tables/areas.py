@@ -1,14 +1,10 @@
 """Adjusted areas and accuracies as tables for a person to read."""
 
-from typing import TYPE_CHECKING
+from rich.table import Table
 
 from scdcli.cli.terminal import open_console
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from scdcli.sampling.assessment import Assessment
-    from scdcli.sampling.estimation import Estimate
+from scdcli.sampling.assessment import Assessment
+from scdcli.sampling.estimation import Estimate
 
 WIDEST_MATRIX = 8
 DASH = "\N{EN DASH}"
@@ -18,7 +14,7 @@ WITH_F1, WITH_BOUNDS = 105, 125
 """Widths of a terminal from which on there is room; --json has everything."""
 
 
-def show_assessment(found: "Assessment") -> None:
+def show_assessment(found: Assessment) -> None:
     """Areas beside pixel counts, accuracies, and the error matrix where it fits; on stdout."""
     console = open_console()
     console.print(
@@ -32,10 +28,8 @@ def show_assessment(found: "Assessment") -> None:
         )
 
 
-def areas_table(found: "Assessment", width: int) -> "Table":
+def areas_table(found: Assessment, width: int) -> Table:
     """A row for every target, with as many columns as there is room for."""
-    from rich.table import Table
-
     unit, scale = ("hectares", SQUARE_METERS) if found.unit == "m2" else ("pixels", 1.0)
     decimals = 0 if found.total / scale > 10_000 or unit == "pixels" else 2
     bounds = width >= WITH_BOUNDS and any(target.bounds for target in found.targets)
@@ -64,10 +58,8 @@ def areas_table(found: "Assessment", width: int) -> "Table":
     return table
 
 
-def matrix_table(found: "Assessment") -> "Table":
+def matrix_table(found: Assessment) -> Table:
     """Shares of the area, a row per class of the map."""
-    from rich.table import Table
-
     table = Table("", box=None, header_style="bold")
     for number in range(1, len(found.names) + 1):
         table.add_column(str(number), justify="right")
@@ -76,7 +68,7 @@ def matrix_table(found: "Assessment") -> "Table":
     return table
 
 
-def _share(estimate: "Estimate | None") -> str:
+def _share(estimate: Estimate | None) -> str:
     if estimate is None:
         return DASH
     return f"{estimate.value:.2f} {PLUS_MINUS} {estimate.margin:.2f}"

@@ -2,14 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich.table import Table
 
 from scdcli.cli.terminal import open_console
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from scdcli.datasets.whole import SetReport
+from scdcli.datasets.whole import SetReport
 
 # A wider matrix does not fit a terminal; --json has all transitions.
 WIDEST_MATRIX = 8
@@ -18,7 +16,7 @@ MOST_PROBLEMS = 10
 MOST_KINDS = 3
 
 
-def show_set(report: "SetReport") -> None:
+def show_set(report: SetReport) -> None:
     """Splits, classes, transitions and the first problems, on stdout."""
     console = open_console()
     legend = f"legend {report.legend.name}" if report.legend else "no legend"
@@ -46,9 +44,7 @@ def show_set(report: "SetReport") -> None:
         console.print(f"- and {count - MOST_PROBLEMS} more")
 
 
-def _splits(report: "SetReport") -> "Table":
-    from rich.table import Table
-
+def _splits(report: SetReport) -> Table:
     table = Table(box=None, header_style="bold")
     for name in ("split", "pairs", "size", "bands", "type", "CRS", "changed %", "nodata %"):
         table.add_column(name, justify="right" if name.endswith(("%", "pairs")) else "left")
@@ -76,21 +72,21 @@ def _kinds(kinds: dict[Any, int]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def _classes(report: "SetReport") -> "Table":
+def _classes(report: SetReport) -> Table:
     """Classes of the changed pixels."""
     counts = report.total.counts
     pixels = zip(counts.from_pixels.tolist(), counts.to_pixels.tolist(), strict=True)
     return _by_class(_named(report, pixels), counts.changed)
 
 
-def _cover_title(report: "SetReport") -> str:
+def _cover_title(report: SetReport) -> str:
     covered, pairs = report.total.counts.cover.pairs, report.total.pairs
     return (
         f"Land cover of {'every pair' if covered == pairs else f'{covered:,} of {pairs:,} pairs'}"
     )
 
 
-def _cover(report: "SetReport") -> "Table":
+def _cover(report: SetReport) -> Table:
     """Classes of every labelled pixel; what is not known is a row of its own."""
     cover = report.total.counts.cover
     sides = (cover.before.tolist(), cover.after.tolist())
@@ -99,7 +95,7 @@ def _cover(report: "SetReport") -> "Table":
     return _by_class(rows, cover.pixels)
 
 
-def _named(report: "SetReport", pixels: Iterable[tuple[int, int]]) -> dict[str, tuple[int, int]]:
+def _named(report: SetReport, pixels: Iterable[tuple[int, int]]) -> dict[str, tuple[int, int]]:
     """Pixels before and after by class: of those in the legend, or of those that occur."""
     return {
         _name(report, index): each
@@ -108,10 +104,8 @@ def _named(report: "SetReport", pixels: Iterable[tuple[int, int]]) -> dict[str, 
     }
 
 
-def _by_class(rows: dict[str, tuple[int, int]], whole: int) -> "Table":
+def _by_class(rows: dict[str, tuple[int, int]], whole: int) -> Table:
     """Pixels before and after, and their shares of a total."""
-    from rich.table import Table
-
     table = Table("class", box=None, header_style="bold")
     for name in ("pixels before", "%", "pixels after", "%"):
         table.add_column(name, justify="right")
@@ -121,10 +115,8 @@ def _by_class(rows: dict[str, tuple[int, int]], whole: int) -> "Table":
     return table
 
 
-def _transitions(report: "SetReport") -> "Table":
+def _transitions(report: SetReport) -> Table:
     """From (rows) and to (columns) in percent of what changed; the largest ones of many classes."""
-    from rich.table import Table
-
     counts = report.total.counts
     table = Table(box=None, header_style="bold")
     if report.legend is None or len(report.legend) > WIDEST_MATRIX:
@@ -149,7 +141,7 @@ def _percents(row: Iterable[int], whole: int) -> list[str]:
     return [_percent(pixels, whole) if pixels else "\N{EN DASH}" for pixels in row]
 
 
-def _name(report: "SetReport", index: int) -> str:
+def _name(report: SetReport, index: int) -> str:
     return f"{index} {report.legend[index].name}" if report.legend else str(index)
 
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from math import log10
-from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from scdcli.cli.terminal import open_console
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from scdcli.models.card import Card
+from scdcli.files.naming import name_of
+from scdcli.models.card import Card, flat_scores
+from scdcli.prediction.fit import size_range
 
 SWATCH = "\N{FULL BLOCK}" * 3
 MEBIBYTE = 1 << 20
@@ -26,7 +26,7 @@ HISTORY = {
 CARD_WIDTH = 100  # columns: longer lines of prose are hard to read
 
 
-def show_models(cards: "Sequence[Card]", default: str) -> None:
+def show_models(cards: Sequence[Card], default: str) -> None:
     """One block for each model: what it is, then what it knows."""
     console = open_console()
     for card in cards:
@@ -43,7 +43,7 @@ def show_models(cards: "Sequence[Card]", default: str) -> None:
             console.print(f"  {label:<8}{text}", soft_wrap=True)
 
 
-def show_card(card: "Card") -> None:
+def show_card(card: Card) -> None:
     """What the file says of itself, then what is written beside it."""
     console = open_console()
     console.print(card.name, style="bold")
@@ -69,18 +69,14 @@ def show_card(card: "Card") -> None:
         console.print(f"\n{card.prose}", soft_wrap=True)
 
 
-def _render(prose: str, console: "Console") -> None:
-    from rich.markdown import Markdown
+def _render(prose: str, console: Console) -> None:
+    from rich.markdown import Markdown  # takes a tenth of a second
 
     console.print()
     console.print(Markdown(prose, hyperlinks=False), width=min(CARD_WIDTH, console.width))
 
 
-def _table(rows: "Sequence[tuple[str, str]]") -> "Table":
-    from rich.table import Table
-
-    from scdcli.files.naming import name_of
-
+def _table(rows: Sequence[tuple[str, str]]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -89,7 +85,7 @@ def _table(rows: "Sequence[tuple[str, str]]") -> "Table":
     return table
 
 
-def _facts(card: "Card") -> "Table":
+def _facts(card: Card) -> Table:
     header = card.header
     network = header.network
     encoder = f"{network.blocks} blocks" if network.encoder == "paper" else network.encoder
@@ -114,7 +110,7 @@ def _facts(card: "Card") -> "Table":
     )
 
 
-def _training(card: "Card") -> Iterator[tuple[str, str]]:
+def _training(card: Card) -> Iterator[tuple[str, str]]:
     run = card.header.training
     if "pairs" in run:
         held_out = f", {run['validation_pairs']:,} to validate" if "validation_pairs" in run else ""
@@ -130,13 +126,8 @@ def _training(card: "Card") -> Iterator[tuple[str, str]]:
         )
 
 
-def _legend(card: "Card", console: "Console") -> "Table":
+def _legend(card: Card, console: Console) -> Table:
     """Numbers, colors and names; the color itself only where one can see it."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from scdcli.files.naming import name_of
-
     table = Table(box=None, show_header=False, pad_edge=False)
     for _ in range(4 if console.is_terminal else 3):
         table.add_column(no_wrap=True)
@@ -149,10 +140,8 @@ def _legend(card: "Card", console: "Console") -> "Table":
     return table
 
 
-def _history(card: "Card") -> "Table":
+def _history(card: Card) -> Table:
     """About `EPOCHS_SHOWN` epochs of the run, the first, the last and the file's own among them."""
-    from rich.table import Table
-
     table = Table(box=None, pad_edge=False)
     for title in HISTORY.values():
         table.add_column(title, justify="right", no_wrap=True)
@@ -171,15 +160,11 @@ def _cell(name: str, value: object) -> str:
     return f"{100 * value:.1f} %" if name in ("miou", "sek_from_to") else f"{value:.4g}"
 
 
-def _pixels(card: "Card") -> str:
-    from scdcli.prediction.fit import size_range
-
+def _pixels(card: Card) -> str:
     return size_range(card.header.pixel_size) if card.header.pixel_size else "size not known"
 
 
-def _scores(card: "Card") -> Iterator[tuple[str, str]]:
-    from scdcli.models.card import flat_scores
-
+def _scores(card: Card) -> Iterator[tuple[str, str]]:
     for name, value in flat_scores(card.header).items():
         # Of `scd`'s numbers all but likelihoods are shares; what else is none is shown as it is.
         if name.rpartition(".")[2].startswith("nll_"):
@@ -190,7 +175,7 @@ def _scores(card: "Card") -> Iterator[tuple[str, str]]:
             yield name, f"{100 * value:.1f} %"
 
 
-def _listed_scores(card: "Card") -> str:
+def _listed_scores(card: Card) -> str:
     """In one line, so without what the probabilities were fitted to."""
     scores = [f"{name} {text}" for name, text in _scores(card) if "." not in name]
     return ", ".join(scores) or "not scored"

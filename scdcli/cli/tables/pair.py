@@ -1,15 +1,13 @@
 """A look at two images as tables for a person to read."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich.console import JustifyMethod
+from rich.table import Table
 
 from scdcli.cli.terminal import open_console, shown_hectares
-
-if TYPE_CHECKING:
-    from rich.console import JustifyMethod
-    from rich.table import Table
-
-    from scdcli.prediction.check import PairReport
+from scdcli.prediction.check import PairReport
 
 MOST_BANDS = 8
 LABEL_WIDTH = 22  # of "measured at both dates"
@@ -17,7 +15,7 @@ LONGEST_NAME = 16  # of a band
 DASH = "\N{EN DASH}"
 
 
-def show_pair(report: "PairReport") -> None:
+def show_pair(report: PairReport) -> None:
     """What the two images are, how they lie, what they hold, and what to know; on stdout."""
     console = open_console()
     if any(report.scenes):
@@ -40,7 +38,7 @@ def show_pair(report: "PairReport") -> None:
     console.print(f"Verdict: {report.verdict}.", style="bold")
 
 
-def _scenes(report: "PairReport") -> "Table":
+def _scenes(report: PairReport) -> Table:
     table = _table("", "before", "after")
     for label, cell in SCENE_ROWS:
         table.add_row(label, *(cell(scene) if scene else DASH for scene in report.scenes))
@@ -51,10 +49,8 @@ def _scenes(report: "PairReport") -> "Table":
 
 
 def _table(
-    label: str, *columns: str, width: int = LABEL_WIDTH, justify: "JustifyMethod" = "left"
-) -> "Table":
-    from rich.table import Table
-
+    label: str, *columns: str, width: int = LABEL_WIDTH, justify: JustifyMethod = "left"
+) -> Table:
     table = Table(box=None, header_style="bold")
     table.add_column(label, min_width=width)
     for column in columns:
@@ -87,7 +83,7 @@ SCENE_ROWS: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
 )
 
 
-def _match(report: "PairReport") -> "Table":
+def _match(report: PairReport) -> Table:
     match, values, known = report.match, report.values, report.registration
     assert match is not None
     assert values is not None
@@ -121,7 +117,7 @@ def _grids(match: dict[str, Any]) -> str:
     return "the same pixels" if match["grid_differences"] else "equal"
 
 
-def _values(report: "PairReport") -> "Table":
+def _values(report: PairReport) -> Table:
     """Mean, spread and range of each band in use, before and after."""
     values = report.values
     assert values is not None

@@ -1,18 +1,22 @@
 """Scores as tables for people, in percent: one system in detail, several side by side."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
 
 from scdcli.cli.terminal import open_console
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from scdcli.scoring.bootstrap import Interval
-    from scdcli.scoring.comparison import Bootstrap, Difference, Run
-    from scdcli.scoring.evaluation import Evaluation
-    from scdcli.scoring.metrics import Value
+from scdcli.scoring.bootstrap import Interval
+from scdcli.scoring.comparison import (
+    ONE_PAIR,
+    Bootstrap,
+    Difference,
+    Run,
+    categorical_kind,
+    run_titles,
+)
+from scdcli.scoring.evaluation import Evaluation
+from scdcli.scoring.metrics import HEADLINE, Value
 
 # Field of a matrix's scores by its name for people.
 FIELDS = {
@@ -63,7 +67,7 @@ AS_GIVEN = "maps"
 ANY_WIDTH = 10_000
 
 
-def set_title(evaluation: "Evaluation") -> str:
+def set_title(evaluation: Evaluation) -> str:
     """What was scored, in one line."""
     classes = "1 class" if evaluation.classes == 1 else f"{evaluation.classes} classes"
     legend = f"legend {evaluation.legend.name}" if evaluation.legend else classes
@@ -72,12 +76,8 @@ def set_title(evaluation: "Evaluation") -> str:
     return f"{pairs}, {pixels}, {legend}"
 
 
-def headline(run: "Run", resampled: "Bootstrap | None") -> "Table":
+def headline(run: Run, resampled: Bootstrap | None) -> Table:
     """All scores of both matrices, with the intervals of those that have one."""
-    from rich.table import Table
-
-    from scdcli.scoring.metrics import HEADLINE
-
     names = {place: name for name, place in HEADLINE.items()}
     intervals = resampled.intervals[0] if resampled and resampled.intervals else {}
     table = Table("in %")
@@ -95,10 +95,8 @@ def headline(run: "Run", resampled: "Bootstrap | None") -> "Table":
     return table
 
 
-def change_table(run: "Run", resampled: "Bootstrap | None") -> "Table":
+def change_table(run: Run, resampled: Bootstrap | None) -> Table:
     """Scores of change alone."""
-    from rich.table import Table
-
     intervals = resampled.intervals[0] if resampled and resampled.intervals else {}
     table = Table("in %")
     for name in ("change", "95 %") if intervals else ("change",):
@@ -110,10 +108,8 @@ def change_table(run: "Run", resampled: "Bootstrap | None") -> "Table":
     return table
 
 
-def class_table(evaluation: "Evaluation") -> "Table":
+def class_table(evaluation: Evaluation) -> Table:
     """IoU of every class."""
-    from rich.table import Table
-
     table = Table("class")
     table.add_column("IoU %", justify="right")
     for index, value in enumerate(evaluation.scores.class_iou, 1):
@@ -121,10 +117,8 @@ def class_table(evaluation: "Evaluation") -> "Table":
     return table
 
 
-def cover_table(run: "Run", resampled: "Bootstrap | None") -> "Table":
+def cover_table(run: Run, resampled: Bootstrap | None) -> Table:
     """Scores of the land cover of one system: of all classes, and of each."""
-    from rich.table import Table
-
     assert run.land_cover is not None
     scores = run.land_cover.scores
     intervals = resampled.intervals[0] if resampled and resampled.intervals else {}
@@ -140,11 +134,9 @@ def cover_table(run: "Run", resampled: "Bootstrap | None") -> "Table":
 
 
 def cover_comparison(
-    runs: Sequence["Run"], titles: Sequence[str], resampled: "Bootstrap | None"
-) -> "Table":
+    runs: Sequence[Run], titles: Sequence[str], resampled: "Bootstrap | None"
+) -> Table:
     """Scores of the land cover, a row per run; the IoU of each class if there are few."""
-    from rich.table import Table
-
     intervals = resampled.intervals if resampled else ()
     classes = runs[0].evaluation.classes
     numbers = range(1, classes + 1) if classes <= WIDEST_MATRIX else range(0)
@@ -163,15 +155,13 @@ def cover_comparison(
     return table
 
 
-def matrix(evaluation: "Evaluation", kind: str) -> "Table":
+def matrix(evaluation: Evaluation, kind: str) -> Table:
     """As the paper's Table II: SeK of every transition, a row per class before.
 
     Args:
         evaluation: The scores.
         kind: Which SeK of a transition, `scdcli.scoring.evaluation.MASKED` or `UNMASKED`.
     """
-    from rich.table import Table
-
     table = Table("from \\ to")
     for to_class in range(1, evaluation.classes + 1):
         table.add_column(str(to_class), justify="right")
@@ -182,7 +172,7 @@ def matrix(evaluation: "Evaluation", kind: str) -> "Table":
     return table
 
 
-def reasons(run: "Run") -> list[str]:
+def reasons(run: Run) -> list[str]:
     """Why scores are missing: a sentence for each reason, with the names of the scores."""
     if run.evaluation.change_only:
         return _by_reason({name: run.headline()[key] for name, key in CHANGE_COLUMNS.items()})
@@ -207,7 +197,7 @@ def _by_reason(values: Mapping[str, object]) -> list[str]:
     ]
 
 
-def explanation(resampled: "Bootstrap") -> str:
+def explanation(resampled: Bootstrap) -> str:
     """What the intervals are, and how many resamples they leave out."""
     known: Sequence[Interval] = [
         each for intervals in resampled.intervals for each in intervals.values() if each
@@ -222,13 +212,13 @@ def explanation(resampled: "Bootstrap") -> str:
     return text
 
 
-def percent(value: "Value") -> str:
+def percent(value: Value) -> str:
     """A score, or a dash where it is undefined."""
     # + 0.0 turns the negative zero of rounding into zero
     return f"{round(100 * value, 2) + 0.0:.2f}" if isinstance(value, float | int) else DASH
 
 
-def span(interval: "Interval | None") -> str:
+def span(interval: Interval | None) -> str:
     """An interval; nothing where there is none."""
     if interval is None:
         return ""
@@ -236,7 +226,7 @@ def span(interval: "Interval | None") -> str:
     return f"{100 * interval.low:.1f}{between}{100 * interval.high:.1f}"
 
 
-def comparison(runs: Sequence["Run"], resampled: "Bootstrap | None", console: "Console") -> "Table":
+def comparison(runs: Sequence[Run], resampled: Bootstrap | None, console: Console) -> Table:
     """The widest of the tables that fits; its numbers are never cut."""
     several = len({run.tta for run in runs if run.tta}) > 1
     change = runs[0].evaluation.change_only
@@ -251,11 +241,9 @@ def comparison(runs: Sequence["Run"], resampled: "Bootstrap | None", console: "C
 
 
 def differences(
-    runs: Sequence["Run"], titles: Sequence[str], resampled: "Bootstrap"
-) -> tuple[str, "Table"]:
+    runs: Sequence[Run], titles: Sequence[str], resampled: Bootstrap
+) -> tuple[str, Table]:
     """A line that names the run compared with, and by how much the others differ from it."""
-    from rich.table import Table
-
     # Against the first run only, which the line above names; else a column says against which.
     simple = set(resampled.against) == {None, 0}
     table = Table()
@@ -275,10 +263,8 @@ def differences(
     return f"Differences{f' to {titles[0]}' if simple else ''} in points of %", table
 
 
-def _by_system(runs: Sequence["Run"], resampled: "Bootstrap | None") -> "Table":
+def _by_system(runs: Sequence[Run], resampled: Bootstrap | None) -> Table:
     """As the paper's Table I: a row per system, two scores per test-time augmentation."""
-    from rich.table import Table
-
     settings = list(dict.fromkeys(run.tta for run in runs))
     table = Table("in %")
     for tta in settings:
@@ -294,15 +280,13 @@ def _by_system(runs: Sequence["Run"], resampled: "Bootstrap | None") -> "Table":
 
 
 def _by_run(
-    runs: Sequence["Run"],
-    resampled: "Bootstrap | None",
+    runs: Sequence[Run],
+    resampled: Bootstrap | None,
     columns: dict[str, str],
     *,
     tta: bool,
-) -> "Table":
+) -> Table:
     """A row per run, with more scores or fewer."""
-    from rich.table import Table
-
     table = Table()
     table.add_column("in %", overflow="fold")
     if tta:
@@ -316,9 +300,7 @@ def _by_run(
     return table
 
 
-def _cell(
-    runs: Sequence["Run"], number: int | None, name: str, resampled: "Bootstrap | None"
-) -> str:
+def _cell(runs: Sequence[Run], number: int | None, name: str, resampled: "Bootstrap | None") -> str:
     """A score, with its interval below for the few that have room for one."""
     if number is None:
         return ""
@@ -328,17 +310,15 @@ def _cell(
     return text
 
 
-def _difference(found: "Difference | None") -> tuple[str, str, str]:
+def _difference(found: Difference | None) -> tuple[str, str, str]:
     if found is None:
         return (DASH,) * 3
     between = f"{100 * found.interval.low:+.2f} to {100 * found.interval.high:+.2f}"
     return f"{100 * found.value:+.2f}", between, f"{100 * found.not_better:.1f} %"
 
 
-def show_scores(runs: Sequence["Run"], resampled: "Bootstrap | None") -> None:
+def show_scores(runs: Sequence[Run], resampled: Bootstrap | None) -> None:
     """Tables on stdout, and why what is missing is missing."""
-    from scdcli.scoring.comparison import ONE_PAIR, run_titles
-
     console = open_console()
     titles = run_titles([(run.system, run.tta) for run in runs])
     console.print(set_title(runs[0].evaluation))
@@ -361,9 +341,7 @@ def show_scores(runs: Sequence["Run"], resampled: "Bootstrap | None") -> None:
             console.print(f"{title}: {reason}" if len(runs) > 1 else reason)
 
 
-def _show_one(run: "Run", resampled: "Bootstrap | None", console: "Console") -> None:
-    from scdcli.scoring.comparison import categorical_kind
-
+def _show_one(run: Run, resampled: Bootstrap | None, console: Console) -> None:
     if run.evaluation.change_only:
         console.print(change_table(run, resampled))
         return
@@ -376,9 +354,7 @@ def _show_one(run: "Run", resampled: "Bootstrap | None", console: "Console") -> 
         console.print("Land cover of every pixel, both dates", cover_table(run, resampled))
 
 
-def _show_matrices(runs: Sequence["Run"], titles: Sequence[str], console: "Console") -> None:
-    from scdcli.scoring.comparison import categorical_kind
-
+def _show_matrices(runs: Sequence[Run], titles: Sequence[str], console: Console) -> None:
     kind = categorical_kind(runs)
     for run, title in zip(runs, titles, strict=True):
         if run.evaluation.classes <= WIDEST_MATRIX and not run.evaluation.change_only:
