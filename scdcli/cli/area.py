@@ -108,7 +108,7 @@ def area(
 
 def _require_usable(columns: dict[str, str], output: Path | None, *, overwrite: bool) -> None:
     """Refuse names of columns that are none of ours, and outputs that cannot be written."""
-    from scdcli.errors import OutputError
+    from scdcli.files.whole import require_free_file
     from scdcli.sampling.reference import MEANT
 
     unknown = sorted(set(columns) - MEANT)
@@ -118,8 +118,8 @@ def _require_usable(columns: dict[str, str], output: Path | None, *, overwrite: 
         )
     if output is not None and output.suffix not in (".csv", ".json"):
         raise click.UsageError(f"{output} ends in neither .csv nor .json.")
-    if output is not None and output.exists() and not overwrite:
-        raise OutputError(f"{output} exists; replace it with --overwrite, or name another file.")
+    if output is not None:
+        require_free_file(output, overwrite=overwrite)
 
 
 def _renew_page(folder: Path, terminal: Terminal) -> None:

@@ -12,7 +12,7 @@ from scdcli.cli.options.shared import (
     quiet_and_verbose,
 )
 from scdcli.cli.terminal import Terminal, open_console
-from scdcli.errors import InputError, OutputError
+from scdcli.errors import InputError
 
 ENDING = "-points"
 MOST_SHOWN = 20
@@ -68,15 +68,14 @@ def judge(
     if compare:
         _compare((points, *compare))
         return
-    from scdcli.files.whole import write_whole
+    from scdcli.files.whole import require_free_file, write_whole
     from scdcli.reporting.finished import read_finished
     from scdcli.reporting.report import opened_images
     from scdcli.sampling.changemap import open_map
     from scdcli.sampling.judging import build_judging_page
 
     out = output or points.with_suffix(".html")
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists; replace it with --overwrite, or name another file.")
+    require_free_file(out, overwrite=overwrite)
     folder = folder or _sampled(points)
     change_map = open_map(folder)
     with opened_images(read_finished(folder), before, after) as (pair, missing):

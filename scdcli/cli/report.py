@@ -12,7 +12,7 @@ from scdcli.cli.options.shared import (
     quiet_and_verbose,
 )
 from scdcli.cli.terminal import Terminal
-from scdcli.errors import OutputError
+from scdcli.files.whole import require_free_file
 
 
 @click.command()
@@ -76,8 +76,8 @@ def _require_one_kind(
         raise click.UsageError("--before and --after are for one prediction, not for --pairs.")
     if output is not None and output.suffix.lower() not in (".html", ".htm"):
         raise click.UsageError(f"{output} does not end in .html, as a page does.")
-    if output is not None and output.exists() and not overwrite:
-        raise OutputError(f"{output} exists; replace it with --overwrite, or name another file.")
+    if output is not None:
+        require_free_file(output, overwrite=overwrite)
 
 
 def _one(

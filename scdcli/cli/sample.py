@@ -166,10 +166,10 @@ def sample(
     from scdcli.files.naming import beside
     from scdcli.sampling.changemap import open_map
     from scdcli.sampling.design import draw_sample
-    from scdcli.sampling.pointfile import describe_sample, require_free_file, write_points
+    from scdcli.sampling.pointfile import describe_sample, require_usable, write_points
 
     out = output or beside(folder, "-points.gpkg")
-    require_free_file(out, overwrite=overwrite)
+    require_usable(out, overwrite=overwrite)
     drawn = draw_sample(open_map(folder), settings)
     write_points(out, drawn, overwrite=overwrite)
     terminal = Terminal(quiet)

@@ -10,7 +10,7 @@ from rasterio.windows import Window
 
 from scdcli.datasets.augment import LabelledPair
 from scdcli.datasets.classmap import read_label
-from scdcli.datasets.samples import Sample
+from scdcli.datasets.samples import Sample, half_changed
 from scdcli.errors import DatasetError
 from scdcli.legend import NODATA, UNCHANGED, Legend
 from scdcli.rasters.pair.bands import BandNames, band_numbers
@@ -114,10 +114,7 @@ def change_map(
     nodata = (from_label == NODATA) | (to_label == NODATA)
     half = ((from_label == UNCHANGED) != (to_label == UNCHANGED)) & ~nodata
     if half.any():
-        raise DatasetError(
-            f"{name}: {int(half.sum())} pixels have a class at one date and are unchanged at the "
-            "other; label changed pixels at both dates."
-        )
+        raise DatasetError(half_changed(name, int(half.sum())))
     changed: NDArray[np.uint8] = (from_label != UNCHANGED).astype(np.uint8)
     changed[nodata] = NODATA
     return changed

@@ -14,7 +14,6 @@ import pyogrio
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 from rasterio.features import rasterize
 from rasterio.windows import Window
 
@@ -24,12 +23,11 @@ from scdcli.legend import MAX_CLASSES, TRANSITION_BASE, Legend, split_transition
 from scdcli.rasters.crs import Placed, placed_layer, reproject_outlines
 from scdcli.rasters.grid import UNPLACED, Grid
 from scdcli.rasters.limits import is_virtual_layer
+from scdcli.rasters.pair.extent import FOREIGN_ERRORS, POLYGON_TYPES
 
 LAYER = "changes"
 AOI = "aoi"
 SIDES = ("from", "to")
-POLYGON_TYPES = (3, 6)  # shapely's numbers of polygon and multipolygon
-FOREIGN_ERRORS = (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError)
 
 # Polygons with more corners are cut to the window first: handing one over takes time per corner.
 MANY_CORNERS = 2000

@@ -82,6 +82,14 @@ def require_none(problems: Sequence[str], what: str) -> None:
         raise DatasetError(f"{what}, {count}:" + ";".join(f"\n- {text}" for text in listed) + ".")
 
 
+def half_changed(name: str, pixels: int) -> str:
+    """What is wrong with the labels of a pair that call pixels changed at one date only."""
+    return (
+        f"{name}: {pixels} pixels have a class at one date and are unchanged at the other; label "
+        "changed pixels at both dates."
+    )
+
+
 def by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     """The files of a folder with one of the suffixes, by name without it; nothing without a folder.
 

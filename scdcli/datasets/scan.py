@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from scdcli.datasets.classmap import count_transparent, read_and_count
 from scdcli.datasets.division import lattice
-from scdcli.datasets.samples import Sample
+from scdcli.datasets.samples import Sample, half_changed
 from scdcli.datasets.scenelabels import open_scene_labels, read_drawn
 from scdcli.datasets.sums import Sums
 from scdcli.errors import ScdError
@@ -214,7 +214,7 @@ def _scan_pair(sample: Sample, legend: Legend) -> DatasetScan:
         return result
     counts, half = count_classes(maps[0], maps[1], len(legend))
     if half:
-        result.problems.append(_half_changed(sample, half))
+        result.problems.append(half_changed(sample.name, half))
     if covers:
         counts = replace(counts, cover=_cover_counts(maps, len(legend)))
     return result + DatasetScan(0, counts, transparent=transparent)
@@ -280,7 +280,7 @@ def _scan_scene(sample: Sample, legend: Legend) -> DatasetScan:
     except ScdError as error:
         result.problems.append(str(error))
     if half:
-        result.problems.append(_half_changed(sample, half))
+        result.problems.append(half_changed(sample.name, half))
     return result + DatasetScan(0, counts, transparent=transparent)
 
 
@@ -341,13 +341,6 @@ def learns_nothing(result: DatasetScan, legend: Legend, name: str) -> list[str]:
             f"{legend[index].name}. {masks}"
         ]
     return []
-
-
-def _half_changed(sample: Sample, pixels: int) -> str:
-    return (
-        f"{sample.name}: {pixels} pixels have a class at one date and are unchanged at the "
-        "other; label changed pixels at both dates."
-    )
 
 
 def _sizes_differ(sizes: dict[Path, tuple[int, int]]) -> str:

@@ -10,22 +10,27 @@ import numpy as np
 import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
 
-from scdcli.errors import InputError, PairError
+from scdcli.errors import InputError
 from scdcli.files.naming import crs_name, name_of
 from scdcli.polygons.zones import Zones
 from scdcli.rasters.alignment import bounds_text, moved
-from scdcli.rasters.crs import Placed, horizontal, placed_layer, reproject_outlines, require_degrees
+from scdcli.rasters.crs import Placed, horizontal, reproject_outlines, require_degrees
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.limits import is_virtual_layer
-from scdcli.rasters.pair.extent import PIXELS, SIDES_BEND, split_layer
+from scdcli.rasters.pair.extent import (
+    FOREIGN_ERRORS,
+    PIXELS,
+    POLYGON_TYPES,
+    SIDES_BEND,
+    choose_layer,
+    place_both,
+    split_layer,
+)
 
 NAME = "name"
-POLYGON_TYPES = (3, 6)  # shapely's numbers of polygon and multipolygon
-FOREIGN_ERRORS = (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError)
 MARGIN = 0.02  # of the map, around it: what is farther away is cut off before it is reprojected
 
 
@@ -84,7 +89,7 @@ def _read(given: str, name_field: str | None, modified: int) -> ZoneFile:
     path, wanted = split_layer(given)
     try:
         layers = [str(each[0]) for each in pyogrio.list_layers(path) if each[1] is not None]
-        layer = _chosen(path, layers, wanted)
+        layer = choose_layer("--zones", path, layers, wanted)
         about, ids, outline, columns = pyogrio.raw.read(path, layer=layer, return_fids=True)
     except FOREIGN_ERRORS as error:
         raise InputError(
@@ -144,16 +149,6 @@ def place_zones(zones: ZoneFile, grid: Grid, grid_name: str) -> Zones:
 
 def _bounds(outlines: NDArray[np.object_]) -> str:
     return f"({', '.join(f'{value:.8g}' for value in shapely.total_bounds(outlines))})"
-
-
-def _chosen(path: str, layers: list[str], wanted: str | None) -> str:
-    if wanted in layers or (wanted is None and len(layers) == 1):
-        return wanted or layers[0]
-    asked = "" if wanted is None else f", not {wanted!r}"
-    raise InputError(
-        f"--zones {name_of(path)} has the layers {', '.join(layers) or 'none'}{asked}; name one "
-        f"with --zones {name_of(path)}:LAYER."
-    )
 
 
 def _repaired(path: str, outlines: NDArray[np.object_], notes: list[str]) -> NDArray[np.object_]:
@@ -216,19 +211,10 @@ def _dissolved(
 
 def _in_crs(zones: ZoneFile, grid: Grid, grid_name: str) -> NDArray[np.object_]:
     """The outlines in the CRS of a grid, as far as its surroundings go."""
-    crs = zones.crs
-    if grid.crs is None and zones.file.lower().endswith((".geojson", ".json")):
-        crs = None  # GeoJSON cannot say that it has no CRS: its coordinates are then pixels
-    if (crs is None) != (grid.crs is None):
-        raise PairError(
-            f"--zones {zones.file} has {crs or 'no CRS'} and {grid_name} has "
-            f"{crs_name(grid.crs) or 'no CRS'}; give the other one a CRS, for example with "
-            "ogr2ogr -a_srs or --assume-crs."
-        )
-    if crs is None or grid.crs is None:
+    placed = place_both(f"--zones {zones.file}", zones.file, zones.crs, grid, grid_name)
+    if placed is None:
         return zones.outlines
-    own = placed_layer(f"--zones {zones.file}", crs, zones.file)
-    scene = Placed(grid_name, grid.crs, grid_name)
+    own, scene = placed
     require_degrees(zones.outlines, own, scene)
     return reproject_outlines(_near(zones.outlines, own, grid), own, scene, SIDES_BEND)
 

@@ -9,6 +9,16 @@ from typing import Any
 from scdcli.errors import OutputError
 
 
+def require_free_file(path: Path, *, overwrite: bool) -> None:
+    """Refuse a file that exists, unless it may be replaced.
+
+    Raises:
+        OutputError: It is there.
+    """
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; replace it with --overwrite, or name another file.")
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file, whole or not at all.
 

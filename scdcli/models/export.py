@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from scdcli.errors import ModelError, OutputError
-from scdcli.files.whole import write_whole
+from scdcli.files.whole import require_free_file, write_whole
 from scdcli.models.checkpoint import LoadedModel, load_model
 from scdcli.models.engines import largest_difference, run_graph
 from scdcli.models.graph import to_onnx
@@ -34,8 +34,7 @@ def export_model(name: str, out: Path, *, overwrite: bool = False) -> dict[str, 
     """
     if out.suffix != SUFFIX:
         raise OutputError(f"{out} is to be an ONNX file; name one that ends in {SUFFIX}.")
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists; replace it with --overwrite, or name another file.")
+    require_free_file(out, overwrite=overwrite)
     loaded = load_model(name)
     metadata = describe(loaded)
     graph = to_onnx(loaded.model, metadata)

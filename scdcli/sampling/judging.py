@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from rasterio.windows import Window
 
-from scdcli.datasets.drawn import FOREIGN_ERRORS
 from scdcli.errors import InputError
 from scdcli.legend import UNCHANGED, Legend
 from scdcli.rasters.grid import Grid
+from scdcli.rasters.pair.extent import FOREIGN_ERRORS
 from scdcli.rasters.pair.glance import Display, displayed, small_shape
 from scdcli.rasters.pair.open import Pair
 from scdcli.reporting.encoding import jpeg_uri

@@ -17,6 +17,7 @@ import shapely
 
 from scdcli.errors import OutputError
 from scdcli.files.interruption import mortal
+from scdcli.files.whole import require_free_file
 from scdcli.legend import UNCHANGED, Legend, split_transition
 from scdcli.polygons.area import PIXELS
 from scdcli.polygons.files import geopackage
@@ -41,7 +42,7 @@ HIDDEN = (
 """What the form leaves out: a person who sees the map's class judges worse."""
 
 
-def require_free_file(path: Path, *, overwrite: bool) -> None:
+def require_usable(path: Path, *, overwrite: bool) -> None:
     """Refuse a file that exists or that is no GeoPackage by its name.
 
     Raises:
@@ -49,8 +50,7 @@ def require_free_file(path: Path, *, overwrite: bool) -> None:
     """
     if path.suffix.lower() != ".gpkg":
         raise OutputError(f"{path} is not called .gpkg; a sample is written as a GeoPackage.")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; replace it with --overwrite, or name another file.")
+    require_free_file(path, overwrite=overwrite)
 
 
 def write_points(path: Path, sample: Sample, *, overwrite: bool = False) -> None:
@@ -59,7 +59,7 @@ def write_points(path: Path, sample: Sample, *, overwrite: bool = False) -> None
     Raises:
         OutputError: The file exists, is no GeoPackage by its name, or cannot be written.
     """
-    require_free_file(path, overwrite=overwrite)
+    require_usable(path, overwrite=overwrite)
     crs = sample.change_map.grid.crs
     legend = sample.change_map.legend
     points, units = sample_tables(sample)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
-from scdcli.datasets.drawn import FOREIGN_ERRORS
 from scdcli.errors import InputError
 from scdcli.files.table import read_table
 from scdcli.legend import TRANSITION_BASE, UNCHANGED, Legend
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.limits import is_virtual_layer
+from scdcli.rasters.pair.extent import FOREIGN_ERRORS
 from scdcli.sampling.pointfile import POINTS, REFERENCES
 from scdcli.sampling.strata import UNCHANGED_NAME
 

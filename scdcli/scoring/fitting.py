@@ -80,9 +80,10 @@ class ReliabilityTally:
 
     def add(self, window: ScoredWindow) -> None:
         """Count a window, which must have a reading."""
-        reading, valid = window.predicted.reading, window.predicted.valid
+        reading = window.predicted.reading
         assert reading is not None
-        self.histogram += _count_histogram(*window.labels, reading, valid)
+        valid = _scored(*window.labels, window.predicted.valid)
+        self.histogram += count_confidence(reading.change, window.labels[0] != UNCHANGED, valid)
 
 
 class Plateau(NamedTuple):
@@ -221,16 +222,6 @@ def count_both(
         count_confidence(reading.change, truth_from != UNCHANGED, valid),
         count_sweep(truth_from, truth_to, reading, valid, classes),
     )
-
-
-def _count_histogram(
-    truth_from: ClassMap,
-    truth_to: ClassMap,
-    reading: Reading,
-    measured: NDArray[np.bool_] | None,
-) -> Histogram:
-    valid = _scored(truth_from, truth_to, measured)
-    return count_confidence(reading.change, truth_from != UNCHANGED, valid)
 
 
 def _scored(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scdcli.errors import OutputError
-from scdcli.files.whole import write_csv, write_whole
+from scdcli.files.whole import require_free_file, write_csv, write_whole
 from scdcli.legend import UNCHANGED
 from scdcli.scoring.bootstrap import CONFIDENCE
 from scdcli.scoring.comparison import ONE_PAIR, Bootstrap, Run
@@ -118,8 +118,7 @@ def require_writable(files: Iterable[Path], suffixes: Sequence[str], *, overwrit
             raise OutputError(f"{path}: there is no format {ending}; use {' or '.join(suffixes)}.")
         if path.is_dir():
             raise OutputError(f"{path} is a folder; name a file.")
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path} exists; replace it with --overwrite, or name another file.")
+        require_free_file(path, overwrite=overwrite)
         if not path.parent.is_dir():
             raise OutputError(f"{path} cannot be written: {path.parent} is no folder; name a file.")
 

@@ -182,7 +182,7 @@ def _read_polygons(path: str) -> tuple[NDArray[np.object_], str | None, str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what matters comes as an error as well
             layers = [str(each[0]) for each in pyogrio.list_layers(source) if each[1] is not None]
-            layer = _choose_layer(source, layers, wanted)
+            layer = choose_layer("--aoi", source, layers, wanted)
             about, _, outlines, _ = pyogrio.raw.read(source, layer=layer, columns=[])
     except FOREIGN_ERRORS as error:
         reason = without_secrets(str(error).replace(source, name_of(source))).rstrip(".")
@@ -221,13 +221,18 @@ def split_layer(path: str) -> tuple[str, str | None]:
     return source, layer
 
 
-def _choose_layer(source: str, layers: list[str], wanted: str | None) -> str:
+def choose_layer(option: str, source: str, layers: list[str], wanted: str | None) -> str:
+    """The layer wanted, or the only one of a file.
+
+    Raises:
+        InputError: There is none of this name, or several.
+    """
     if wanted in layers or (wanted is None and len(layers) == 1):
         return wanted or layers[0]
     asked = "" if wanted is None else f", not {wanted!r}"
     raise InputError(
-        f"--aoi {name_of(source)} has the layers {', '.join(layers) or 'none'}{asked}; name one "
-        f"with --aoi {name_of(source)}:LAYER."
+        f"{option} {name_of(source)} has the layers {', '.join(layers) or 'none'}{asked}; name one "
+        f"with {option} {name_of(source)}:LAYER."
     )
 
 
@@ -235,19 +240,37 @@ def _polygons_in_crs(
     polygons: NDArray[np.object_], crs: str | None, path: str, grid: Grid, grid_name: str
 ) -> NDArray[np.object_]:
     """The polygons in the CRS of the grid."""
-    if grid.crs is None and split_layer(path)[0].lower().endswith((".geojson", ".json")):
+    file, name = name_of(split_layer(path)[0]), f"--aoi {name_of(path)}"
+    placed = place_both(name, file, crs, grid, grid_name)
+    return reproject_outlines(polygons, *placed, SIDES_BEND) if placed else polygons
+
+
+def place_both(
+    name: str, file: str, crs: str | None, grid: Grid, grid_name: str
+) -> tuple[Placed, Placed] | None:
+    """A layer and a grid with their CRS; None where neither has one.
+
+    Args:
+        name: What errors call the layer.
+        file: Its file.
+        crs: Its CRS as the file says it.
+        grid: The grid.
+        grid_name: What errors call that.
+
+    Raises:
+        PairError: Only one of the two has a CRS, or that of the layer is not known.
+    """
+    if grid.crs is None and file.lower().endswith((".geojson", ".json")):
         crs = None  # GeoJSON cannot say that it has no CRS: its coordinates are then pixels
     if (crs is None) != (grid.crs is None):
         raise PairError(
-            f"--aoi {name_of(path)} has {crs or 'no CRS'} and {grid_name} has "
+            f"{name} has {crs or 'no CRS'} and {grid_name} has "
             f"{crs_name(grid.crs) or 'no CRS'}; give the other one a CRS, for example with "
             "ogr2ogr -a_srs or --assume-crs."
         )
     if crs is None or grid.crs is None:
-        return polygons
-    own = placed_layer(f"--aoi {name_of(path)}", crs, name_of(split_layer(path)[0]))
-    scene = Placed(grid_name, grid.crs, grid_name)
-    return reproject_outlines(polygons, own, scene, SIDES_BEND)
+        return None
+    return placed_layer(name, crs, file), Placed(grid_name, grid.crs, grid_name)
 
 
 def _pieces(areas: NDArray[np.object_], grid: Grid) -> NDArray[np.object_]:
