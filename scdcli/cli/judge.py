@@ -98,8 +98,7 @@ def _compare(files: tuple[Path, ...]) -> None:
     """Agreement of every two files, on stdout."""
     from rich.table import Table
 
-    from scdcli.sampling.agreement import agreement
-    from scdcli.sampling.reference import judgements_by_id
+    from scdcli.sampling.reference import agreement, judgements_by_id
 
     judged = [judgements_by_id(file) for file in files]
     table = Table("judges", box=None, header_style="bold")

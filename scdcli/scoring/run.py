@@ -1,21 +1,22 @@
 """Running the systems that are compared over the labelled pairs."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from scdcli.datasets.scan import Progress, Watch
-from scdcli.legend import Legend
+from scdcli.legend import UNCHANGED, Legend
 from scdcli.rasters.pair.bands import BandNames
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
 from scdcli.scoring.calibration import Histogram
 from scdcli.scoring.comparison import Run, run_titles
-from scdcli.scoring.counting import JointCounts
+from scdcli.scoring.counting import JointCounts, count_joint
 from scdcli.scoring.evaluation import PairCounts, count_set, largest_class, score_counts
 from scdcli.scoring.fitting import Confidence, ConfidenceTally, ReliabilityTally, ThresholdSweep
-from scdcli.scoring.identified import IdentifiedTally
 from scdcli.scoring.landcover import (
     NOT_LEARNT,
     CoverTally,
@@ -28,6 +29,7 @@ from scdcli.scoring.mappairs import (
     Prediction,
     PredictPair,
     ScoredPair,
+    ScoredWindow,
     WindowTally,
     pairs_of_files,
     pairs_of_predictor,
@@ -220,3 +222,32 @@ def _shown(pairs: Iterator[ScoredPair], total: int, progress: Progress) -> Itera
     for number, pair in enumerate(pairs, 1):
         yield pair
         progress(number, total)
+
+
+@dataclass
+class IdentifiedTally:
+    """Joint counts of the pixels labelled as changed, with the classes of every pixel.
+
+    Attributes:
+        counts: So far; of truth from, to, and class before, after as predicted without a mask.
+        complete: Whether every window had the predicted class of every pixel.
+    """
+
+    counts: JointCounts = field(default_factory=JointCounts.empty)
+    complete: bool = True
+
+    def add(self, window: ScoredWindow) -> None:
+        """Count a window."""
+        covers = window.predicted.covers
+        if covers is None:
+            self.complete = False
+            return
+        changed = window.labelled & (window.labels[0] != UNCHANGED)
+        from_class, to_class, before, after = (
+            np.ascontiguousarray(each[changed]) for each in (*window.labels, *covers)
+        )
+        self.counts += count_joint((from_class, to_class, before, after))
+
+    def result(self) -> JointCounts | None:
+        """The counts; None where the class of some pixels is not predicted."""
+        return self.counts if self.complete else None

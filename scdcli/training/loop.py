@@ -32,7 +32,13 @@ from scdcli.training.confidence import CalibratedModel, fit_models
 from scdcli.training.data import TrainingSet
 from scdcli.training.finetuning import with_classes
 from scdcli.training.looks import keep_looks
-from scdcli.training.optimization import gradient_norm, optimize
+from scdcli.training.optimization import (
+    gradient_norm,
+    optimize,
+    plan_epoch,
+    poly_rate,
+    require_divisible,
+)
 from scdcli.training.runfolder import (
     BEST,
     EXTENDED,
@@ -45,7 +51,6 @@ from scdcli.training.runfolder import (
     write_confusion,
     write_log,
 )
-from scdcli.training.schedule import plan_epoch, poly_rate, require_divisible
 from scdcli.training.settings import SECOND_STAGE, TrainingSettings
 from scdcli.training.startweights import require_same_legend, require_same_standardization
 from scdcli.training.trainer import (

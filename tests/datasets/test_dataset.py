@@ -20,7 +20,7 @@ from scdcli.datasets.scan import scan
 from scdcli.errors import DatasetError, InputError, PairError, TrainingError
 from scdcli.legend import NODATA, SECOND
 from scdcli.models.networks.losses import loss_totals
-from scdcli.training.bandstatistics import band_statistics
+from scdcli.training.startweights import band_statistics
 
 
 def test_every_layout_reads_its_own_tree(second_tree):

@@ -21,7 +21,7 @@ from scdcli.datasets.samples import Part
 from scdcli.datasets.scan import scan
 from scdcli.errors import DatasetError
 from scdcli.legend import NODATA, SECOND
-from scdcli.training.bandstatistics import band_statistics
+from scdcli.training.startweights import band_statistics
 
 SHAPE = (200, 150)
 

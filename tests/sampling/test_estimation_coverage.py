@@ -10,8 +10,8 @@ from predictions import SITE, patches
 from scdcli.legend import SECOND
 from scdcli.polygons.area import measure_ground
 from scdcli.rasters.grid import Grid
-from scdcli.sampling.allocation import ALLOCATIONS, allocate
 from scdcli.sampling.changemap import CodeStrip
+from scdcli.sampling.design import ALLOCATIONS, allocate
 from scdcli.sampling.estimation import StratifiedSample, estimate_area
 from scdcli.sampling.strata import make_strata
 from scdcli.sampling.units import Population, count_units, find_units

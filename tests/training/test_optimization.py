@@ -18,8 +18,7 @@ from scdcli.models.networks.losses import ClassWeights, change_loss, loss_totals
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.networks.outputs import CoverLogits, Logits, TypeLogits
 from scdcli.training.distributed import ALONE, Ranks
-from scdcli.training.optimization import gradient_norm, optimize
-from scdcli.training.schedule import plan_epoch, require_divisible
+from scdcli.training.optimization import gradient_norm, optimize, plan_epoch, require_divisible
 from scdcli.training.trainer import OPTIMIZERS, Hardware, Trainer, TrainingSettings
 
 CPU = Hardware(torch.device("cpu"))

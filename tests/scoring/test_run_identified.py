@@ -9,8 +9,8 @@ from rasterio.windows import Window
 
 import scdcli
 from scdcli.legend import SECOND
-from scdcli.scoring.identified import IdentifiedTally
 from scdcli.scoring.mappairs import Prediction, ScoredWindow
+from scdcli.scoring.run import IdentifiedTally
 
 BUILDING = 5
 # Six pixels: two changed from 3 to 5, two rebuilt (5 to 5), two unchanged. The map of changes has

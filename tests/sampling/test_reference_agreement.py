@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scdcli.sampling.agreement import agreement
+from scdcli.sampling.reference import agreement
 
 
 def test_a_worked_kappa():

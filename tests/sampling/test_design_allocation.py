@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scdcli.errors import InputError, UnknownName
-from scdcli.sampling.allocation import ALLOCATIONS, allocate, size_for_error
+from scdcli.sampling.design import ALLOCATIONS, allocate, size_for_error
 
 # Olofsson et al. (2014), section 5.1.1.
 UNITS = np.array([200_000, 150_000, 3_200_000, 6_450_000])
