@@ -7,10 +7,8 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 import numpy as np
-import shapely
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
-from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from scdcli.legend import Legend
@@ -19,6 +17,7 @@ from scdcli.reporting import charts, wording
 from scdcli.reporting.changes import BINS, Change, Changes
 from scdcli.reporting.encoding import deflated, jpeg_uri
 from scdcli.reporting.finished import Finished, read_adjusted
+from scdcli.reporting.outlines import in_pixels, outline_path
 from scdcli.reporting.overview import Overview
 from scdcli.reporting.photos import Photos
 
@@ -155,28 +154,16 @@ def _shown(
     listed: Sequence[Change], grid: Grid, photos: Photos | None, unit: str
 ) -> Iterator[Shown]:
     for change in listed:
-        outline = _in_pixels(change.outline, grid)
+        outline = in_pixels(change.outline, grid)
         left, top, right, bottom = outline.bounds
         box = (int(left), int(top), int(np.ceil(right)), int(np.ceil(bottom)))
         window = _around(box, grid)
         pictures: list[str | None] = [None, None]
         if photos:
             pictures = [jpeg_uri(photo.look(window, THUMBNAIL), MOST_THUMBNAIL) for photo in photos]
-        path = _path(outline, window)
+        path = outline_path(outline, window)
         area = wording.polygon_area(change.area, unit)
         yield Shown(change, box, pictures[0], pictures[1], path, area)
-
-
-def _in_pixels(outline: shapely.Polygon, grid: Grid) -> shapely.Polygon:
-    """A polygon in columns and rows of the map."""
-    inverse = ~grid.transform
-
-    def to_pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        cols, rows = inverse @ (points[:, 0], points[:, 1])
-        return np.stack([cols, rows], axis=1)
-
-    moved: shapely.Polygon = shapely.transform(outline, to_pixels)
-    return moved
 
 
 def _around(box: tuple[int, int, int, int], grid: Grid) -> Window:
@@ -187,18 +174,6 @@ def _around(box: tuple[int, int, int, int], grid: Grid) -> Window:
     col = min(max((left + right - width) // 2, 0), grid.width - width)
     row = min(max((top + bottom - height) // 2, 0), grid.height - height)
     return Window(col, row, width, height)
-
-
-def _path(outline: shapely.Polygon, window: Window) -> str:
-    """An outline as the path of a drawing in which the window is 100 wide or high."""
-    scale = 100 / max(window.width, window.height)
-    simpler = outline.simplify(0.5 / scale)
-    fine = simpler if isinstance(simpler, shapely.Polygon) and not simpler.is_empty else outline
-    rings = []
-    for ring in (fine.exterior, *fine.interiors):
-        points = (np.asarray(ring.coords)[:-1] - (window.col_off, window.row_off)) * scale
-        rings.append("M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in points) + "Z")
-    return "".join(rings)
 
 
 def _map_data(prediction: Finished, overview: Overview, photos: Photos | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Both images of a pair as small pictures, and parts of them."""
 
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -27,10 +28,18 @@ class Photo(NamedTuple):
             InputError: The image cannot be read there.
         """
         shape = small_shape((window.height, window.width), longest)
-        if self.whole.shape[:2] != self.grid.shape:
+        # A large part is not read again: in a scene without overviews that is all its pixels.
+        height, width = (a / b for a, b in zip(self.whole.shape, self.grid.shape, strict=False))
+        if shape[0] > window.height * height or shape[1] > window.width * width:
             return self.display.picture(window, shape)
-        rows, cols = window.toslices()
+        rows = _span(window.row_off * height, window.height * height)
+        cols = _span(window.col_off * width, window.width * width)
         return resized(self.whole[rows, cols], shape)
+
+
+def _span(start: float, length: float) -> slice:
+    """The pixels that a part of an axis touches, but for what is due to rounding."""
+    return slice(int(start + 1e-6), ceil(start + length - 1e-6))
 
 
 Photos = tuple[Photo, Photo]
