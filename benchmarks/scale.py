@@ -1,11 +1,21 @@
-"""Memory and time of `scd predict` on a pair of any size, and that memory does not grow with it.
+"""Time, memory and disk of `scd predict` by the size of the scene, stage by stage.
 
-Usage: python benchmarks/scale.py [--sides 10000,30000] [--folder DIR] [--land-cover] [--keep]
-A pair of pictures is drawn and written, then predicted by a stand-in for a trained network that
-costs almost nothing: what is left is all that surrounds a network. Two processes are measured, each
-by the peak of its resident memory and its processor time: the whole prediction, with all its
-rasters, polygons and tables, and the polygons alone, traced again from the finished rasters. A pair
-of 30 000 × 30 000 pixels takes 7 GB of disk. Linux only: peaks are read from /proc.
+Usage: OMP_NUM_THREADS=1 python benchmarks/scale.py [--sides 2000,5000,10000,20000,30000]
+       [--alike-from 20000] [--model NAME] [--pair BEFORE AFTER] [--folder DIR] [--land-cover]
+       [--keep]
+
+A pair of pictures is drawn (or `--pair` repeated) over scenes of these sides, and predicted with
+default settings by a stand-in for a network that costs next to nothing: what is left is all that
+surrounds a network. `--model` takes a real one. Each job is a process of its own: the prediction
+with all its files, its polygons once more without writing any, and its page once more as by
+`scd report`. Seconds are of processor time, which other work on the machine changes least, but for
+the columns that say wall; peaks are of resident memory. Start-up, which does not depend on the
+scene, is left out of what is said by million pixels.
+
+The drawn pictures repeat after as many pixels as supertiles do, so that most supertiles of a large
+scene hold the same pixels. From `--alike-from` on these are predicted once, and their layers taken
+again, which gives the same files; the time of read, network, blend and clean is not said then. A
+pair of 30 000 x 30 000 pixels takes 5 GB of disk. Linux only: peaks are read from /proc.
 """
 
 import argparse
@@ -15,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +33,19 @@ import rasterio
 from affine import Affine
 from rasterio.windows import Window
 
-PERIOD = 2500  # pixels after which the drawn texture repeats: no multiple of any block
+from scdcli.prediction import write as writing
+from scdcli.prediction.chain import MOST_STRIDES
+from scdcli.prediction.profile import STAGES, Profile
+from scdcli.prediction.tiling import Tiling
+
+PERIOD = Tiling().stride * MOST_STRIDES
+"""Pixels after which the drawn pictures repeat: a supertile; no multiple of any stored block."""
+
 CLASSES = 6
 STEP = 40  # of brightness, from one class to the next
 PLACE = {"crs": "EPSG:32650", "transform": Affine(0.5, 0, 500_000, 0, -0.5, 4_000_000)}
+BY_SUPERTILE = ("read", "network", "blend", "clean")
+SHOWN = (*STAGES, "report", "all")
 
 
 def texture(seed, scales):
@@ -52,15 +72,23 @@ def draw_pair():
         yield (classes * STEP + STEP // 2 + grain).astype(np.uint8)
 
 
+def read_pair(paths):
+    """Two pictures from files."""
+    for path in paths:
+        with rasterio.open(path) as dataset:
+            yield dataset.read((1, 2, 3))
+
+
 def write_scene(path, picture, side):
     """The picture repeated over side × side pixels, as a tiled and compressed GeoTIFF."""
     profile = {"driver": "GTiff", "count": 3, "height": side, "width": side, "dtype": "uint8"}
     profile |= {"tiled": True, "blockxsize": 512, "blockysize": 512, "photometric": "RGB"}
     profile |= {"compress": "DEFLATE", "zlevel": 1, "bigtiff": "IF_SAFER"} | PLACE
+    height, width = picture.shape[1:]
     with rasterio.open(path, "w", **profile) as dataset:
         for top in range(0, side, 512):
-            rows = np.arange(top, min(top + 512, side)) % PERIOD
-            strip = picture[:, rows][:, :, np.arange(side) % PERIOD]
+            rows = np.arange(top, min(top + 512, side)) % height
+            strip = picture[:, rows][:, :, np.arange(side) % width]
             dataset.write(strip, window=Window(0, top, side, len(rows)))
 
 
@@ -89,131 +117,209 @@ def stand_in():
     return LoadedModel("stand-in", model, ModelHeader(NetworkSettings(), SECOND), "0" * 64)
 
 
-def write(folder, side, land_cover):
+class ProcessorProfile(Profile):
+    """Processor seconds by stage, and the peak of memory before, in and after the polygons."""
+
+    def __init__(self):
+        super().__init__()
+        self.peaks, self.until = [], time.process_time()
+
+    @contextmanager
+    def timing(self, stage):
+        if stage == "polygons":
+            self.peaks.append(peak_bytes(forget=True))
+        begun = time.process_time()
+        yield
+        self.until = time.process_time()
+        self.seconds[stage] += self.until - begun
+        if stage == "polygons":
+            self.peaks.append(peak_bytes(forget=True))
+
+
+class Alike:
+    """In place of `compute_layers`: supertiles whose chips hold the same pixels only once."""
+
+    def __init__(self, folder, compute):
+        self.folder, self.compute = folder, compute
+
+    def __call__(self, pair, tile, predictor, *, land_cover, **kept):
+        """Their layers, from a file after the first time: memory is what is measured."""
+        path = self.folder / f"{abs(hash(self._pixels_of(tile)))}.npz"
+        if not path.exists():
+            kept["store"] = None  # holds chips of neighbors, which are not predicted any more
+            layers = self.compute(pair, tile, predictor, land_cover=land_cover, **kept)
+            np.savez_compressed(path, **layers)
+        with np.load(path) as stored:
+            return dict(stored)
+
+    def _pixels_of(self, tile):
+        """What tells the pixels of a supertile and around it: the same for those that are alike."""
+        top, left = tile.core.row_off, tile.core.col_off
+        windows = (tile.core, tile.reach, *tile.chips)
+        around = [(w.row_off - top, w.col_off - left, w.height, w.width) for w in windows]
+        return top % PERIOD, left % PERIOD, *around
+
+
+def write(folder, side, options):
     """Draw the pair; not measured, but in a process of its own to leave no memory behind."""
-    for name, picture in zip(("before", "after"), draw_pair(), strict=True):
+    pictures = read_pair(options.pair) if options.pair else draw_pair()
+    for name, picture in zip(("before", "after"), pictures, strict=True):
         write_scene(folder / f"{name}.tif", picture, side)
     return {}
 
 
-def predict(folder, side, land_cover):
+def predict(folder, side, options):
     """The whole prediction, as `scd predict` makes it."""
-    import torch
+    from dataclasses import replace
 
-    from scdcli.prediction.chain import Predictor
-    from scdcli.prediction.settings import OutputSettings
-    from scdcli.prediction.write import write_prediction
+    from scdcli.prediction.predictor import make_predictor
+    from scdcli.prediction.settings import InferenceSettings, OutputSettings
     from scdcli.rasters.pair.open import open_pair
+    from scdcli.rasters.pair.settings import DEFAULTS
 
-    predictor = Predictor(stand_in(), torch.device("cpu"), 0.5)
-    settings = OutputSettings(land_cover=land_cover)
-    half = {}
+    if options.model:
+        predictor = make_predictor(options.model)
+    else:
+        predictor = make_predictor(stand_in(), InferenceSettings(engine="torch"))
+    profile = ProcessorProfile()
+    predictor = replace(predictor, profile=profile)
+    settings = OutputSettings(land_cover=options.land_cover)
+    if side >= options.alike_from:
+        writing.compute_layers = Alike(folder, writing.compute_layers)
+    begun = time.process_time(), time.perf_counter()
+    reading = predictor.loaded.reads(DEFAULTS)
+    with open_pair(folder / "before.tif", folder / "after.tif", reading) as pair:
+        summary = writing.write_prediction(pair, predictor, folder / "out", settings)
+    now = time.process_time()
+    stages = profile.seconds | {"report": now - profile.until}
+    if side >= options.alike_from:
+        stages = {name: seconds for name, seconds in stages.items() if name not in BY_SUPERTILE}
+    else:
+        stages["all"] = now - begun[0]
+    return {
+        "stages": {name: seconds / (side * side / 1e6) for name, seconds in stages.items()},
+        "seconds": now - begun[0],
+        "wall": time.perf_counter() - begun[1],
+        "peaks": [*profile.peaks, peak_bytes()],
+        "changed": summary["changed"]["percent"],
+    }
 
-    def progress(share):
-        if share >= 1:
-            half.update(predicted=peak_bytes(), predicting=time.process_time() - start)
 
-    start = time.process_time()
-    with open_pair(folder / "before.tif", folder / "after.tif") as pair:
-        summary = write_prediction(pair, predictor, folder / "out", settings, progress=progress)
-    return half | {"changed": summary["changed"]["percent"]}
-
-
-def trace(folder, side, land_cover):
-    """The polygons alone, from the finished rasters."""
-    from scdcli.legend import SECOND
+def trace(folder, side, options):
+    """The polygons alone, from the finished rasters, without writing any."""
     from scdcli.polygons.area import measure_ground
-    from scdcli.polygons.files.vector import write_polygons
     from scdcli.polygons.strips import find_runs, read_strips
     from scdcli.polygons.trace.trace import trace
     from scdcli.rasters.grid import Grid
 
+    begun = time.process_time()
     transition, probability = (folder / f"out/{n}.tif" for n in ("transition", "probability"))
     with rasterio.open(transition) as dataset:
         grid = Grid(*dataset.shape, dataset.transform, dataset.crs)
     ground = measure_ground(grid)
-    count = 0
-
-    def counted(batches):
-        nonlocal count
-        for polygons in batches:
-            count += len(polygons.outline)
-            yield polygons
-
     runs = find_runs(read_strips(transition, probability), ground)
-    write_polygons(folder, counted(trace(runs, grid, ground)), grid, ground, SECOND)
-    return {"polygons": count, "vectors": (folder / "changes.gpkg").stat().st_size}
+    count = sum(len(polygons.outline) for polygons in trace(runs, grid, ground))
+    return {"polygons": count, "seconds": time.process_time() - begun, "peak": peak_bytes()}
 
 
-def peak_bytes():
-    """The most memory this process has had resident at once."""
+def report(folder, side, options):
+    """The page again, as `scd report` makes it."""
+    from scdcli.reporting.report import rebuild_report
+
+    begun = time.process_time(), time.perf_counter()
+    page, missing = rebuild_report(folder / "out")
+    assert not missing, missing
+    return {
+        "seconds": time.process_time() - begun[0],
+        "wall": time.perf_counter() - begun[1],
+        "peak": peak_bytes(),
+        "bytes": page.stat().st_size,
+    }
+
+
+def peak_bytes(*, forget=False):
+    """The most memory this process has had resident at once, since it was last forgotten."""
     status = Path("/proc/self/status").read_text()
-    return next(int(ln.split()[1]) for ln in status.splitlines() if ln.startswith("VmHWM")) * 1024
+    peak = next(int(ln.split()[1]) for ln in status.splitlines() if ln.startswith("VmHWM")) * 1024
+    if forget:
+        Path("/proc/self/clear_refs").write_text("5")
+    return peak
 
 
-JOBS = {job.__name__: job for job in (write, predict, trace)}
+JOBS = {job.__name__: job for job in (write, predict, trace, report)}
 
 
-def in_own_process(job, folder, side, land_cover):
-    """What a job says of itself, with its peak of memory and its seconds."""
-    command = [sys.executable, __file__, "--child", job, "--folder", str(folder)]
-    command += ["--sides", str(side)] + ["--land-cover"] * land_cover
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+def in_own_process(job, folder, side):
+    """What a job says of itself."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--child", job, "--folder", str(folder)]
+    done = subprocess.run(
+        [*command, "--sides", str(side)], stdout=subprocess.PIPE, text=True, check=True
+    )
     return json.loads(done.stdout)
 
 
-def measured(options):
-    """A job in this process."""
-    start = time.process_time()
-    side = int(options.sides)
-    said = JOBS[options.child](options.folder, side, options.land_cover)
-    return said | {"peak": peak_bytes(), "seconds": time.process_time() - start}
-
-
-def row(side, folder, land_cover):
-    """Measure one size and print it."""
-    in_own_process("write", folder, side, land_cover)
-    whole, polygons = (in_own_process(j, folder, side, land_cover) for j in ("predict", "trace"))
+def measure(side, folder):
+    """Measure one size and print it; returns what is compared between sizes."""
+    in_own_process("write", folder, side)
+    whole, polygons, page = (in_own_process(job, folder, side) for job in list(JOBS)[1:])
     size = sum(each.stat().st_size for each in (folder / "out").iterdir())
     pixels = side * side / 1e6
+    stages = "".join(
+        f"{whole['stages'][name]:>9.3f}" if name in whole["stages"] else f"{'-':>9}"
+        for name in SHOWN
+    )
+    peaks = "".join(f"{peak / 1e6:>9.0f}" for peak in whole["peaks"])
     print(
-        f"{side:>7}{whole['peak'] / 1e6:>9.0f} MB{polygons['peak'] / 1e6:>9.0f} MB"
-        f"{whole['predicting'] / pixels:>9.3f}{whole['seconds'] / pixels:>9.3f}"
-        f"{polygons['seconds'] / pixels:>9.3f}{polygons['polygons']:>11,}{size / 1e6:>9.0f} MB"
-        f"{whole['changed']:>9.2f} %",
+        f"{side:>6}{stages}{whole['seconds']:>9.0f}{whole['wall']:>9.0f}{peaks}"
+        f"{size / 1e6:>9.0f}{whole['changed']:>9.2f}{polygons['polygons']:>11,}"
+        f"{pixels / polygons['seconds']:>9.1f}{polygons['peak'] / 1e6:>9.0f}"
+        f"{page['seconds']:>9.1f}{page['wall']:>9.1f}{page['peak'] / 1e6:>9.0f}"
+        f"{page['bytes'] / 1e6:>9.2f}",
         flush=True,
     )
-    return whole["peak"], polygons["peak"]
+    return whole["stages"] | {
+        "polygons alone": polygons["seconds"] / pixels,
+        "peak": max(whole["peaks"]),
+        "peak of polygons alone": polygons["peak"],
+        "peak of scd report": page["peak"],
+    }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sides", default="10000,30000", help="pixels of a side, comma-separated")
+    sides = "2000,5000,10000,20000,30000"
+    parser.add_argument("--sides", default=sides, help="pixels of a side, comma-separated")
+    parser.add_argument("--alike-from", type=int, default=20_000, metavar="SIDE")
+    parser.add_argument("--model", help="name or file; a stand-in that costs nothing if not said")
+    parser.add_argument("--pair", nargs=2, type=Path, help="images to repeat over the scene")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder if not said")
     parser.add_argument("--land-cover", action="store_true", help="six rasters instead of four")
     parser.add_argument("--keep", action="store_true", help="do not remove the files")
     parser.add_argument("--child", choices=JOBS, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.model or options.pair:
+        options.alike_from = sys.maxsize
     if options.child:
-        print(json.dumps(measured(options)))
+        print(json.dumps(JOBS[options.child](options.folder, int(options.sides), options)))
         return
     print(
-        f"{'':>7}{'peak of':>12}{'peak of':>12}{'CPU s/Mpx':>27}"
-        f"{'':>11}{'size of':>12}\n"
-        f"{'side':>7}{'all':>12}{'polygons':>12}{'parts':>9}{'all':>9}{'polygons':>9}"
-        f"{'polygons':>11}{'outputs':>12}{'changed':>11}",
+        f"{'':6}{'s/Mpx':>{9 * len(SHOWN)}}{'':18}{'peak, MB':>27}{'':29}{'polygons alone':>18}"
+        f"{'scd report':>36}\n{'side':>6}{''.join(f'{name:>9}' for name in SHOWN)}{'s':>9}"
+        f"{'wall s':>9}{'maps':>9}{'polygons':>9}{'report':>9}{'out, MB':>9}{'chan. %':>9}"
+        f"{'polygons':>11}{'Mpx/s':>9}{'MB':>9}{'s':>9}{'wall s':>9}{'MB':>9}{'page, MB':>9}",
         flush=True,
     )
-    peaks = []
+    found = []
     for side in map(int, options.sides.split(",")):
         folder = Path(tempfile.mkdtemp(prefix=f"scale-{side}-", dir=options.folder))
         try:
-            peaks.append(row(side, folder, options.land_cover))
+            found.append(measure(side, folder))
         finally:
             if not options.keep:
                 shutil.rmtree(folder)
-    for name, peak in zip(("all", "polygons"), zip(*peaks, strict=True), strict=True):
-        print(f"{name}: the last size takes {peak[-1] / peak[0]:.2f} times the memory of the first")
+    for name, first in found[0].items():
+        last = next(each[name] for each in reversed(found) if name in each)
+        print(f"{name}: the last size takes {last / first:.2f} times the first")
 
 
 if __name__ == "__main__":
