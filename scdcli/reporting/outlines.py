@@ -60,11 +60,11 @@ def _thinned(ring: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]
     Each ring by itself, piece by piece: that rings must not cross takes hours for a million
     vertices, and a piece takes the square of its vertices where it is a comb.
     """
-    pieces = [ring[at : at + PIECE + 1] for at in range(0, len(ring) - 1, PIECE)]
-    lines = shapely.simplify(
-        [shapely.linestrings(piece) for piece in pieces], tolerance, preserve_topology=False
-    )
-    return np.concatenate([*(shapely.get_coordinates(line)[:-1] for line in lines), ring[-1:]])
+    pieces = [
+        shapely.LineString(ring[at : at + PIECE + 1]).simplify(tolerance, preserve_topology=False)
+        for at in range(0, len(ring) - 1, PIECE)
+    ]
+    return np.concatenate([*(shapely.get_coordinates(piece)[:-1] for piece in pieces), ring[-1:]])
 
 
 def _drawn(ring: NDArray[np.float64]) -> str:
