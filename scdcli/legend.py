@@ -211,10 +211,11 @@ class Legend:
         if strange.any():
             row, col = (int(axis[0]) for axis in np.nonzero(strange))
             pixels = int((packed == packed[row, col]).sum())
+            listed = ", ".join(f"{_hex(c.color)} {c.name}" for c in self.classes)
             raise DatasetError(
                 f"{source} holds the color #{packed[row, col]:06X} (row {row}, column {col}) in "
                 f"{pixels} {'pixel' if pixels == 1 else 'pixels'}, which legend "
-                f"{self.name!r} does not know; it has {self._color_list()}. "
+                f"{self.name!r} does not know; it has {listed}. "
                 f"{self._remedy(packed[strange])}"
             )
         return index
@@ -263,9 +264,6 @@ class Legend:
     def dumps(self) -> str:
         """The legend as one line of JSON, for tags and model headers."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
-
-    def _color_list(self) -> str:
-        return ", ".join(f"{_hex(c.color)} {c.name}" for c in self.classes)
 
 
 def transition_code(

@@ -1,11 +1,10 @@
 """``scd check``: whether two images can be compared, or what is wrong with a labelled set."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -23,11 +22,6 @@ from scdcli.cli.options.shared import (
 from scdcli.cli.terminal import Terminal
 from scdcli.models import DEFAULT_MODEL
 from scdcli.rasters.pair.settings import PairSettings
-
-if TYPE_CHECKING:
-    from scdcli.models.checkpoint import LoadedModel
-    from scdcli.prediction.fit import Remarks
-    from scdcli.rasters.pair.open import Pair
 
 FOR_BOTH = {"paths", "bands", "json", "quiet", "verbose"}
 FOR_SETS = {"legend", "binary"}
@@ -173,7 +167,13 @@ def _check_pair(
     from scdcli.cli.tables.pair import show_pair
     from scdcli.prediction.check import MODEL_BANDS, check_pair
 
-    loaded = _load(model)
+    loaded, judge = None, None
+    if model is not None:  # imports torch, which nothing else here needs
+        from scdcli.models.checkpoint import load_model
+        from scdcli.prediction.likeness import judge_likeness
+
+        loaded = load_model(model)
+        judge = partial(judge_likeness, loaded)
     settings = loaded.reads(settings) if loaded else replace(settings, count=MODEL_BANDS)
     report = check_pair(
         before,
@@ -181,27 +181,13 @@ def _check_pair(
         settings,
         coregister=coregister,
         needs=loaded.requirements if loaded else None,
-        judge=_likeness(loaded) if loaded else None,
+        judge=judge,
     )
     if as_json:
         click.echo(dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
         show_pair(report)
     return report.problems
-
-
-def _load(model: str | None) -> "LoadedModel | None":
-    if model is None:
-        return None
-    from scdcli.models.checkpoint import load_model  # imports torch, which nothing else here needs
-
-    return load_model(model)
-
-
-def _likeness(loaded: "LoadedModel") -> Callable[["Pair"], "Remarks"]:
-    from scdcli.prediction.likeness import judge_likeness
-
-    return partial(judge_likeness, loaded)
 
 
 def _check_set(

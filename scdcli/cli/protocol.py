@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from scdcli.cli.options.shared import Command, grouped
+from scdcli.cli.options.shared import grouped
 from scdcli.datasets.augmentation import Augmentation
 from scdcli.training.presets import preset, preset_rows
 from scdcli.training.settings import SECOND_STAGE, TrainingSettings
@@ -216,9 +216,8 @@ def _protocol(*, atl_epochs: int, atl_class_weights: str, **given: Any) -> Proto
     return Protocol(**asked, **kept, settings=settings, second=second)
 
 
-def protocol_options(command: Command) -> Command:
-    """All options that say what is trained and how, as ``protocol``."""
-    return grouped("protocol", _protocol, PROTOCOL)(command)
+protocol_options = grouped("protocol", _protocol, PROTOCOL)
+"""All options that say what is trained and how, as ``protocol``."""
 
 
 def refuse_options_of_the_first_stage(network: str | None) -> None:

@@ -11,7 +11,6 @@ from click.core import ParameterSource
 from scdcli.cli.configuration import take_config, written_config
 from scdcli.cli.options.shared import (
     CommaList,
-    Command,
     allow_networks,
     bands_option,
     binary_option,
@@ -72,10 +71,6 @@ freeze_option = click.option(
 )
 
 
-def _all_positive(counts: tuple[int, ...]) -> bool:
-    return bool(counts) and min(counts) > 0
-
-
 DATA = (
     bands_option,
     legend_option,
@@ -98,7 +93,9 @@ DATA = (
         "--repeat",
         metavar="N[,N...]",
         show_default="1 each",
-        type=CommaList(int, "whole numbers from 1, for example 3,1", _all_positive),
+        type=CommaList(
+            int, "whole numbers from 1, for example 3,1", lambda counts: min(counts, default=0) > 0
+        ),
         help="How often the pairs of each DATASET come in an epoch, each time drawn differently.",
     ),
     click.option(
@@ -118,11 +115,6 @@ DATA = (
 )
 
 
-def data_options(command: Command) -> Command:
-    """All options that say what is trained on, as ``data``."""
-    return grouped("data", DataSettings, DATA)(command)
-
-
 @click.command(epilog=preset_table())
 @click.argument(
     "datasets", metavar="DATASET...", nargs=-1, required=True, type=click.Path(path_type=Path)
@@ -138,7 +130,7 @@ def data_options(command: Command) -> Command:
 )
 @output_option("RUN", "Folder of the run.", required=True)
 @protocol_options
-@data_options
+@grouped("data", DataSettings, DATA)
 @init_option
 @pretrained_option
 @encoder_weights_option

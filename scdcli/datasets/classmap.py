@@ -66,11 +66,6 @@ def is_colored(dataset: DatasetReader, path: Path) -> bool:
     )
 
 
-def unchanged_value(colored: bool, coding: Coding) -> NDArray[np.int64]:
-    """What each band holds where nothing changed, (C, 1)."""
-    return np.array(coding.unchanged_color if colored else [coding.unchanged])[:, None]
-
-
 def has_mask(dataset: DatasetReader, colored: bool, coding: Coding) -> bool:
     """Whether pixels can be nodata in another way than by their value."""
     flags = dataset.mask_flag_enums[0]
@@ -186,7 +181,8 @@ class LabelMap:
         pixels = read_window(self.dataset, window, bands, self.path)
         hidden = self._hidden(window, pixels)
         if hidden is not None:
-            pixels[:, hidden] = unchanged_value(self.colored, self.coding)
+            unchanged = self.coding.unchanged_color if self.colored else (self.coding.unchanged,)
+            pixels[:, hidden] = np.array(unchanged)[:, None]
         if self.coding.mask:
             index = self._decode_mask(pixels)
         elif self.colored:

@@ -150,16 +150,13 @@ def listed_lines(lines: Sequence[int]) -> str:
 
 
 def _listed(row: Row, folder: Path, out: Path | None) -> ListedPair:
-    before, after = (_located(row.cells[column], folder) for column in NEEDED)
+    given = (row.cells[column] for column in NEEDED)
+    before, after = (path if is_remote(path) else str(folder / path) for path in given)
     if "output" in row.cells:
         output = (folder if out is None else out) / row.cells["output"]
     else:
         output = (out or Path()) / (row.cells.get("name") or pair_name(before, after))
     return ListedPair(row.line, before, after, output)
-
-
-def _located(path: str, folder: Path) -> str:
-    return path if is_remote(path) else str(folder / path)
 
 
 def _refuse_lines(table: Table, lines: list[int], problem: str) -> None:

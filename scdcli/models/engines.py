@@ -80,10 +80,6 @@ def pick_engine(
         raise ModelError(f"the engine {name} cannot be used: {error} Or {REMEDY}.") from error
 
 
-def _in_torch(model: ChangeModel) -> Forward:
-    return model
-
-
 def _in_onnxruntime(model: ChangeModel) -> Forward:
     """Raises a ModelError where it is not installed, or gives other logits."""
     try:
@@ -167,7 +163,7 @@ def largest_difference(
 
 # By name: makes what gives the logits; a ModelError says why it cannot.
 ENGINES: dict[str, Callable[[ChangeModel], Forward]] = {
-    "torch": _in_torch,
+    "torch": lambda model: model,
     "onnxruntime": _in_onnxruntime,
 }
 FASTEST = "onnxruntime"  # on a CPU, as benchmarks/engines.py measures

@@ -117,7 +117,10 @@ def bootstrap(runs: Sequence[Run], resamples: int, seed: int) -> Bootstrap:
     scores = [run.headline() for run in runs]
     against = [_reference(runs, number) for number in range(len(runs))]
     intervals = [
-        {name: _interval(value, drawn[name]) for name, value in known.items()}
+        {
+            name: None if isinstance(value, Undefined) else interval(drawn[name])
+            for name, value in known.items()
+        }
         for known, drawn in zip(scores, values, strict=True)
     ]
     differences: list[dict[str, Difference | None]] = [{} for _ in runs]
@@ -213,10 +216,6 @@ def _reference(runs: Sequence[Run], number: int) -> int | None:
             if (run.system, run.tta) == (first, runs[number].tta):
                 return other
     return 0
-
-
-def _interval(value: Value, drawn: Floats) -> Interval | None:
-    return None if isinstance(value, Undefined) else interval(drawn)
 
 
 def _difference(value: Value, reference: Value, differences: Floats) -> Difference | None:

@@ -71,13 +71,11 @@ class JointCounts:
         """Without the pixels that are nodata at either date, in the truth or the prediction."""
         return self.where((self.classes != NODATA).all(axis=0))
 
-    def half_changed_truth(self) -> "JointCounts":
-        """Pixels whose label says changed at one date and unchanged at the other."""
-        return self.where(_half_changed(self.classes[:2]))
-
-    def half_changed_prediction(self) -> "JointCounts":
-        """Pixels predicted as changed at one date and unchanged at the other."""
-        return self.where(_half_changed(self.classes[2:]))
+    def half_changed(self, *, truth: bool) -> "JointCounts":
+        """Pixels labelled, or predicted, as changed at one date and unchanged at the other."""
+        first, second = self.classes[:2] if truth else self.classes[2:]
+        known = (first != NODATA) & (second != NODATA)
+        return self.where(known & ((first == UNCHANGED) != (second == UNCHANGED)))
 
 
 class Margins(NamedTuple):
@@ -208,12 +206,6 @@ def _packed(codes: Counts, pixels: Counts, base: int) -> JointCounts:
         packed |= (digit - 1).astype(np.uint8).astype(np.uint32) << np.uint32(shift)
     order = np.argsort(packed)
     return JointCounts(packed[order], pixels[order])
-
-
-def _half_changed(pair: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    valid: NDArray[np.bool_] = (pair != NODATA).all(axis=0)
-    changed_once: NDArray[np.bool_] = (pair[0] == UNCHANGED) != (pair[1] == UNCHANGED)
-    return valid & changed_once
 
 
 def _transition_type(from_class: Counts, to_class: Counts, classes: int) -> Counts:

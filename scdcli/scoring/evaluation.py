@@ -65,7 +65,7 @@ class Evaluation:
 
         The from-to scores take them as unchanged, the stacked scores as given.
         """
-        return self.counts.valid().half_changed_prediction().total
+        return self.counts.valid().half_changed(truth=False).total
 
     @property
     def labelled_like_masks(self) -> bool:
@@ -209,7 +209,7 @@ def count_pair(
         for tally in tallies:
             tally.add(window)
         del window  # its maps need not stay while those of the next are read
-    half = counts.half_changed_truth().total
+    half = counts.half_changed(truth=True).total
     if half:
         raise DatasetError(
             f"{pair.sources[0]} and {pair.sources[1]} label {half} "

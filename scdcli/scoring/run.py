@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -95,7 +95,8 @@ class Scoring:
                 system.name,
                 system.tta,
                 score_counts(counted[title].parts, self.legend, classes, counted[title].identified),
-                system.describe() | self._sweep_entry(title),
+                system.describe()
+                | ({"sweep": self.sweeps[title].to_dict()} if self.sweeps else {}),
                 counted[title].land_cover,
                 counted[title].confidence,
             )
@@ -165,9 +166,6 @@ class Scoring:
         known = {} if unscored else covers
         pairs = pairs_of_predictor(self.truth, predict, self.legend, known, overrule=self.overrule)
         return pairs, unscored
-
-    def _sweep_entry(self, title: str) -> dict[str, Any]:
-        return {"sweep": self.sweeps[title].to_dict()} if self.sweeps else {}
 
     def _note_choices(self, runs: Sequence[Run], titles: Sequence[str]) -> None:
         first = runs[0].evaluation

@@ -125,13 +125,9 @@ def count_sweep(
 
 def sweep(counts: SweepCounts) -> list[ThresholdScores]:
     """The scores at each of `THRESHOLDS`, as if the set had been scored at each."""
-    reached = SweepCounts(*map(_from_the_end, astuple(counts)))
+    # Per bin, the sum over it and all above it.
+    reached = SweepCounts(*(x[..., ::-1].cumsum(axis=-1)[..., ::-1] for x in astuple(counts)))
     return [_scores_at(reached, number) for number in range(len(THRESHOLDS))]
-
-
-def _from_the_end(table: Counts) -> Counts:
-    """Per bin, the sum over it and all above it."""
-    return table[..., ::-1].cumsum(axis=-1)[..., ::-1]
 
 
 def _scores_at(reached: SweepCounts, number: int) -> ThresholdScores:

@@ -145,8 +145,8 @@ def test_pixels_changed_at_one_date_only_are_found_on_both_sides(maps):
     counts = count_joint(maps)
     truth_from, truth_to, from_class, to_class = maps
     for found, (first, second) in (
-        (counts.half_changed_truth(), (truth_from, truth_to)),
-        (counts.half_changed_prediction(), (from_class, to_class)),
+        (counts.half_changed(truth=True), (truth_from, truth_to)),
+        (counts.half_changed(truth=False), (from_class, to_class)),
     ):
         known = (first != 255) & (second != 255)
         assert found.total == np.count_nonzero(known & ((first == 0) != (second == 0)))

@@ -4,7 +4,7 @@ from math import isfinite
 
 import click
 
-from scdcli.cli.options.shared import BANDS, CommaList, Command, grouped
+from scdcli.cli.options.shared import BANDS, CommaList, grouped, together
 from scdcli.rasters.pair.methods import METHODS
 from scdcli.rasters.pair.settings import PairSettings
 
@@ -33,12 +33,12 @@ def _is_box(bounds: tuple[float, ...]) -> bool:
     return bounds[0] < bounds[2] and bounds[1] < bounds[3]
 
 
-def _is_range(limits: tuple[float, ...]) -> bool:
-    return len(limits) == 2 and all(map(isfinite, limits)) and limits[0] < limits[1]
-
-
 BOX = CommaList(float, "L,B,R,T: left below right, then bottom below top", _is_box, spaces=True)
-RANGE = CommaList(float, "LO,HI, the lower value first", _is_range)
+RANGE = CommaList(
+    float,
+    "LO,HI, the lower value first",
+    lambda limits: len(limits) == 2 and all(map(isfinite, limits)) and limits[0] < limits[1],
+)
 
 
 def _whole(ctx: click.Context, param: click.Parameter, number: float) -> int:
@@ -119,12 +119,9 @@ PAIR_OPTIONS = (
 )
 
 
-def pair_options(command: Command) -> Command:
-    """All options that say how two images become a pair, as ``pair`` and ``coregister``."""
-    options = (*PAIR_OPTIONS, statistics_option)
-    return grouped("pair", PairSettings, options)(coregister_option(command))
-
-
-def checked_pair_options(command: Command) -> Command:
-    """The same for a command that finds statistics and takes none."""
-    return grouped("pair", PairSettings, PAIR_OPTIONS)(coregister_option(command))
+pair_options = together(
+    grouped("pair", PairSettings, (*PAIR_OPTIONS, statistics_option)), coregister_option
+)
+"""All options that say how two images become a pair, as ``pair`` and ``coregister``."""
+checked_pair_options = together(grouped("pair", PairSettings, PAIR_OPTIONS), coregister_option)
+"""The same for a command that finds statistics and takes none."""

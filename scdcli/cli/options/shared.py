@@ -305,9 +305,8 @@ INFERENCE_OPTIONS = (
 )
 
 
-def inference_options(command: Command) -> Command:
-    """All options that say how a model is run, as ``inference``."""
-    return grouped("inference", InferenceSettings, INFERENCE_OPTIONS)(command)
+inference_options = grouped("inference", InferenceSettings, INFERENCE_OPTIONS)
+"""All options that say how a model is run, as ``inference``."""
 
 
 def _local(ctx: click.Context, param: click.Parameter, text: str | None) -> Path | None:

@@ -29,7 +29,9 @@ def show_set(report: SetReport) -> None:
         console.print(_classes(report))
         console.print(_transitions(report))
     if report.total.counts.cover.pairs:
-        console.print(_cover_title(report), soft_wrap=True)
+        covered, pairs = report.total.counts.cover.pairs, report.total.pairs
+        which = "every pair" if covered == pairs else f"{covered:,} of {pairs:,} pairs"
+        console.print(f"Land cover of {which}", soft_wrap=True)
         console.print(_cover(report))
     for note in report.notes:
         console.print(f"Note: {note}", soft_wrap=True)
@@ -79,13 +81,6 @@ def _classes(report: SetReport) -> Table:
     return _by_class(_named(report, pixels), counts.changed)
 
 
-def _cover_title(report: SetReport) -> str:
-    covered, pairs = report.total.counts.cover.pairs, report.total.pairs
-    return (
-        f"Land cover of {'every pair' if covered == pairs else f'{covered:,} of {pairs:,} pairs'}"
-    )
-
-
 def _cover(report: SetReport) -> Table:
     """Classes of every labelled pixel; what is not known is a row of its own."""
     cover = report.total.counts.cover
@@ -133,12 +128,9 @@ def _transitions(report: SetReport) -> Table:
     for index in report.legend.indices():
         table.add_column(str(index), justify="right")
     for index, row in enumerate(counts.transitions.tolist(), start=1):
-        table.add_row(_name(report, index), *_percents(row, counts.changed))
+        cells = (_percent(pixels, counts.changed) if pixels else "\N{EN DASH}" for pixels in row)
+        table.add_row(_name(report, index), *cells)
     return table
-
-
-def _percents(row: Iterable[int], whole: int) -> list[str]:
-    return [_percent(pixels, whole) if pixels else "\N{EN DASH}" for pixels in row]
 
 
 def _name(report: SetReport, index: int) -> str:

@@ -109,7 +109,9 @@ def lonlat_outlines(outlines: Outlines, crs: str) -> Outlines:
         )
     widest = _widths(outlines) + 1 if source.is_geographic else HALF_TURN
     jumps = np.flatnonzero(_widths(placed) > widest)  # from one side of the map to the other
-    placed[jumps] = shapely.transform(placed[jumps], _unwrap)
+    placed[jumps] = shapely.transform(
+        placed[jumps], lambda xy: np.where(xy[:, :1] < 0, xy + FULL_TURN, xy)
+    )
     return placed
 
 
@@ -117,10 +119,6 @@ def _widths(outlines: Outlines) -> NDArray[np.float64]:
     west, _, east, _ = shapely.bounds(outlines).T
     width: NDArray[np.float64] = east - west
     return width
-
-
-def _unwrap(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(lonlat[:, :1] < 0, lonlat + FULL_TURN, lonlat)
 
 
 def _cut_at_antimeridian(outlines: Outlines) -> Outlines:

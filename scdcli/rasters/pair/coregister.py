@@ -88,7 +88,10 @@ def open_and_register(
     if coregister:
         registration, settings = _register(before, after, settings)
     with open_pair(before, after, settings) as pair:
-        yield pair, registration or _unmoved(estimate_shift(pair), _names(before, after))
+        yield (
+            pair,
+            registration or _unmoved(estimate_shift(pair), (name_of(before), name_of(after))),
+        )
 
 
 def _unmoved(shift: Shift | None, names: Names) -> Registration:
@@ -110,7 +113,7 @@ def _register(
     before: str | Path, after: str | Path, settings: PairSettings
 ) -> tuple[Registration, PairSettings]:
     """Try to move AFTER; returns the registration, and the settings to open the pair with."""
-    names = _names(before, after)
+    names = (name_of(before), name_of(after))
     # The values as they are: what normalizes them is shift where AFTER is read in the end.
     plain = replace(settings, normalize="none", mean_std=None, normalization=None)
     if settings.statistics != OF_PART:  # samples are those of the whole
@@ -122,7 +125,11 @@ def _register(
         return Registration(shift, (f"{reason} Nothing is moved.",)), settings
     move = _back(shift)
     # One stretch for both openings: the values must not change with the place.
-    moving = replace(settings, shift=_sum(settings.shift, move), stretch=pair.stretch)
+    moving = replace(
+        settings,
+        shift=(settings.shift[0] + move[0], settings.shift[1] + move[1]),
+        stretch=pair.stretch,
+    )
     tried = replace(plain, shift=moving.shift, stretch=pair.stretch)
     with open_pair(before, after, tried) as moved:
         remaining = estimate_shift(moved)
@@ -166,14 +173,6 @@ def _back(shift: Shift) -> tuple[float, float]:
     if all(abs(pixels - round(pixels)) <= NEAR_WHOLE for pixels in move):
         return float(round(move[0])), float(round(move[1]))
     return round(move[0], 2), round(move[1], 2)
-
-
-def _sum(first: tuple[float, float], second: tuple[float, float]) -> tuple[float, float]:
-    return first[0] + second[0], first[1] + second[1]
-
-
-def _names(before: str | Path, after: str | Path) -> Names:
-    return name_of(before), name_of(after)
 
 
 def _where(names: Names, shift: Shift) -> str:

@@ -361,7 +361,9 @@ def _with_values(plan: PairPlan, stack: ExitStack) -> PairPlan:
     plan = _with_collars(plan, stack)
     if plan.statistics is not None:
         return replace(plan, stretch=plan.statistics.stretch)
-    stretch = plan.settings.stretch or choose_stretch(plan)
+    stretch = plan.settings.stretch or find_stretch(
+        plan.settings.scale, _date_sources(plan), len(plan.bands.before)
+    )
     if stretch is None and plan.units.applied:
         stretch = fixed_stretch(BYTES, len(plan.bands.before))  # what leaves the range is clipped
     return replace(plan, stretch=stretch)
@@ -465,16 +467,6 @@ def _facts(first: Scene, second: Scene, bands: BandChoice, settings: PairSetting
         second.dataset.dtypes[bands.after[0] - 1],
     )
     return Facts(bands.before, bands.after, types, settings.scale, settings.normalize)
-
-
-def choose_stretch(pair: PairPlan) -> Stretch | None:
-    """What maps the values of both dates to 0..255; None where uint8 is used as it is.
-
-    Raises:
-        InputError: A file cannot be read.
-        PairError: The types hardly hold one quantity, or nothing is measured.
-    """
-    return find_stretch(pair.settings.scale, _date_sources(pair), len(pair.bands.before))
 
 
 def _date_sources(pair: PairPlan) -> tuple[DateSource, DateSource]:

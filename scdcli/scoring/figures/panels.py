@@ -93,7 +93,8 @@ class Panels:
         for title, thumbnails in self.predicted.items():
             first, second = thumbnails[name]
             maps[title] = first.index, second.index
-        legend = self.legend or numbered_legend(max(map(_largest, maps.values())))
+        largest = max(largest_index(index) for dates in maps.values() for index in dates)
+        legend = self.legend or numbered_legend(max(1, largest))
         columns = [*self._images(name)]
         for title, both in maps.items():
             colored = (np.moveaxis(legend.encode(index), 0, -1) for index in both)
@@ -164,10 +165,6 @@ def _hue(index: int) -> Color:
     shade = hsv_to_rgb(index * GOLDEN % 1, 0.8, (0.9, 0.6)[index % 2])
     red, green, blue = (round(255 * part) for part in shade)
     return red, green, blue
-
-
-def _largest(maps: DateMaps) -> int:
-    return max(1, *(largest_index(index) for index in maps))
 
 
 def _covers(legend: Legend, *, nodata: bool) -> list[LandCover]:
