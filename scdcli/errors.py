@@ -49,11 +49,6 @@ class UnknownName(ScdError):  # noqa: N818  the message, not the suffix, tells t
 def look_up(kind: str, name: str, registry: Mapping[str, Entry]) -> Entry:
     """The entry that a registry has under a name.
 
-    Args:
-        kind: What the registry holds, in one word or two, for the message.
-        name: The name.
-        registry: Entries by name.
-
     Raises:
         UnknownName: There is none of this name.
     """

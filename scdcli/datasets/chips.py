@@ -95,13 +95,7 @@ class Batches:
     """Batches of chips, prepared here or in other processes, which stay until the end."""
 
     def __init__(self, chips: Chips, workers: int, *, pin_memory: bool = False) -> None:
-        """Chips, and who prepares them.
-
-        Args:
-            chips: The samples.
-            workers: Processes; 0 prepares them in this one.
-            pin_memory: Whether batches lie where a GPU fetches them fastest.
-        """
+        """Chips, and who prepares them."""
         self._workers = workers
         self._plan: list[list[int]] = []  # the loader looks at it anew for every iteration
         self._loader = DataLoader(
@@ -115,9 +109,6 @@ class Batches:
 
     def of(self, plan: Iterable[Sequence[int]]) -> Iterator[dict[str, Tensor]]:
         """The batches of a plan, in order.
-
-        Args:
-            plan: The numbers of the chips of each batch.
 
         Raises:
             ScdError: A sample cannot be read; with the message it would have without workers.

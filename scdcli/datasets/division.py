@@ -130,10 +130,6 @@ def divide(samples: Sequence[Sample], path: Path) -> Division:
     The file is a table with the columns ``name`` and ``split`` (train, val or test); or plain
     lines, each a name: these pairs train, all others validate. A name may have a suffix.
 
-    Args:
-        samples: The pairs that may be named.
-        path: The file.
-
     Raises:
         DatasetError: It names pairs that are not there for training or validation, or none to
             train on, or one twice.

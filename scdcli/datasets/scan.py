@@ -307,13 +307,7 @@ def notes(result: DatasetScan, legend: Legend) -> list[str]:
 
 
 def learns_nothing(result: DatasetScan, legend: Legend, name: str) -> list[str]:
-    """Why nothing can be learnt from labels that are sound one by one; nothing if it can.
-
-    Args:
-        result: The look through labels without a problem.
-        legend: The classes of the labels.
-        name: The name of the set, for the sentence.
-    """
+    """Why nothing can be learnt from labels that are sound one by one; nothing if it can."""
     counts = result.counts
     if not counts.total:
         return []

@@ -62,11 +62,6 @@ class Scenes:
     ) -> None:
         """Open every scene once; samples that are no scenes are passed over.
 
-        Args:
-            samples: Scenes, and perhaps others.
-            legend: Classes of the labels.
-            mean_std: The mean and spread that each image of a scene is brought to as a whole.
-
         Raises:
             ScdError: Files cannot be read, or do not fit each other.
         """

@@ -37,10 +37,6 @@ class Member:
 def find_members(roots: Sequence[Path], *, val: bool = True) -> list[Member]:
     """The sets in some folders, each in its own layout.
 
-    Args:
-        roots: Their folders.
-        val: Whether to look into val folders.
-
     Raises:
         DatasetError: A folder holds no set, or is there twice.
     """

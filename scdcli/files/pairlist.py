@@ -46,11 +46,6 @@ def pair_by_name(
 ) -> tuple[Table, list[str]]:
     """The images of two folders as a table of pairs: those of one name.
 
-    Args:
-        before: The earlier images by name without suffix.
-        after: The later ones.
-        folders: What messages call the two folders.
-
     Returns:
         The pairs in the order of their names, numbered from 1 instead of lines, with full paths;
         and the images that have no other.

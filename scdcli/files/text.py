@@ -17,10 +17,6 @@ REMEDY = "save it as UTF-8"
 def decode(content: bytes, name: str) -> str:
     """The text of a file in UTF-8 or UTF-16, without its mark.
 
-    Args:
-        content: The file.
-        name: What messages call it.
-
     Raises:
         InputError: It is in another encoding, or no text.
     """

@@ -93,10 +93,6 @@ def _in_onnxruntime(model: ChangeModel) -> Forward:
 def run_graph(graph: bytes, output: str) -> Forward:
     """A function that runs an ONNX graph, on as many threads as PyTorch uses.
 
-    Args:
-        graph: Of a `ChangeModel`.
-        output: The kind of its output.
-
     Raises:
         ImportError: ONNX Runtime is not installed.
         ModelError: It cannot read the graph.

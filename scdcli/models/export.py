@@ -18,11 +18,6 @@ TRIED = ((1, 256, 256), (2, 96, 128), (3, 77, 45))
 def export_model(name: str, out: Path, *, overwrite: bool = False) -> dict[str, Any]:
     """Write a model as an ONNX file, once ONNX Runtime gives the logits of PyTorch with it.
 
-    Args:
-        name: A bundled model by name, or a model file.
-        out: The file to write.
-        overwrite: Replace a file that exists.
-
     Returns:
         JSON-ready: the file, its metadata, pairs tried and the largest difference of logits.
 

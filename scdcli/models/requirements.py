@@ -29,9 +29,6 @@ class Requirements(NamedTuple):
 def read_requirements(name: str) -> Requirements | None:
     """What a model file says it expects, without loading the model, which takes seconds.
 
-    Args:
-        name: A bundled model by name, or a model file by path.
-
     Returns:
         None where the file does not say it; what is wrong with it is said when it is loaded.
 

@@ -58,13 +58,7 @@ class Ground:
         return rounded
 
     def pixel_areas(self, row: int, height: int, width: int) -> Floats:
-        """Area of each pixel of full-width rows, (height, width).
-
-        Args:
-            row: The first row.
-            height: Number of rows.
-            width: Number of columns.
-        """
+        """Area of each pixel of full-width rows, (height, width)."""
         if self.area.shape == (1, 1):
             return np.full((height, width), self.area[0, 0])
         y = (np.arange(row, row + height) + 0.5 - self.origin[0]) / self.spacing[0]

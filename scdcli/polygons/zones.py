@@ -179,10 +179,6 @@ class ZoneTally:
 def write_zones(path: Path, described: Mapping[str, Any]) -> None:
     """Write the areas by zone as a table: rows per transition, changed, unchanged and nodata.
 
-    Args:
-        path: The table.
-        described: What `ZoneTally.to_dict` gives.
-
     Raises:
         OutputError: The file cannot be written; nothing is left behind.
     """

@@ -125,13 +125,7 @@ def _datum(crs: pyproj.CRS) -> str:
 
 
 def taken_as_one(first: CRS, second: CRS, names: tuple[str, str]) -> str | None:
-    """A sentence on what two CRS that place pixels alike leave open; None where it is nothing.
-
-    Args:
-        first: The CRS of BEFORE.
-        second: The CRS of AFTER.
-        names: Both files.
-    """
+    """A sentence on what two CRS that place pixels alike leave open; None where it is nothing."""
     own, other = horizontal(first), horizontal(second)
     if own.type_name == other.type_name == LOCAL:
         if own.name == other.name:

@@ -79,12 +79,7 @@ class StratifiedSample:
 
 
 def estimate_area(sample: StratifiedSample, member: Bools) -> Estimate:
-    """Area of what the units are judged to be.
-
-    Args:
-        sample: The judged units.
-        member: Which of them belong, (n,).
-    """
+    """Area of what the units are judged to be."""
     total, residual = _total(sample, member)
     return Estimate(total, _error(sample, residual))
 

@@ -101,11 +101,6 @@ def bootstrap(runs: Sequence[Run], resamples: int, seed: int) -> Bootstrap:
 
     Every run sees the same resamples. A run is compared with the first system's at the same
     test-time augmentation, or else with the first run.
-
-    Args:
-        runs: All of the same pairs.
-        resamples: How many to draw.
-        seed: Random seed of the draws.
     """
     if runs[0].evaluation.pairs < 2:
         return Bootstrap(resamples, seed)
@@ -133,11 +128,7 @@ def bootstrap(runs: Sequence[Run], resamples: int, seed: int) -> Bootstrap:
 
 
 def model_forms(name: str) -> list[str]:
-    """Possible names of a model, shortest first: ``runs/asn/best.safetensors`` is ``asn``.
-
-    Args:
-        name: A bundled model, or a file.
-    """
+    """Possible names of a model, shortest first: ``runs/asn/best.safetensors`` is ``asn``."""
     path = Path(name)
     if not path.suffix and path.name == name:
         return [name]
@@ -181,11 +172,7 @@ def short_names(forms: Sequence[Sequence[str]]) -> list[str]:
 
 
 def run_titles(runs: Sequence[tuple[str, str | None]]) -> list[str]:
-    """Titles of runs: the system, and ``asn, ms`` if there are several augmentations.
-
-    Args:
-        runs: System and test-time augmentation of each.
-    """
+    """Titles of runs: the system, and ``asn, ms`` if there are several augmentations."""
     several = len({tta for _, tta in runs if tta}) > 1
     return _numbered([f"{system}, {tta}" if several and tta else system for system, tta in runs])
 

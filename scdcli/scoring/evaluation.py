@@ -163,11 +163,6 @@ def count_set(
 ) -> tuple[PairCounts, ...]:
     """The counts of every pair; the maps are seen once, a window at a time.
 
-    Args:
-        pairs: What to count.
-        legend: The classes; None for whatever is there.
-        tallies: What else gathers something of every window.
-
     Raises:
         DatasetError: An index is not in the legend, or a label is changed at one date only.
     """

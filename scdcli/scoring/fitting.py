@@ -239,11 +239,6 @@ def fit(confidence: Confidence, temperature: float = 1.0, threshold: float = 0.5
     temperature and the threshold as they are. So does one for which a map that is all changed, or
     all unchanged, would be as good as the best: there the model tells nothing apart. A temperature
     that is best at the end of its range (of labels without a single error, for example) stays.
-
-    Args:
-        confidence: Labels and probabilities of the model, counted over a labelled set.
-        temperature: The temperature of the model while these were counted.
-        threshold: The threshold of the model.
     """
     histogram, counts = confidence.histogram, confidence.sweep
     changed = counts.changed_pixels

@@ -212,9 +212,6 @@ def _divided(part: Floats, whole: NDArray[Any]) -> Floats:
 def find_covers(maps: Mapping[str, Files]) -> dict[str, Files]:
     """Land cover before and after, of the pairs that have it: in cover1 and cover2, or beside.
 
-    Args:
-        maps: From and to map by name of the pair.
-
     Raises:
         DatasetError: A pair has land cover of one date only.
     """
@@ -250,12 +247,7 @@ def find_known(truth: LabelSet) -> dict[str, Files]:
 
 
 def why_none(known: Collection[str], predicted: Collection[str]) -> Undefined | None:
-    """Why predictions in files have no score of the land cover; None where they have one.
-
-    Args:
-        known: Names of the pairs whose land cover is known.
-        predicted: Names of the pairs with a predicted one.
-    """
+    """Why predictions in files have no score of the land cover; None where they have one."""
     gaps = [name for name in known if name not in predicted]
     if not gaps:
         return None

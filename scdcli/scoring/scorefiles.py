@@ -26,13 +26,7 @@ PAIR_SCORES = ("oa", "kappa", "miou", "iou_changed", "sek_from_to", "sek_stacked
 
 
 def document(truth: str, runs: Sequence[Run], resampled: Bootstrap | None) -> dict[str, Any]:
-    """The whole result, JSON-ready: one run as it is, several under ``systems``.
-
-    Args:
-        truth: Folder of the labels.
-        runs: What was scored.
-        resampled: Their intervals and differences, if they were asked for.
-    """
+    """The whole result, JSON-ready: one run as it is, several under ``systems``."""
     drawn = {}
     if resampled:
         drawn["bootstrap"] = {
@@ -103,11 +97,6 @@ def pair_rows(runs: Sequence[Run]) -> list[Row]:
 
 def require_writable(files: Iterable[Path], suffixes: Sequence[str], *, overwrite: bool) -> None:
     """Refuse files that cannot be written, before any work is done.
-
-    Args:
-        files: What will be written.
-        suffixes: The formats there are.
-        overwrite: Whether files may be replaced.
 
     Raises:
         OutputError: A suffix is unknown, a file exists, or its folder does not.

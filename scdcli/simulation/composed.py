@@ -88,11 +88,6 @@ def open_composer(
 ) -> Composer:
     """A composer for folders of labelled images, all of which it reads once.
 
-    Args:
-        sources: The folders, and what their labels mean.
-        legend: Their classes.
-        settings: How pairs are composed; None for the defaults.
-
     Raises:
         DatasetError: A folder holds no labelled images, or a label holds a value that neither key
             nor legend explains, or all labels are of one class.

@@ -94,12 +94,6 @@ class World:
 def write_demo(out: Path, world: World, *, seed: int = DEMO_SEED, overwrite: bool = False) -> None:
     """Draw one georeferenced scene: ``before.tif``, ``after.tif``, ``truth/{from,to}.tif``.
 
-    Args:
-        out: Folder to make.
-        world: Makes the pair that the scene shows.
-        seed: Which scene.
-        overwrite: Replace the folder if it exists.
-
     Raises:
         OutputError: The folder exists, or cannot be written.
     """

@@ -102,11 +102,6 @@ class SimulationJob:
     ) -> PairsSummary:
         """Write the labelled set.
 
-        Args:
-            pairs: How many to make.
-            composer: What composes them; None to draw them.
-            progress: Called with (pairs done, pairs) after each.
-
         Raises:
             OutputError: The split exists, or cannot be written.
             UnknownName: The world is not drawn in this legend.

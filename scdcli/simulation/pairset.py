@@ -124,16 +124,6 @@ def write_set(
     A pair depends on seed, split and its number alone: neither on how many are made nor by how
     many workers. The folder appears when all pairs are written.
 
-    Args:
-        out: Folder of the set; other splits in it stay.
-        maker: Makes the pairs.
-        pairs: How many.
-        seed: Which set.
-        split: Name of the split; another split is other pairs.
-        overwrite: Replace the split if it exists.
-        workers: Processes to work with.
-        progress: Called with (pairs done, pairs) after each.
-
     Raises:
         OutputError: The split exists, or cannot be written, or a worker was killed.
     """

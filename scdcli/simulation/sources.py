@@ -121,10 +121,6 @@ class SourceKey:
 def find_source(name: str, legend: Legend) -> SourceKey:
     """What the labels of a source mean in a legend.
 
-    Args:
-        name: A name in `SOURCES`, or a TOML file.
-        legend: The classes.
-
     Raises:
         UnknownName: Neither a built-in source nor a file.
         InputError: The file cannot be read, or is not TOML.

@@ -18,10 +18,6 @@ def places_of_classes(there: Legend, here: Legend) -> list[int | None]:
     """The place of each class to learn among those of a model, from 0; None for a new class.
 
     Classes are found by name, whatever their order, colors and capitals.
-
-    Args:
-        there: The classes of the model.
-        here: The classes to learn.
     """
     known = {name.casefold(): place for place, name in enumerate(there.names)}
     return [known.get(name.casefold()) for name in here.names]
@@ -33,11 +29,6 @@ def with_classes(start: LoadedModel, network: NetworkSettings, legend: Legend) -
     Its class head has a row for each of them: the trained one where the model has a class of that
     name, a fresh one otherwise. All else is as trained. Of a network that revises another, the one
     inside is taken where that is what is to be trained.
-
-    Args:
-        start: The trained model.
-        network: What is to be trained.
-        legend: The classes to learn.
     """
     start = inner_model(start, network)
     places = places_of_classes(start.header.legend, legend)

@@ -169,10 +169,6 @@ class Curves:
     def update(self, logs: Sequence[EpochLog], *, last: bool) -> None:
         """Draw if it is time to.
 
-        Args:
-            logs: All epochs until now.
-            last: Whether no epoch follows.
-
         Raises:
             OutputError: The picture cannot be written.
         """

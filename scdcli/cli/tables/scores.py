@@ -156,12 +156,7 @@ def cover_comparison(
 
 
 def matrix(evaluation: Evaluation, kind: str) -> Table:
-    """As the paper's Table II: SeK of every transition, a row per class before.
-
-    Args:
-        evaluation: The scores.
-        kind: Which SeK of a transition, `scdcli.scoring.evaluation.MASKED` or `UNMASKED`.
-    """
+    """As the paper's Table II: SeK of every transition, a row per class before."""
     table = Table("from \\ to")
     for to_class in range(1, evaluation.classes + 1):
         table.add_column(str(to_class), justify="right")

@@ -174,10 +174,6 @@ def class_head(network: nn.Module) -> nn.Conv2d:
 def freeze(network: nn.Module, what: str) -> None:
     """Let a part of a network take no gradient, and its batch statistics stand still.
 
-    Args:
-        network: The network.
-        what: The part, a name in `FREEZABLE`.
-
     Raises:
         UnknownName: There is no such name.
     """

@@ -227,11 +227,6 @@ def load_imagenet(encoder: EfficientNetLite, tensors: dict[str, Tensor], source:
 
     Its layers are ours in the same order; the head that tells ImageNet's classes apart stays out.
 
-    Args:
-        encoder: What gets them.
-        tensors: The state dict.
-        source: The file, for errors.
-
     Raises:
         ModelError: Tensors are missing, or are those of another variant.
     """

@@ -32,10 +32,6 @@ def with_short_names(features: pa.Table) -> pa.Table:
 def require_room(path: Path, batch: pa.RecordBatch) -> None:
     """Refuse to let a shapefile grow over two gigabytes.
 
-    Args:
-        path: The ``.shp``, with its ``.dbf`` beside it.
-        batch: The features that are to be appended.
-
     Raises:
         OutputError: It would become too large.
     """

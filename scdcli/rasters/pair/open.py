@@ -202,11 +202,6 @@ def match_pair(
 ) -> BandChoice:
     """The bands of a pair, by its metadata alone: what that shows to be wrong is said at once.
 
-    Args:
-        before: The earlier scene.
-        after: The later scene.
-        settings: As for `open_pair`.
-
     Raises:
         InputError: A file cannot be opened, or is of a kind that cannot be compared.
         PairError: CRS, grid, overlap or bands do not allow a comparison.
@@ -284,13 +279,7 @@ def _warped(scene: Scene, grid: Grid, bands: tuple[int, ...], stack: ExitStack) 
 
 
 def normalized(pair: Pair, names: tuple[str, str], statistics: Statistics | None = None) -> Pair:
-    """The pair with its values normalized, as its settings want it.
-
-    Args:
-        pair: The pair, not normalized.
-        names: Both images, for notes and errors.
-        statistics: Where the mappings are known already.
-    """
+    """The pair with its values normalized, as its settings want it."""
     settings = pair.settings
     mean_std = settings.mean_std
     if mean_std and len(mean_std.mean) != pair.count:

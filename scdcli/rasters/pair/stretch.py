@@ -65,11 +65,6 @@ def find_stretch(
 ) -> Stretch | None:
     """The stretch of both dates to 0..255; None where uint8 is used as it is.
 
-    Args:
-        scale: The range that the user asked for, if any.
-        dates: BEFORE and AFTER.
-        count: Bands in use.
-
     Raises:
         InputError: A file cannot be read.
         PairError: The types hardly hold one quantity, or nothing is measured.

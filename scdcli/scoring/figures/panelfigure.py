@@ -72,13 +72,7 @@ class _Layout:
 
 
 def draw_panel(name: str, columns: Sequence[Column], covers: Sequence[LandCover]) -> bytes:
-    """One panel as a PNG.
-
-    Args:
-        name: The name of the pair, written above.
-        columns: From left to right; all pictures have one shape.
-        covers: Names and colors of the legend below.
-    """
+    """One panel as a PNG."""
     height, width = columns[0].before.shape[:2]
     scale = max(1, SMALLEST_CELL // max(height, width))
     slot = max(scale * width, NARROWEST_COLUMN)

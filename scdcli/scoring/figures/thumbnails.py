@@ -30,13 +30,7 @@ class ClassThumbnail:
     """A map of classes, filled window by window with every n-th pixel of every n-th row."""
 
     def __init__(self, height: int, width: int, side: int) -> None:
-        """Start with nodata everywhere.
-
-        Args:
-            height: Of the map, pixels.
-            width: Of the map, pixels.
-            side: Longest side of the thumbnail, pixels.
-        """
+        """Start with nodata everywhere."""
         self._step = step(height, width, side)
         shape = ceil(height / self._step), ceil(width / self._step)
         self.index = np.full(shape, NODATA, dtype=np.uint8)

@@ -40,13 +40,7 @@ class Composition:
 
 
 def compose_pair(library: Library, settings: Composition, seed: int | tuple[int, ...]) -> MadePair:
-    """Compose a pair; the same arguments always give the same pixels.
-
-    Args:
-        library: Where place and pieces come from.
-        settings: How the pair is composed.
-        seed: Which pair.
-    """
+    """Compose a pair; the same arguments always give the same pixels."""
     edit_rng, look_rng, *date_rngs = (
         np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(4)
     )
