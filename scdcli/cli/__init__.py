@@ -28,12 +28,7 @@ from scdcli.cli.terminal import (
     show_origin,
     write_every_sign,
 )
-from scdcli.environment import (
-    inherited_cause,
-    require_working_folder,
-    stay_offline,
-    why_no_text,
-)
+from scdcli.environment import inherited_cause, require_working_folder, stay_offline, why_no_text
 from scdcli.errors import ScdError
 from scdcli.files.interruption import owning_the_process
 

@@ -13,13 +13,7 @@ import click
 
 from scdcli.cli.onepair import predict_pair, require_usable_output
 from scdcli.cli.options.shared import together
-from scdcli.cli.terminal import (
-    Terminal,
-    resuming_call,
-    show_origin,
-    shown_hectares,
-    shown_percent,
-)
+from scdcli.cli.terminal import Terminal, resuming_call, show_origin, shown_hectares, shown_percent
 from scdcli.errors import InputError, ScdError
 from scdcli.prediction.settings import PredictionJob
 

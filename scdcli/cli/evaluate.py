@@ -252,13 +252,7 @@ def _report(
     """Tables or the document on stdout, and the files that were asked for."""
     from scdcli.cli.tables.scores import show_scores
     from scdcli.files.whole import write_csv
-    from scdcli.scoring.scorefiles import (
-        document,
-        dumps,
-        matrix_rows,
-        pair_rows,
-        write_scores,
-    )
+    from scdcli.scoring.scorefiles import document, dumps, matrix_rows, pair_rows, write_scores
 
     whole = document(truth, runs, resampled)
     if as_json:

@@ -17,14 +17,7 @@ from scdcli.errors import InputError, look_up
 from scdcli.polygons.area import central_pixel
 from scdcli.sampling.changemap import ChangeMap, CodeStrip, code_strips, fingerprint
 from scdcli.sampling.strata import Strata, make_strata
-from scdcli.sampling.units import (
-    BLOCK,
-    KINDS,
-    Population,
-    Units,
-    count_units,
-    find_units,
-)
+from scdcli.sampling.units import BLOCK, KINDS, Population, Units, count_units, find_units
 
 EVERY = "ua"
 """Key of the user's accuracy to expect of strata that have none of their own."""

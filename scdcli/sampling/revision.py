@@ -18,13 +18,7 @@ from rasterio.windows import Window
 from scdcli.datasets.drawn import LAYER, SIDES, Burner, Layer, burn, in_crs, read_layer
 from scdcli.errors import DatasetError
 from scdcli.files.folder import folder_at_once, timestamp
-from scdcli.legend import (
-    TRANSITION_BASE,
-    TRANSITION_NODATA,
-    UNCHANGED,
-    Legend,
-    split_transition,
-)
+from scdcli.legend import TRANSITION_BASE, TRANSITION_NODATA, UNCHANGED, Legend, split_transition
 from scdcli.polygons.area import PIXELS
 from scdcli.polygons.files.style import polygon_styles
 from scdcli.polygons.files.vector import write_polygons
@@ -43,13 +37,7 @@ from scdcli.rasters.sidecar import (
 )
 from scdcli.reporting.finished import MAPS, SUMMARY, Finished, read_finished
 from scdcli.reporting.report import opened_images, rebuild_report
-from scdcli.sampling.changemap import (
-    CODES,
-    ChangeMap,
-    areas_of_runs,
-    fingerprint,
-    open_map,
-)
+from scdcli.sampling.changemap import CODES, ChangeMap, areas_of_runs, fingerprint, open_map
 
 EMPTY = {"", "none", "nan", "null"}
 

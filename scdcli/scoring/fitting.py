@@ -22,13 +22,7 @@ from scdcli.scoring.calibration import (
 from scdcli.scoring.counting import ClassMap
 from scdcli.scoring.mappairs import ScoredWindow
 from scdcli.scoring.metrics import NOT_PREDICTED, Value, known
-from scdcli.scoring.sweep import (
-    THRESHOLDS,
-    SweepCounts,
-    ThresholdScores,
-    count_sweep,
-    sweep,
-)
+from scdcli.scoring.sweep import THRESHOLDS, SweepCounts, ThresholdScores, count_sweep, sweep
 
 FLAT = 0.001  # of a score: thresholds that lie no further below the best are as good
 FEWEST_CHANGED = 1000  # labelled pixels, below which a set says nothing of a threshold

@@ -21,13 +21,7 @@ from scdcli.errors import DatasetError, InputError, UnknownName
 from scdcli.files.text import decode
 from scdcli.legend import NODATA, UNCHANGED, Color, Legend
 from scdcli.polygons.area import central_pixel
-from scdcli.rasters.scene import (
-    open_scene,
-    read_window,
-    scene_grid,
-    spectral_bands,
-    valid_window,
-)
+from scdcli.rasters.scene import open_scene, read_window, scene_grid, spectral_bands, valid_window
 from scdcli.simulation.compose.scene import IMAGE_NODATA, LabelledImage
 
 KEYS = {"pixel_size", "unknown", "nodata", "classes"}

@@ -14,13 +14,7 @@ from rasterio.windows import Window
 
 from scdcli.errors import PairError
 from scdcli.rasters.alignment import Alignment, align, in_crs_of, offset_in, on_one_turn
-from scdcli.rasters.collar import (
-    CollarFacts,
-    collar_left,
-    compression,
-    find_collar,
-    without,
-)
+from scdcli.rasters.collar import CollarFacts, collar_left, compression, find_collar, without
 from scdcli.rasters.georeference import place_scene, read_crs
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.bands import BandChoice, choose_bands

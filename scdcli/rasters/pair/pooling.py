@@ -16,12 +16,7 @@ from scdcli.rasters.pair.open import sample_dates
 from scdcli.rasters.pair.sample import Sample, pixels_of, sample_pair
 from scdcli.rasters.pair.settings import PairSettings, of_whole
 from scdcli.rasters.pair.statistics import Facts, Statistics, described
-from scdcli.rasters.pair.stretch import (
-    SAMPLES_PER_AXIS,
-    Stretch,
-    fixed_stretch,
-    joint_stretch,
-)
+from scdcli.rasters.pair.stretch import SAMPLES_PER_AXIS, Stretch, fixed_stretch, joint_stretch
 
 MOST_PAIRS = 150  # that are sampled, spread over all
 MOST_SAMPLES = 4096  # windows of either date for the stretch

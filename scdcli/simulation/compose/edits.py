@@ -12,14 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from scdcli.legend import NODATA
 from scdcli.simulation.compose.paint import Place, class_color, clear, coverage, paint, ribbon
-from scdcli.simulation.compose.pieces import (
-    Piece,
-    block,
-    building,
-    ground_like,
-    region,
-    rotate,
-)
+from scdcli.simulation.compose.pieces import Piece, block, building, ground_like, region, rotate
 from scdcli.simulation.compose.scene import Mask, Scene
 from scdcli.simulation.compose.studio import Studio
 

@@ -3,16 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from scdcli.simulation.world.draft import (
-    AFTER,
-    BEFORE,
-    BOTH,
-    DETAIL,
-    ROAD,
-    WATERWAY,
-    Draft,
-    band,
-)
+from scdcli.simulation.world.draft import AFTER, BEFORE, BOTH, DETAIL, ROAD, WATERWAY, Draft, band
 from scdcli.simulation.world.frame import Frame, Points
 from scdcli.simulation.world.greenery import row
 from scdcli.simulation.world.layout import LANE, Street
