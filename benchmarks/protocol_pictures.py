@@ -20,7 +20,7 @@ from protocol_parts import (
 from protocol_systems import Found, Pairs, System
 
 from scdcli.legend import LandCover
-from scdcli.scoring.figures.panelfigure import GAP, MARGIN, ROW_LABEL, Column, draw_panel
+from scdcli.scoring.figures.panels import GAP, MARGIN, ROW_LABEL, Column, draw_panel
 
 WIDEST = 1800  # pixels of a sheet
 LARGEST_CELL = 384

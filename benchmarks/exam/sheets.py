@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 import scdcli
 from scdcli.legend import Legend
-from scdcli.scoring.figures.panelfigure import Column, draw_panel
+from scdcli.scoring.figures.panels import Column, draw_panel
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from protocol_pictures import stacked

@@ -202,15 +202,7 @@ def count_both(
     classes: int,
     measured: NDArray[np.bool_] | None = None,
 ) -> Confidence:
-    """The counts of one window; nodata in a label or an image does not take part.
-
-    Args:
-        truth_from: Labels of the earlier date, (H, W); 0..K or 255.
-        truth_to: Labels of the later date.
-        reading: Classes and change probability from the model, (H, W).
-        classes: K.
-        measured: Where both images have measurements, (H, W); everywhere if not given.
-    """
+    """The counts of one window, arrays (H, W); nodata in a label or an image does not take part."""
     valid = _scored(truth_from, truth_to, measured)
     return Confidence(
         count_confidence(reading.change, truth_from != UNCHANGED, valid),

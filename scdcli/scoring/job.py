@@ -26,23 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EvaluationJob:
-    """An evaluation that is asked for.
-
-    Attributes:
-        truth: Folder of the labels.
-        models: Bundled models by name, or model files.
-        predictions: Folders of maps that exist; without them and without models the default model
-            is scored.
-        legend: What the labels mean; None for what labels or models say.
-        tta: Test-time augmentations, each of which makes a system of every model; for what the
-            settings below have.
-        inference: How the models are run.
-        bands: Band numbers the models read of the images, from 1; None for all but alpha.
-        normalize: How AFTER is brought to the values of BEFORE, one of
-            `scdcli.rasters.pair.methods.METHODS`.
-        binary: Whether the labels are masks of change, whatever the layout: then change alone is
-            scored.
-    """
+    """An evaluation that is asked for; the fields are what `evaluate` takes, under its names."""
 
     truth: Path
     models: tuple[str, ...] = ()
@@ -61,11 +45,6 @@ class EvaluationJob:
 
     def prepare(self, note: Callable[[str], None], watch: Watch) -> Scoring:
         """Find labels and systems, and what can be wrong with them before any of them runs.
-
-        Args:
-            note: Called with a sentence for each thing to know.
-            watch: Called with the title of a system and the number of pairs; gives a context whose
-                value is called with (pairs done, pairs).
 
         Raises:
             DatasetError: A folder has none of the known shapes, the labels have no images for a

@@ -97,12 +97,21 @@ def headline(run: Run, resampled: Bootstrap | None) -> Table:
 
 def change_table(run: Run, resampled: Bootstrap | None) -> Table:
     """Scores of change alone."""
+    return _with_intervals("change", CHANGE_COLUMNS, run.headline(), resampled)
+
+
+def _with_intervals(
+    title: str,
+    fields: Mapping[str, str],
+    scores: Mapping[str, Value],
+    resampled: Bootstrap | None,
+) -> Table:
+    """A row per score, with its interval if there are any."""
     intervals = resampled.intervals[0] if resampled and resampled.intervals else {}
     table = Table("in %")
-    for name in ("change", "95 %") if intervals else ("change",):
+    for name in (title, "95 %") if intervals else (title,):
         table.add_column(name, justify="right")
-    scores = run.headline()
-    for label, name in CHANGE_COLUMNS.items():
+    for label, name in fields.items():
         between = [span(intervals.get(name))] if intervals else []
         table.add_row(label, percent(scores[name]), *between)
     return table
@@ -121,20 +130,14 @@ def cover_table(run: Run, resampled: Bootstrap | None) -> Table:
     """Scores of the land cover of one system: of all classes, and of each."""
     assert run.land_cover is not None
     scores = run.land_cover.scores
-    intervals = resampled.intervals[0] if resampled and resampled.intervals else {}
-    table = Table("in %")
-    for name in ("land cover", "95 %") if intervals else ("land cover",):
-        table.add_column(name, justify="right")
-    for label, name in COVER_FIELDS.items():
-        between = [span(intervals.get(name))] if intervals else []
-        table.add_row(label, percent(scores.headline()[name]), *between)
+    table = _with_intervals("land cover", COVER_FIELDS, scores.headline(), resampled)
     for index, value in enumerate(scores.iou, 1):
         table.add_row(f"IoU {index} {run.evaluation.class_name(index)}", percent(value))
     return table
 
 
 def cover_comparison(
-    runs: Sequence[Run], titles: Sequence[str], resampled: "Bootstrap | None"
+    runs: Sequence[Run], titles: Sequence[str], resampled: Bootstrap | None
 ) -> Table:
     """Scores of the land cover, a row per run; the IoU of each class if there are few."""
     intervals = resampled.intervals if resampled else ()
@@ -295,7 +298,7 @@ def _by_run(
     return table
 
 
-def _cell(runs: Sequence[Run], number: int | None, name: str, resampled: "Bootstrap | None") -> str:
+def _cell(runs: Sequence[Run], number: int | None, name: str, resampled: Bootstrap | None) -> str:
     """A score, with its interval below for the few that have room for one."""
     if number is None:
         return ""

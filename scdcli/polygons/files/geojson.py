@@ -49,13 +49,9 @@ def require_lonlat(grid: Grid) -> None:
 
 
 def write_geojson(path: Path, name: str, crs: str | None, features: pa.RecordBatchReader) -> None:
-    """Write features as a feature collection.
+    """Write batches of `features.feature_schema` as a feature collection.
 
-    Args:
-        path: File to write.
-        name: Name of the collection.
-        crs: WKT of the outlines' CRS; None leaves the coordinates as they are (pixels).
-        features: Batches of `features.feature_schema`.
+    The CRS of the outlines is WKT; None leaves the coordinates as they are (pixels).
 
     Raises:
         OutputError: An outline has no longitude and latitude.

@@ -17,12 +17,9 @@ VERSION = "1.1.0"
 
 
 def write_geoparquet(path: Path, crs: str | None, features: pa.RecordBatchReader) -> None:
-    """Write features as GeoParquet.
+    """Write batches of `features.feature_schema` as GeoParquet.
 
-    Args:
-        path: File to write.
-        crs: WKT of the outlines' CRS; None leaves it unknown (pixels).
-        features: Batches of `features.feature_schema`.
+    The CRS of the outlines is WKT; None leaves it unknown (pixels).
 
     Raises:
         OSError: The file cannot be written.

@@ -127,13 +127,7 @@ def write_features(
 ) -> list[Path]:
     """Write features as ``changes.<format>`` into a folder, as `write_polygons` does.
 
-    Args:
-        folder: An existing folder.
-        batches: Features numbered from 1 in a column ``id``.
-        schema: Their columns.
-        crs: That of their outlines, as WKT.
-        formats: Names in `DRIVERS`.
-        styles: QGIS styles by name, the default one first.
+    They are numbered from 1 in a column ``id``; the CRS of their outlines is WKT.
 
     Raises:
         OutputError: The files cannot be written, or one of them would become too large; nothing is

@@ -113,7 +113,7 @@ def draw_class_iou(runs: Sequence[Run]) -> bytes:
         axis.grid(axis="y", alpha=0.3)
         axis.set_axisbelow(True)
         axis.legend(loc="upper left", bbox_to_anchor=(0, 1.22), ncols=3, frameon=False)
-        return _png(figure)
+        return png(figure)
 
 
 def draw_reliability(runs: Sequence[Run]) -> bytes:
@@ -140,7 +140,7 @@ def draw_reliability(runs: Sequence[Run]) -> bytes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.3)
         axis.legend(loc="upper left", frameon=False)
-        return _png(figure)
+        return png(figure)
 
 
 FIGURES: dict[str, Callable[[Sequence[Run]], bytes]] = {
@@ -173,7 +173,7 @@ def _matrices(
             if len(names) <= MOST_WRITTEN:
                 _write_numbers(axis, values, (low, high))
         figure.colorbar(shown, ax=list(row), label=unit, shrink=0.8)
-        return _png(figure)
+        return png(figure)
 
 
 def _write_numbers(axis: Any, values: Doubles, span: tuple[float, float]) -> None:  # noqa: ANN401
@@ -199,7 +199,8 @@ def _numbers(values: Sequence[Value]) -> Doubles:
     return np.array([known(value) for value in values], dtype=float)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file."""
     picture = BytesIO()
     figure.savefig(picture, format="png", dpi=DPI)
     return picture.getvalue()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,12 @@ from matplotlib.figure import Figure
 
 from scdcli.files.whole import write_csv, write_whole
 from scdcli.scoring.calibration import reliability
+from scdcli.scoring.figures.scorefigures import STYLE, png
 from scdcli.scoring.fitting import ThresholdSweep
 from scdcli.scoring.metrics import known
 from scdcli.scoring.scorefiles import Row, prepare_folder
 
 FILES = ("sweep.csv", "reliability.csv", "sweep.png")
-STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}
 # Labels and colors of the lines, by column of sweep.csv. The colors are distinct in hue and in
 # lightness (Okabe and Ito), so also without color vision.
 LINES = {
@@ -95,9 +94,7 @@ def draw_sweeps(runs: Sequence[ThresholdSweep]) -> bytes:
         for run, (left, right) in zip(runs, grid, strict=True):
             _draw_scores(left, run)
             _draw_reliability(right, run)
-        picture = BytesIO()
-        figure.savefig(picture, format="png", dpi=120)
-    return picture.getvalue()
+        return png(figure)
 
 
 def _draw_scores(axis: Any, run: ThresholdSweep) -> None:  # noqa: ANN401  of matplotlib

@@ -1,4 +1,9 @@
-"""Photographs of a scene at two dates, with the differences that are no change of the ground."""
+"""Photographs of a scene at two dates, with the differences that are no change of the ground.
+
+In this package a scene or picture is (3, H, W) float32 in 0..1, in display units. Beside it lie,
+(H, W) each: ``vegetation``, where something grows, perhaps incomplete; ``buildings``, the number of
+the building at every pixel, 0 for none; and ``water``.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -121,19 +126,7 @@ def photograph(
     buildings: NDArray[np.int32],
     water: NDArray[np.bool_],
 ) -> NDArray[np.uint8]:
-    """The picture of a scene at one date.
-
-    Args:
-        scene: (3, H, W) float32 in 0..1, in display units.
-        look: The date.
-        rng: Source of cars and sensor noise.
-        vegetation: Where something grows, (H, W).
-        buildings: Number of the building at every pixel, (H, W); 0 for none.
-        water: (H, W).
-
-    Returns:
-        (3, H, W) uint8.
-    """
+    """The picture of a scene at one date, (3, H, W) uint8; cars and noise are drawn anew."""
     picture = scene
     if look.traffic != Traffic():
         ground = ~(vegetation | water | (buildings > 0))

@@ -94,15 +94,7 @@ def with_shadows(
 ) -> Field:
     """The scene with shadows of buildings and trees on the ground; roofs stay as they are.
 
-    Args:
-        scene: (3, H, W) float32.
-        buildings: Numbers of buildings, (H, W).
-        high: Height of every building in pixels, by number.
-        sun: Of the date.
-        vegetation: (H, W); its dark parts are trees.
-
-    Returns:
-        (3, H, W) float32.
+    Trees are the dark parts of vegetation; ``high`` are `heights`, the other arrays as in `look`.
     """
     if sun.darkness == 0:
         return scene
@@ -174,16 +166,8 @@ def with_soft_shadows(scene: Field, sun: Sun, water: NDArray[np.bool_]) -> Field
 def with_lean(scene: Field, buildings: NDArray[np.int32], high: Field, lean: Lean) -> Field:
     """The scene with its roofs displaced, as in a view from the side.
 
-    A roof hides the ground that it is moved onto; where it was, its wall shows.
-
-    Args:
-        scene: (3, H, W) float32.
-        buildings: Numbers of buildings, (H, W).
-        high: Height of every building in pixels, by number.
-        lean: The view.
-
-    Returns:
-        (3, H, W) float32.
+    A roof hides the ground that it is moved onto; where it was, its wall shows. ``high`` are
+    `heights`, the other arrays as in `look`.
     """
     far = high * np.float32(np.hypot(*lean.slope))
     if float(far.max()) < 0.3:

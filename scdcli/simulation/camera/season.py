@@ -117,18 +117,7 @@ def in_season(
     buildings: NDArray[np.int32],
     water: NDArray[np.bool_],
 ) -> Field:
-    """The scene at that time of the year.
-
-    Args:
-        scene: (3, H, W) float32 in 0..1.
-        season: The time.
-        vegetation: Where something grows, (H, W); may be incomplete.
-        buildings: Numbers of buildings, (H, W), 0 elsewhere; the season leaves them alone.
-        water: (H, W).
-
-    Returns:
-        (3, H, W) float32.
-    """
+    """The scene at that time of the year, which leaves buildings alone; arrays as in `look`."""
     if season == Season():
         return scene
     rng = np.random.default_rng(season.seed)

@@ -61,18 +61,7 @@ def with_surface(
     buildings: NDArray[np.int32],
     water: NDArray[np.bool_],
 ) -> Field:
-    """The scene with its surfaces at that date.
-
-    Args:
-        scene: (3, H, W) float32 in 0..1.
-        surface: Their state.
-        vegetation: (H, W).
-        buildings: Numbers of buildings, (H, W), 0 elsewhere.
-        water: (H, W).
-
-    Returns:
-        (3, H, W) float32.
-    """
+    """The scene with its surfaces at that date; arrays as in `look`."""
     if surface == Surface():
         return scene
     rng = np.random.default_rng(surface.seed)
@@ -145,15 +134,8 @@ def with_roofs(
 ) -> Field:
     """The scene with every roof in its own brightness, lit on one side of its ridge.
 
-    Args:
-        scene: (3, H, W) float32.
-        surface: State of the roofs.
-        buildings: Numbers of buildings, (H, W), 0 elsewhere.
-        azimuth: Direction that shadows fall, radians from columns to rows.
-        seed: Of which roofs have a ridge, the same at all dates.
-
-    Returns:
-        (3, H, W) float32.
+    Shadows fall toward the azimuth, radians from columns to rows. The seed, the same at all dates,
+    is that of which roofs have a ridge. Arrays as in `look`.
     """
     count = int(buildings.max(initial=0)) + 1
     if count == 1 or (surface.roofs == 0 and surface.slopes == 0):

@@ -11,13 +11,15 @@ from scenes import noise, write_scene
 from scdcli.errors import DatasetError, OutputError
 from scdcli.legend import SECOND, LandCover, Legend
 from scdcli.scoring.evaluation import count_set
-from scdcli.scoring.figures.panelfigure import Column, draw_panel, text_width
 from scdcli.scoring.figures.panels import (
+    Column,
     Panels,
     choose_pairs,
+    draw_panel,
     numbered_legend,
     panel_files,
     picture_side,
+    text_width,
 )
 from scdcli.scoring.figures.thumbnails import ClassThumbnail
 from scdcli.scoring.mappairs import Prediction, ScoredWindow, pairs_of_files
