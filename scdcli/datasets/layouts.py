@@ -276,6 +276,23 @@ def layout_of(folder: Path) -> str | None:
     return next((name for name, layout in LAYOUTS.items() if layout(folder) is not None), None)
 
 
+def is_unlabelled(folder: Path) -> bool:
+    """Whether a folder has pairs of images, and no label of any of them."""
+    if not folder.is_dir():
+        return False
+    inside = {each.name.lower(): each for each in folder.iterdir() if each.is_dir()}
+    if any(inside.keys() >= set(pair) for pair in DATES):
+        return not inside.keys() & {*MASKS, *PARTS[2:]}
+    scenes = [each for each in inside.values() if _is_scene(each)]
+    return bool(scenes) and not any(map(_is_labelled, scenes))
+
+
+def _is_labelled(scene: Path) -> bool:
+    place = scene / TRUTH if (scene / TRUTH).is_dir() else scene
+    maps = any(find_file(place, part, LABEL_SUFFIXES) for part in ("from", "to"))
+    return maps or find_file(scene, CHANGES, VECTORS) is not None
+
+
 def no_set(folder: Path) -> DatasetError:
     """The error for a folder without a labelled set."""
     return DatasetError(

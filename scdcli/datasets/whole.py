@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scdcli.datasets.classmap import open_label
 from scdcli.datasets.division import split_validation
-from scdcli.datasets.layouts import is_drawn, layout_of, list_samples, no_set
+from scdcli.datasets.layouts import is_drawn, is_unlabelled, layout_of, list_samples, no_set
 from scdcli.datasets.legendfile import find_legend
 from scdcli.datasets.samples import SPLITS, Sample
 from scdcli.datasets.scan import CoverCounts, DatasetScan, Progress, learns_nothing, notes, scan
@@ -77,7 +77,7 @@ def check_set(
     *,
     binary: bool = False,
 ) -> SetReport:
-    """Look through every split of a set.
+    """Look through every split of a set, but for a test split without labels.
 
     Args:
         root: The set, or one split of it.
@@ -91,6 +91,9 @@ def check_set(
         UnknownName: No such legend.
     """
     folders = {split: root / split for split in SPLITS if (root / split).is_dir()} or {WHOLE: root}
+    unlabelled = len(folders) > 1 and is_unlabelled(root / "test")
+    if unlabelled:
+        del folders["test"]
     problems: list[str] = []
     splits: dict[str, list[Sample]] = {}
     for split, folder in folders.items():
@@ -121,7 +124,13 @@ def check_set(
     layout = layout_of(next(iter(folders.values())))
     assert layout is not None
     report = SetReport(root, layout, legend, chosen, scans, problems, [])
-    return replace(report, notes=notes(report.total, legend or NUMBERS))
+    found = notes(report.total, legend or NUMBERS)
+    if unlabelled:
+        found.append(
+            f"{root / 'test'} has images and no labels, as some copies of a set have: scd train "
+            "does not need it, scd predict --pairs can map it, and it cannot be scored."
+        )
+    return replace(report, notes=found)
 
 
 def set_legend(sample: Sample, name: str | None, *, binary: bool = False) -> Legend:

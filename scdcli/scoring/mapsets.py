@@ -5,7 +5,14 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 
-from scdcli.datasets.layouts import TABLE, is_drawn, masks_layout, scenes_layout, table_layout
+from scdcli.datasets.layouts import (
+    TABLE,
+    is_drawn,
+    is_unlabelled,
+    masks_layout,
+    scenes_layout,
+    table_layout,
+)
 from scdcli.datasets.samples import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIXES,
@@ -59,7 +66,7 @@ def find_truth(root: Path, *, binary: bool = False) -> LabelSet:
     """
     splits = [split for split in SPLITS if _is_split(root / split)]
     if splits and "test" not in splits:
-        if (root / "test" / "im1").is_dir():
+        if is_unlabelled(root / "test"):
             raise DatasetError(
                 f"{root / 'test'} has images and no labels (label1, label2), as some copies of a "
                 "set have; score a split with labels, for example "

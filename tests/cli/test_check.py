@@ -1,6 +1,7 @@
 """``scd check`` and the same look at the start of ``scd train``."""
 
 import json
+from shutil import rmtree
 
 import numpy as np
 import pytest
@@ -133,6 +134,27 @@ def test_a_set_to_score_only_is_said_to_be_one(scd, second_tree):
     result = scd("check", second_tree(pairs=2, splits=("test",)))
     assert result.exit_code == 1
     assert "has no train folder, only test: it can be scored only" in result.stdout
+
+
+@pytest.mark.parametrize("gone", [("label1", "label2"), ("im1", "im2", "label1", "label2")])
+def test_a_test_split_without_labels_is_a_note(scd, second_tree, gone):
+    root = second_tree(pairs=2, splits=("train", "test"))
+    for part in gone:
+        rmtree(root / "test" / part)
+    if "im1" in gone:
+        (root / "test/here").mkdir()
+        write_scene(root / "test/here/before.tif", noise((3, 64, 64)))
+        write_scene(root / "test/here/after.tif", noise((3, 64, 64)))
+    result = scd("check", root)
+    assert result.exit_code == 0, result.output
+    assert f"Note: {root / 'test'} has images and no labels" in result.stdout
+    assert result.stdout.splitlines()[-1] == "No problems."
+    assert list(json.loads(scd("check", root, "--json").stdout)["splits"]) == ["train"]
+    if "im1" not in gone:
+        (root / "test/label1").mkdir()
+    else:
+        write_scene(root / "test/here/from.tif", noise((3, 64, 64)))
+    assert scd("check", root).exit_code == 1
 
 
 @pytest.mark.parametrize("name", [".", "nowhere"])

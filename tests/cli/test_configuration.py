@@ -1,9 +1,14 @@
 """A run is repeated from the file that it leaves."""
 
 import tomllib
+from shutil import move
 
 import pytest
+import torch
+from runs import tensors
 from sets import write_second_tree
+
+from scdcli.errors import TrainingError
 
 TINY = ("--width", "0.125", "--chip", "64", "--batch", "2", "-q")
 
@@ -39,6 +44,38 @@ def test_a_run_is_repeated_from_its_folder(scd, root, tmp_path, monkeypatch):
     assert more.exit_code == 0, more.output
     table = tomllib.loads(config.read_text(encoding="utf-8"))["train"]
     assert (table["epochs"], table["lr"]) == (3, 1e-5)
+
+
+def test_a_run_that_was_stopped_goes_on_where_its_folder_and_set_lie_now(
+    scd, root, tmp_path, monkeypatch
+):
+    from scdcli.training import loop
+
+    command = ("train", root, "-o", tmp_path / "run", "--network", "fc-siam-diff", *TINY)
+    command = (*command, "--epochs", "2")
+    assert scd(*command).exit_code == 0
+    whole = (tmp_path / "run").rename(tmp_path / "whole")
+    original, steps = loop.optimize, iter([False, True])
+
+    def stopped(*arguments):
+        if next(steps):
+            raise TrainingError("the power is off.")
+        return original(*arguments)
+
+    monkeypatch.setattr(loop, "optimize", stopped)
+    assert "the power is off" in scd(*command).stderr
+    monkeypatch.setattr(loop, "optimize", original)
+    (tmp_path / "other machine").mkdir()
+    run = move(tmp_path / "run", tmp_path / "other machine/run")
+    moved = move(root, tmp_path / "other machine/set")
+    config = ("--config", f"{run}/config.toml", "-o", run, "--resume")
+    assert f"{root} is not a labelled set" in scd("train", *config).stderr
+    result = scd("train", moved, *config)
+    assert result.exit_code == 0, result.output
+    for name in ("last.safetensors", "best.safetensors"):
+        one, two = (tensors(folder / name) for folder in (whole, tmp_path / "other machine/run"))
+        assert all(torch.equal(one[key], two[key]) for key in one)
+    assert len((tmp_path / "other machine/run/log.csv").read_text().splitlines()) == 3
 
 
 def test_a_fine_tuning_is_repeated(scd, root, tmp_path):

@@ -57,7 +57,8 @@ def test_both_archives_of_a_set_may_lie_in_any_folders(tmp_path, train, test, gi
 
 def test_a_test_split_without_labels_is_no_missing_one(tmp_path):
     write_second(tmp_path / "train", PAIRS)
-    (tmp_path / "test/im1").mkdir(parents=True)
+    for part in ("im1", "im2"):
+        (tmp_path / "test" / part).mkdir(parents=True)
     with pytest.raises(DatasetError, match="test has images and no labels.*for example .*train"):
         find_truth(tmp_path)
 
