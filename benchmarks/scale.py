@@ -6,21 +6,22 @@ Usage: OMP_NUM_THREADS=1 python benchmarks/scale.py [--sides 2000,5000,10000,200
 
 A pair of pictures is drawn (or `--pair` repeated) over scenes of these sides, and predicted with
 default settings by a stand-in for a network that costs next to nothing: what is left is all that
-surrounds a network. `--model` takes a real one. Each job is a process of its own: the prediction
-with all its files, its polygons once more without writing any, and its page once more as by
-`scd report`. Seconds are of processor time, which other work on the machine changes least, but for
+surrounds a network. `--model` takes a real one. The prediction with all its files and its page once
+more, as by `scd report`, are processes of their own; polygons without writing any are what the
+second traces. Seconds are of processor time, which other work on the machine changes least, but for
 the columns that say wall; peaks are of resident memory. Start-up, which does not depend on the
-scene, is left out of what is said by million pixels.
+scene, is left out.
 
-The drawn pictures repeat after as many pixels as supertiles do, so that most supertiles of a large
-scene hold the same pixels. From `--alike-from` on these are predicted once, and their layers taken
-again, which gives the same files; the time of read, network, blend and clean is not said then. A
-pair of 30 000 x 30 000 pixels takes 5 GB of disk. Linux only: peaks are read from /proc.
+The pictures repeat after a supertile, so that their files hold each block once, and most supertiles
+of a large scene the same pixels. From `--alike-from` on these are predicted once, and their layers
+taken again, which gives the same files; the time of read, network, blend and clean is not said
+then. The outputs of 30 000 x 30 000 pixels take 2 GB of disk. Linux only: peaks come from /proc.
 """
 
 import argparse
 import json
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,6 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from affine import Affine
-from rasterio.windows import Window
 
 from scdcli.prediction import write as writing
 from scdcli.prediction.chain import MOST_STRIDES
@@ -39,8 +39,11 @@ from scdcli.prediction.profile import STAGES, Profile
 from scdcli.prediction.tiling import Tiling
 
 PERIOD = Tiling().stride * MOST_STRIDES
-"""Pixels after which the drawn pictures repeat: a supertile; no multiple of any stored block."""
+"""Pixels after which the drawn pictures repeat: a supertile."""
 
+BLOCK = Tiling().stride  # of the images
+WIDTH, HEIGHT, OFFSETS, BYTES = 256, 257, 324, 325  # tags of TIFF
+SHORT, LONG = 3, 4  # types of it
 CLASSES = 6
 STEP = 40  # of brightness, from one class to the next
 PLACE = {"crs": "EPSG:32650", "transform": Affine(0.5, 0, 500_000, 0, -0.5, 4_000_000)}
@@ -50,14 +53,11 @@ SHOWN = (*STAGES, "report", "all")
 
 def texture(seed, scales):
     """Smooth random blobs of several sizes that repeat without a seam, (PERIOD, PERIOD) in 0..1."""
-    from scipy.ndimage import gaussian_filter
-
-    rng = np.random.default_rng(seed)
-    total = np.zeros((PERIOD, PERIOD))
-    for scale in scales:
-        blobs = gaussian_filter(rng.normal(size=total.shape), scale, mode="wrap")
-        total += blobs / blobs.std() * scale**0.5
-    return total.ravel().argsort().argsort().reshape(total.shape) / total.size
+    noise = np.fft.rfft2(np.random.default_rng(seed).normal(size=(PERIOD, PERIOD)))
+    waves = np.hypot(np.fft.fftfreq(PERIOD)[:, None], np.fft.rfftfreq(PERIOD))
+    noise *= sum(each**1.5 * np.exp(-2 * (np.pi * waves * each) ** 2) for each in scales)
+    blobs = np.fft.irfft2(noise, (PERIOD, PERIOD)).ravel()
+    return blobs.argsort().argsort().reshape(PERIOD, PERIOD) / blobs.size
 
 
 def draw_pair():
@@ -81,15 +81,43 @@ def read_pair(paths):
 
 def write_scene(path, picture, side):
     """The picture repeated over side × side pixels, as a tiled and compressed GeoTIFF."""
-    profile = {"driver": "GTiff", "count": 3, "height": side, "width": side, "dtype": "uint8"}
-    profile |= {"tiled": True, "blockxsize": 512, "blockysize": 512, "photometric": "RGB"}
-    profile |= {"compress": "DEFLATE", "zlevel": 1, "bigtiff": "IF_SAFER"} | PLACE
-    height, width = picture.shape[1:]
-    with rasterio.open(path, "w", **profile) as dataset:
-        for top in range(0, side, 512):
-            rows = np.arange(top, min(top + 512, side)) % height
-            strip = picture[:, rows][:, :, np.arange(side) % width]
-            dataset.write(strip, window=Window(0, top, side, len(rows)))
+    down, across = (length // BLOCK for length in picture.shape[1:])
+    picture = picture[:, : down * BLOCK, : across * BLOCK]
+    profile = {"driver": "GTiff", "count": 3, "dtype": "uint8", "photometric": "RGB"}
+    profile |= {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "DEFLATE"}
+    with rasterio.open(
+        path, "w", height=down * BLOCK, width=across * BLOCK, **profile, **PLACE
+    ) as dataset:
+        dataset.write(picture)
+    places = np.arange(-(-side // BLOCK))
+    repeat_blocks(path, side, places[:, None] % down * across + places % across)
+
+
+def repeat_blocks(path, side, blocks):
+    """Make a TIFF larger without one block more.
+
+    Args:
+        path: A TIFF of whole blocks, as GDAL writes it here: classic, first byte lowest.
+        side: That it is to have.
+        blocks: Which of its blocks stands at each place, (rows, cols).
+    """
+    content = bytearray(path.read_bytes())
+    (at,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, at)
+    tags = {}
+    for place in range(at + 2, at + 2 + 12 * count, 12):
+        tag, kind, number, value = struct.unpack_from("<HHII", content, place)
+        tags[tag] = (kind, number, value)
+    for tag in (OFFSETS, BYTES):
+        kind, number, value = tags[tag]
+        listed = np.frombuffer(bytes(content), f"<u{2 if kind == SHORT else 4}", number, value)
+        tags[tag] = (LONG, blocks.size, len(content))
+        content += listed[blocks].astype("<u4").tobytes()
+    tags[WIDTH] = tags[HEIGHT] = (LONG, 1, side)
+    struct.pack_into("<I", content, 4, len(content))
+    content += struct.pack("<H", len(tags))
+    content += b"".join(struct.pack("<HHII", tag, *tags[tag]) for tag in sorted(tags))
+    path.write_bytes(content + bytes(4))
 
 
 def stand_in():
@@ -205,35 +233,29 @@ def predict(folder, side, options):
     }
 
 
-def trace(folder, side, options):
-    """The polygons alone, from the finished rasters, without writing any."""
-    from scdcli.polygons.area import measure_ground
-    from scdcli.polygons.strips import find_runs, read_strips
-    from scdcli.polygons.trace.trace import trace
-    from scdcli.rasters.grid import Grid
-
-    begun = time.process_time()
-    transition, probability = (folder / f"out/{n}.tif" for n in ("transition", "probability"))
-    with rasterio.open(transition) as dataset:
-        grid = Grid(*dataset.shape, dataset.transform, dataset.crs)
-    ground = measure_ground(grid)
-    runs = find_runs(read_strips(transition, probability), ground)
-    count = sum(len(polygons.outline) for polygons in trace(runs, grid, ground))
-    return {"polygons": count, "seconds": time.process_time() - begun, "peak": peak_bytes()}
-
-
 def report(folder, side, options):
-    """The page again, as `scd report` makes it."""
-    from scdcli.reporting.report import rebuild_report
+    """The page again, as `scd report` makes it, and its polygons by themselves."""
+    from scdcli.reporting import report as reporting
 
+    tracing = {}
+
+    def trace(prediction):
+        begun = time.process_time()
+        changes = traced(prediction)
+        tracing.update(seconds=time.process_time() - begun, polygons=changes.count)
+        tracing["peak"] = peak_bytes(forget=True)
+        return changes
+
+    traced, reporting.trace_changes = reporting.trace_changes, trace
     begun = time.process_time(), time.perf_counter()
-    page, missing = rebuild_report(folder / "out")
+    page, missing = reporting.rebuild_report(folder / "out")
     assert not missing, missing
     return {
         "seconds": time.process_time() - begun[0],
         "wall": time.perf_counter() - begun[1],
         "peak": peak_bytes(),
         "bytes": page.stat().st_size,
+        "traced": tracing,
     }
 
 
@@ -246,7 +268,7 @@ def peak_bytes(*, forget=False):
     return peak
 
 
-JOBS = {job.__name__: job for job in (write, predict, trace, report)}
+JOBS = {job.__name__: job for job in (write, predict, report)}
 
 
 def in_own_process(job, folder, side):
@@ -261,7 +283,8 @@ def in_own_process(job, folder, side):
 def measure(side, folder):
     """Measure one size and print it; returns what is compared between sizes."""
     in_own_process("write", folder, side)
-    whole, polygons, page = (in_own_process(job, folder, side) for job in list(JOBS)[1:])
+    whole, page = (in_own_process(job, folder, side) for job in ("predict", "report"))
+    polygons = page["traced"]
     size = sum(each.stat().st_size for each in (folder / "out").iterdir())
     pixels = side * side / 1e6
     stages = "".join(
