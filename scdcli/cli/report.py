@@ -22,7 +22,8 @@ from scdcli.files.whole import require_free_file
     "--pairs",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Instead of one DIR, a folder of predictions: write a page that lists them.",
+    help="Instead of one DIR, a folder of predictions: write a page that lists them, and what "
+    "predict --pairs leaves beside it.",
 )
 @zone_options
 @moved_options
@@ -45,7 +46,9 @@ def report(
     makes it anew from the maps in DIR and the two images, which are looked for where changes.qgz
     says, in DIR, beside and above it, and in the working directory. A page that has images is not
     replaced by one without, unless with --overwrite. With --pairs one page lists all predictions in
-    a folder. With --zones the areas are also given by zone, as if predict had been told of them.
+    a folder; of one that predict --pairs has filled the table, the list and the layer are made
+    again, too, of all that is finished by now. With --zones the areas are also given by zone, as if
+    predict had been told of them.
 
     \b
     scd report changes
@@ -98,8 +101,13 @@ def _one(
 
 
 def _several(folder: Path, output: Path | None, terminal: Terminal) -> Path:
+    from scdcli.reporting.batch import is_batch
+    from scdcli.reporting.batchfiles import renew_batch
     from scdcli.reporting.batchpage import write_index
 
+    if output is None and is_batch(folder):
+        for note in renew_batch(folder).notes:
+            terminal.note(note)
     page, count, without = write_index(folder, output)
     terminal.note(f"{count} {'prediction' if count == 1 else 'predictions'} listed.")
     if without:

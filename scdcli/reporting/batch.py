@@ -101,7 +101,7 @@ def gather_batch(
             that the last run has listed.
         failed: Why pairs of this run have failed, by their folder.
     """
-    older, written = _older(folder)
+    older, written, notes = _older(folder)
     places = {each.resolve(): each for each in outputs}
     places = places or {each.folder.resolve(): each.folder for each in older.values()}
     errors = {path.resolve(): sentence for path, sentence in (failed or {}).items()}
@@ -114,7 +114,19 @@ def gather_batch(
             made_since = summary is not None and str(summary.get("created", "")) > written
             error = None if made_since else before.error
         members.append(Member(_name(place, folder), place, summary, error))
-    return Batch(folder, sorted(members, key=lambda each: each.name))
+    return Batch(folder, sorted(members, key=lambda each: each.name), notes)
+
+
+def is_batch(folder: Path) -> bool:
+    """Whether a folder holds the files of a batch."""
+    return (folder / BATCH).is_file()
+
+
+def as_listed(batch: Batch) -> bool:
+    """Whether the same predictions are finished as when the files of a batch were last written."""
+    content = _content(batch.folder) or {"pairs": []}
+    listed = [each for each in content["pairs"] if each["status"] == "done"]
+    return listed == [_described(member) for member, _ in batch.done]
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
@@ -247,17 +259,26 @@ def _described(member: Member) -> dict[str, Any]:
     }
 
 
-def _older(folder: Path) -> tuple[dict[Path, Member], str]:
-    """The pairs that the last run has listed, by their folder, and when that was."""
+def _older(folder: Path) -> tuple[dict[Path, Member], str, list[str]]:
+    """The pairs that the last run has listed, by their folder, when that was, and its notes."""
+    if (content := _content(folder)) is None:
+        return {}, "", []
+    members = [
+        Member(each["name"], folder / each["name"], None, each["error"])
+        for each in content["pairs"]
+    ]
+    older = {each.folder.resolve(): each for each in members}
+    return older, str(content["created"]), list(content["notes"])
+
+
+def _content(folder: Path) -> dict[str, Any] | None:
+    """The list of a batch as the last run has left it; None without one that can be read."""
     try:
-        content = json.loads((folder / BATCH).read_text(encoding="utf-8"))
-        members = [
-            Member(each["name"], folder / each["name"], None, each["error"])
-            for each in content["pairs"]
-        ]
-        return {each.folder.resolve(): each for each in members}, str(content["created"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}, ""
+        content: dict[str, Any] = json.loads((folder / BATCH).read_text(encoding="utf-8"))
+        needed = [(each["name"], each["status"], each["error"]) for each in content["pairs"]]
+        return content if {"created", "notes"} <= content.keys() and needed else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _finished_in(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -14,6 +14,7 @@ from scdcli.reporting.batch import (
     BATCH,
     TABLE,
     Batch,
+    as_listed,
     gather_batch,
     locked_batch,
     sum_transitions,
@@ -84,11 +85,39 @@ def finish_batch(
     with locked_batch(folder):
         batch = gather_batch(folder, outputs, failed)
         notes = [*_write_layer(batch, formats), *_zones_left_out(batch)]
-        batch = replace(batch, notes=notes)
-        write_batch(batch)
-        if page:
-            write_batch_page(batch, folder / INDEX)
-        return batch
+        return _write_rest(replace(batch, notes=notes), page=page)
+
+
+def renew_batch(folder: Path) -> Batch:
+    """Write the files of a batch again, of what is finished by now.
+
+    Polygons are gathered only if other predictions are finished than the layer has: all else takes
+    a moment.
+
+    Args:
+        folder: Where its files lie.
+
+    Returns:
+        The batch as the files have it.
+
+    Raises:
+        InputError: A map cannot be read.
+        OutputError: A file cannot be written.
+    """
+    with locked_batch(folder):
+        batch = gather_batch(folder)
+        formats = [each for each in DRIVERS if (folder / f"{LAYER}.{each}").is_file()]
+        if formats and not as_listed(batch):
+            batch = replace(batch, notes=[*_write_layer(batch, formats), *_zones_left_out(batch)])
+        return _write_rest(batch, page=True)
+
+
+def _write_rest(batch: Batch, *, page: bool) -> Batch:
+    """Write all but the layer."""
+    write_batch(batch)
+    if page:
+        write_batch_page(batch, batch.folder / INDEX)
+    return batch
 
 
 def _write_layer(batch: Batch, formats: Sequence[str]) -> list[str]:

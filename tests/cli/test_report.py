@@ -3,6 +3,8 @@
 import pytest
 from finished import draw_classes, predict_images, write_images
 
+from scdcli.reporting.batchfiles import finish_batch
+
 
 @pytest.fixture
 def folder(tmp_path, rng):
@@ -52,6 +54,18 @@ def test_a_batch_gets_a_page_of_links(scd, folder):
     assert result.exit_code == 0
     assert result.stdout.strip() == str(batch / "index.html")
     assert 'href="out/report.html"' in (batch / "index.html").read_text(encoding="utf-8")
+
+
+def test_what_a_batch_has_left_is_made_again(scd, folder):
+    batch = folder.parent
+    scd("report", "--pairs", batch)
+    assert not (batch / "transitions.csv").exists()
+    finish_batch(batch, [], {}, formats=(), page=False)
+    (batch / "transitions.csv").unlink()
+    assert scd("report", "--pairs", batch, "-o", batch / "page.html").exit_code == 0
+    assert not (batch / "transitions.csv").exists()
+    assert scd("report", "--pairs", batch).exit_code == 0
+    assert (batch / "transitions.csv").exists()
 
 
 @pytest.mark.parametrize(

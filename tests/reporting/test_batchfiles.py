@@ -13,7 +13,7 @@ from finished import draw_classes, predict_images, write_images
 
 from scdcli.datasets.zonefile import ZoneFile, place_zones
 from scdcli.reporting.batch import BATCH, TABLE, TOGETHER
-from scdcli.reporting.batchfiles import finish_batch
+from scdcli.reporting.batchfiles import finish_batch, renew_batch
 from scdcli.reporting.finished import read_finished
 from scdcli.reporting.report import add_zones
 
@@ -204,3 +204,29 @@ def test_the_formats_are_those_of_this_run(batch):
 def test_nothing_is_left_of_a_batch_in_which_all_fail(tmp_path):
     finish(tmp_path / "all", [tmp_path / "all/a"], {tmp_path / "all/a": "No."})
     assert not list(tmp_path.glob("all/*"))
+
+
+def test_made_again_the_files_have_what_is_finished_by_now(batch, maps):
+    folder = batch("a")
+    finish(folder, formats=("gpkg",))
+    batch("b")
+    renew_batch(folder)
+    assert set(layer(folder / "changes.gpkg")[2]["pair"]) == {"a", "b"}
+    assert not (folder / "changes.fgb").exists()
+    with (folder / TABLE).open(encoding="utf-8") as file:
+        assert {row["pair"] for row in csv.DictReader(file)} == {"a", "b", TOGETHER}
+    assert (folder / "index.html").exists()
+    shutil.rmtree(folder / "a")
+    renew_batch(folder)
+    assert set(layer(folder / "changes.gpkg")[2]["pair"]) == {"b"}
+
+
+def test_a_layer_of_the_same_predictions_is_left_as_it_is(batch):
+    folder = batch("a", "nowhere")
+    notes = finish(folder, formats=("gpkg",)).notes
+    (folder / "changes.gpkg").write_bytes(b"as it was")
+    (folder / TABLE).unlink()
+    assert renew_batch(folder).notes == notes != []
+    assert (folder / "changes.gpkg").read_bytes() == b"as it was"
+    assert (folder / TABLE).exists()
+    assert json.loads((folder / BATCH).read_text())["notes"] == notes
