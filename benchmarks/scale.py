@@ -1,8 +1,8 @@
 """Time, memory and disk of `scd predict` by the size of the scene, stage by stage.
 
 Usage: OMP_NUM_THREADS=1 python benchmarks/scale.py [--sides 2000,5000,10000,20000,30000]
-       [--alike-from 20000] [--model NAME] [--pair BEFORE AFTER] [--folder DIR] [--land-cover]
-       [--keep]
+       [--alike-from 20000] [--changed 0.02] [--model NAME] [--pair BEFORE AFTER]
+       [--folder DIR] [--land-cover] [--keep]
 
 A pair of pictures is drawn (or `--pair` repeated) over scenes of these sides, and predicted with
 default settings by a stand-in for a network that costs next to nothing: what is left is all that
@@ -60,11 +60,11 @@ def texture(seed, scales):
     return blobs.argsort().argsort().reshape(PERIOD, PERIOD) / blobs.size
 
 
-def draw_pair():
-    """Two pictures (3, PERIOD, PERIOD) uint8 of one place; a sixth of it has changed its class."""
+def draw_pair(share):
+    """Two pictures (3, PERIOD, PERIOD) uint8 of one place, a share of which changed its class."""
     before = (texture(1, (4, 16, 64)) * CLASSES).astype(np.uint8)
     shift = (texture(2, (4, 16, 64)) * (CLASSES - 1)).astype(np.uint8) + 1
-    changed = texture(3, (2, 8, 32)) > 5 / 6
+    changed = texture(3, (2, 8, 32)) >= 1 - share
     after = np.where(changed, (before + shift) % CLASSES, before)
     rng = np.random.default_rng(4)
     for classes in (before, after):
@@ -190,7 +190,7 @@ class Alike:
 
 def write(folder, side, options):
     """Draw the pair; not measured, but in a process of its own to leave no memory behind."""
-    pictures = read_pair(options.pair) if options.pair else draw_pair()
+    pictures = read_pair(options.pair) if options.pair else draw_pair(options.changed)
     for name, picture in zip(("before", "after"), pictures, strict=True):
         write_scene(folder / f"{name}.tif", picture, side)
     return {}
@@ -313,6 +313,7 @@ def main():
     sides = "2000,5000,10000,20000,30000"
     parser.add_argument("--sides", default=sides, help="pixels of a side, comma-separated")
     parser.add_argument("--alike-from", type=int, default=20_000, metavar="SIDE")
+    parser.add_argument("--changed", type=float, default=0.02, help="share of a drawn scene")
     parser.add_argument("--model", help="name or file; a stand-in that costs nothing if not said")
     parser.add_argument("--pair", nargs=2, type=Path, help="images to repeat over the scene")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder if not said")
