@@ -39,14 +39,8 @@ class Chips(Dataset[dict[str, Tensor] | ScdError]):
     ) -> None:
         """Samples of a set.
 
-        Args:
-            samples: Pairs and scenes.
-            legend: Classes of the labels.
-            bands: The number of bands of every image.
-            cover: Whether labels hold the class of every pixel, where it is known.
-            mean_std: The mean and spread that each image is brought to as a whole.
-            augmentation: What is drawn at random; without it samples come out whole.
-            seed: Random seed of what is drawn.
+        Each image as a whole is brought to ``mean_std``. Without augmentation samples come out
+        whole.
 
         Raises:
             ScdError: A scene cannot be read.

@@ -32,12 +32,7 @@ def read_pair(
 ) -> LabelledPair:
     """Images and labels of a sample.
 
-    Args:
-        sample: The files.
-        legend: Classes of the labels.
-        cover: Let the labels hold the class of every pixel, where it is known.
-        mean_std: The mean and spread that each image is brought to, from its own ones where both
-            images are measured.
+    With ``mean_std`` each image is brought to it from its own, where both images are measured.
 
     Raises:
         DatasetError: Sizes differ, or a label holds what the legend does not know; or the images
@@ -76,13 +71,7 @@ def labelled_pair(
 ) -> LabelledPair:
     """Images and labels as tensors; labels become nodata where a date has no label or measurement.
 
-    Args:
-        before: The earlier image, (C, H, W).
-        after: The later image, (C, H, W).
-        measured: Where both images have measurements, (H, W).
-        from_label: Class before, (H, W); changed in place.
-        to_label: Class after, likewise.
-        changed: The `change_map` of the labels of change, likewise.
+    Images are (C, H, W), the others (H, W); labels and the `change_map` are changed in place.
     """
     nowhere = ~measured | (changed == NODATA)
     for label in (from_label, to_label, changed):

@@ -222,11 +222,7 @@ class Burner:
 def burn_changes(path: Path, grid: Grid, grid_name: str, legend: Legend | None) -> Burner:
     """Polygons of change on the grid of a scene, numbered by transition: ``from * 100 + to``.
 
-    Args:
-        path: A vector file; of several layers the one named ``changes``.
-        grid: The grid.
-        grid_name: What errors call it.
-        legend: What names and numbers mean; None for indices that nobody declared.
+    Of several layers that named ``changes`` is read. Without a legend classes are indices.
 
     Raises:
         InputError: The file cannot be read.
@@ -258,10 +254,7 @@ def _burner(
 def burn(outlines: NDArray[np.object_], number: NDArray[np.uint16], grid: Grid) -> Burner:
     """Polygons on a grid.
 
-    Args:
-        outlines: shapely (multi)polygons in the CRS of the grid, (N,).
-        number: Of each, above 0, (N,) uint16.
-        grid: The grid.
+    Outlines are shapely (multi)polygons in the CRS of the grid, (N,), numbers above 0, (N,) uint16.
     """
     outline, owner = shapely.get_parts(outlines, return_index=True)
     to_pixels = np.array(tuple(~grid.transform)[:6]).reshape(2, 3)

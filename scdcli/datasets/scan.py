@@ -174,10 +174,7 @@ def scan(
 ) -> DatasetScan:
     """Look at every label of a set, in threads; the result does not depend on their number.
 
-    Args:
-        samples: The pairs; one that is there several times is looked at once.
-        legend: The classes of the labels.
-        progress: Called with (pairs done, pairs) after each.
+    A pair that is there several times is looked at once. Progress is told after each.
     """
 
     def look_at(sample: Sample) -> DatasetScan:

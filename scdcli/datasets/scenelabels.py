@@ -54,13 +54,8 @@ def open_scene_labels(
     """The labels of a scene, open for reading windows of the grid of BEFORE.
 
     Label rasters may cover another part than BEFORE, but pixel must lie on pixel: classes are never
-    resampled. What they do not cover is nodata.
-
-    Args:
-        sample: The scene.
-        grid: The grid of its BEFORE image, or of maps that lie on it.
-        legend: What the labels mean; None for indices that nobody declared.
-        drawn: Its polygons, where they have been read already.
+    resampled. What they do not cover is nodata. The grid is that of the BEFORE image, or of maps
+    that lie on it. Without a legend labels are indices.
 
     Raises:
         InputError: A file cannot be read.

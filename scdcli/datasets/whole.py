@@ -79,12 +79,7 @@ def check_set(
 ) -> SetReport:
     """Look through every split of a set, but for a test split without labels.
 
-    Args:
-        root: The set, or one split of it.
-        legend_name: A built-in legend or a file; by default what the labels say.
-        bands: Numbers or names of bands to read; all but alpha by default.
-        progress: Called with (pairs done, pairs) over all splits.
-        binary: Whether labels are masks of change, whatever the layout.
+    Progress counts pairs over all splits.
 
     Raises:
         DatasetError: The folder is no labelled set, or is empty.

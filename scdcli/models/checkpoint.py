@@ -164,12 +164,8 @@ def calibrate_model(
 ) -> None:
     """Copy a model file with another threshold and temperature; its tensors stay as they are.
 
-    Args:
-        source: The model file.
-        out: The copy; may be the same file.
-        threshold: The threshold τ of the calibrated change probability.
-        temperature: The temperature T that divides the logit of that probability.
-        record: What both were fitted to; kept in the scores as ``calibration``.
+    The copy may be the same file. What both were fitted to is kept in the scores as
+    ``calibration``.
 
     Raises:
         ModelError: ``source`` is no model file.

@@ -74,13 +74,7 @@ def cog_writer(
     Windows may come in any order but must not overlap; whole blocks of 512 pixels are the fastest.
     What is never written is nodata. Until the end the pixels lie in a hidden file beside the
     destination, which is removed whatever happens; every window is read back before the file
-    appears.
-
-    Args:
-        path: The file to write.
-        grid: Where the raster lies; without CRS it is a pixel grid.
-        kind: What its numbers are.
-        tags: Texts for the namespace ``SCD`` of the file.
+    appears. Without a CRS the grid is one of pixels; tags are texts for the namespace ``SCD``.
 
     Yields:
         ``write(array, window)`` for (h, w) arrays of the kind's dtype.

@@ -85,12 +85,7 @@ def place_alike(first: CRS, second: CRS, points: Points, tolerance: float) -> bo
 
     Heights, the order and the names of axes and the way in which a projection is written make no
     difference. A datum that is not named may be that of the other; two that are named differ.
-
-    Args:
-        first: A CRS.
-        second: Another.
-        points: Coordinates that are to mean the same, (2, N).
-        tolerance: How far apart they may lie, in units of the CRS.
+    Points are coordinates that are to mean the same, (2, N), the tolerance is in units of the CRS.
     """
     if first == second:
         return True

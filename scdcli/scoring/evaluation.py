@@ -177,11 +177,7 @@ def score_counts(
 ) -> Evaluation:
     """Scores of one matrix over all pairs.
 
-    Args:
-        parts: The counts of every pair.
-        legend: The classes.
-        classes: K; the legend's, or without it the largest index present, if not given.
-        identified: As in `scdcli.scoring.metrics.scores`.
+    K is the legend's, or without it the largest index present, if not given.
     """
     counts = sum((part.counts for part in parts), JointCounts.empty())
     classes = classes or (len(legend) if legend else largest_class(counts))

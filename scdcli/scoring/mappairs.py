@@ -197,12 +197,8 @@ def pairs_of_predictor(
 ) -> Iterator[ScoredPair]:
     """Pairs whose maps are predicted as they are scored; nothing is written.
 
-    Args:
-        truth: The labels, with their images where `find_images` looks.
-        predict: Predicts the maps of one pair.
-        legend: The predictor's classes, which the labels must have too.
-        covers: Known land cover by name, of the pairs that have it.
-        overrule: As in `pairs_of_files`.
+    Labels have the classes of the predictor; ``covers`` and ``overrule`` are as in
+    `pairs_of_files`.
     """
     images = find_images(truth)
     for name, labels in truth.maps.items():

@@ -91,12 +91,7 @@ def count_sweep(
 ) -> SweepCounts:
     """The counts of one window.
 
-    Args:
-        truth_from: Labels of the earlier date, (H, W); where valid 0..K.
-        truth_to: Labels of the later date; 0 at both dates or at none.
-        reading: Classes and change probability from the model, (H, W).
-        valid: Where it counts, (H, W).
-        classes: K.
+    Arrays are (H, W); labels are 0..K where valid, and 0 at both dates or at none.
     """
     place = np.searchsorted(np.array(THRESHOLDS, np.float32), reading.change[valid], side="right")
     labels = [each[valid].astype(np.int64) for each in (truth_from, truth_to)]

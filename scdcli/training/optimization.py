@@ -129,13 +129,7 @@ def plan_epoch(pairs: int, epoch: int, settings: TrainingSettings, ranks: Ranks)
     """This process's part of every step; together they are the steps of one process alone.
 
     Every sample comes at most once. What does not fill the last step is left out, because it would
-    weigh its pairs more; a set smaller than a step is one step.
-
-    Args:
-        pairs: Number of samples.
-        epoch: From 1.
-        settings: Of which batch, accumulate and seed count.
-        ranks: Who shares the batches.
+    weigh its pairs more; a set smaller than a step is one step. Epochs count from 1.
     """
     generator = torch.Generator().manual_seed(settings.seed * 100_003 + epoch)
     order = torch.randperm(pairs, generator=generator).tolist()

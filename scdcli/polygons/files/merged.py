@@ -73,14 +73,8 @@ def write_merged(
     """Write the polygons of several predictions as ``changes.<format>`` into a folder.
 
     Their columns are those of a single prediction and ``pair``, the name; ``id`` counts through.
-    They are read and written in batches, whatever their number.
-
-    Args:
-        folder: An existing folder; earlier files of these names are replaced.
-        parts: The predictions, as `common_crs` has chosen them.
-        crs: Where the polygons go.
-        formats: Names in `vector.DRIVERS`.
-        styles: QGIS styles by name, the default one first.
+    They are read and written in batches, whatever their number. The parts are those that
+    `common_crs` has chosen; earlier files of these names are replaced.
 
     Raises:
         InputError: A map cannot be read.

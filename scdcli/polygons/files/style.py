@@ -53,10 +53,7 @@ def polygon_styles(
 ) -> dict[str, str]:
     """The styles of a layer of polygons as texts of ``.qml`` files, the default one first.
 
-    Args:
-        legend: Names and colors.
-        transitions: The (from, to) pairs to show in the legend of the first.
-        grid: Place of the map, whose pixels the width of edges is measured in.
+    The first shows the transitions given. Edges are as wide as pixels of the grid make them.
 
     Raises:
         InputError: The CRS of the grid cannot be related to the ellipsoid.

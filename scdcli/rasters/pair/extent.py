@@ -40,11 +40,7 @@ SIDES_BEND = 64  # pieces of the longest side of the area, so that a side that b
 def crop_to_bounds(grid: Grid, bounds: Bounds, crs: CRS | None, name: str) -> Grid:
     """The part of a grid that touches bounds given by the user.
 
-    Args:
-        grid: The whole.
-        bounds: Left, bottom, right, top.
-        crs: What the bounds are in; None for the CRS of the grid.
-        name: Whose grid it is, for the errors.
+    Bounds are left, bottom, right, top, in the CRS of the grid unless another is given.
 
     Raises:
         PairError: The bounds lie outside the grid, or cannot be brought into its CRS.
@@ -141,10 +137,7 @@ class AreaOfInterest:
 def read_aoi(path: str, grid: Grid, grid_name: str) -> AreaOfInterest:
     """The polygons of a file on the grid of a scene, and the part of that grid around them.
 
-    Args:
-        path: A vector file, or ``FILE:LAYER`` where it has several layers.
-        grid: Grid of the scene.
-        grid_name: The scene, for the errors.
+    The path is a vector file, or ``FILE:LAYER`` where it has several layers.
 
     Raises:
         InputError: The file cannot be read or holds no polygons, or one of several layers.

@@ -68,11 +68,7 @@ def find_normalization(
 ) -> Normalization:
     """The mappings that normalize a pair.
 
-    Args:
-        windows: The pixels that the statistics are made of.
-        method: How AFTER is brought to BEFORE, one of `METHODS`.
-        mean_std: Mean and spread that each date is then brought to; None for neither.
-        names: Both images, for errors and notes.
+    AFTER is brought to BEFORE by one of `METHODS`, then each date to ``mean_std``, if there is one.
 
     Raises:
         InputError: A file cannot be read.
@@ -207,11 +203,7 @@ def per_date(
 ) -> Normalization:
     """Each date also brought to a mean and spread, if anything is measured.
 
-    Args:
-        to_before: The mappings before that.
-        own: Mean and spread of either date after these; None where nothing is measured.
-        wanted: What both are brought to.
-        names: Both images, for the note.
+    Its own mean and spread are those after the mappings before; None where nothing is measured.
     """
     if own is None:
         return replace(to_before, mean_std=wanted)

@@ -419,11 +419,7 @@ def sample_dates(
 ) -> tuple[Facts, list[NDArray[np.float32]]]:
     """What statistics of a pair hold for, and the pixels that its stretch is made of.
 
-    Args:
-        before: The earlier scene.
-        after: The later scene.
-        settings: As for `open_pair`.
-        per_axis: Windows along either side, at least 2.
+    At least 2 windows along either side are read.
 
     Returns:
         The facts, and (C, N) float32 of either date; no pixels where no stretch depends on any.
