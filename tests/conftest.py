@@ -6,12 +6,17 @@ import signal
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, settings
 from sets import write_second_tree
 
 from scdcli.cli import main
 
 # Tiny networks on one thread: more would only wait for each other. Before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# However busy the machine is: what a test says is not how long it takes.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 # A shell without job control ignores interruptions in the background, and children inherit that:
 # what the tests start must hear them.

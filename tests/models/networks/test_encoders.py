@@ -1,5 +1,7 @@
 """Encoders with published weights: sizes, padding, and what is taken over."""
 
+from inspect import signature
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -25,8 +27,8 @@ from scdcli.models.networks.encoders import (
     load_imagenet,
 )
 
-OWN_ENCODER = {"fc-ef", "fc-siam-conc", "fc-siam-diff", "hrscd-str2"}  # both images at once
-TAKERS = [name for name in NETWORKS if name not in OWN_ENCODER]
+TAKERS = [name for name in NETWORKS if "encoder" in signature(NETWORKS[name]).parameters]
+OWN_ENCODER = NETWORKS.keys() - set(TAKERS)
 CHANNELS = {
     "efficientnet-lite0": (16, 24, 40, 112, 320),
     "efficientnet-lite2": (16, 24, 48, 120, 352),
@@ -42,6 +44,10 @@ def test_networks_give_logits_of_the_size_of_the_images(network, encoder):
         logits = model(*torch.rand(2, 2, 4, 45, 71))
     assert all(x.shape[0] == 2 and x.shape[-2:] == (45, 71) for x in logits)
     assert all(torch.isfinite(x).all() for x in logits)
+
+
+def test_networks_that_read_each_date_by_itself_take_another_encoder():
+    assert {"hrscd-str1", "hrscd-str3", "hrscd-str4", "asn", "asn-atl", "sscd-l"} <= {*TAKERS}
 
 
 @pytest.mark.parametrize("network", sorted(OWN_ENCODER))
