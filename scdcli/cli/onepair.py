@@ -107,14 +107,13 @@ def predict_pair(
 
 
 def _stages(summary: dict[str, Any]) -> Iterator[str]:
-    """The time of each stage and of all others, a line each."""
+    """The time of each stage, some of which work side by side, and of the whole, a line each."""
     stages: dict[str, dict[str, Any]] = summary.get("stages", {})
     for name, stage in stages.items():
         speed = stage["megapixels_per_second"]
         pace = "" if speed is None else f"  {speed:9.2f} Mpx/s"
         yield f"{name:<9}{stage['seconds']:9.2f} s{pace}"
-    known = sum(stage["seconds"] for stage in stages.values())
-    yield f"{'others':<9}{max(0.0, summary['seconds'] - known):9.2f} s"
+    yield f"{'whole':<9}{summary['seconds']:9.2f} s"
 
 
 def require_usable_output(out: Path, before: str, after: str, job: PredictionJob) -> None:

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     "--profile",
     is_flag=True,
     help="Also show seconds and million pixels a second of each stage: read, network, blend, "
-    "clean, write, polygons; summary.json has them in any case.",
+    "clean, write, polygons; the first five work side by side. summary.json has them in any case.",
 )
 @json_option
 @quiet_and_verbose

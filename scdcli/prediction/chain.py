@@ -1,12 +1,16 @@
 """From a pair of scenes to class maps, window by window.
 
-Read → batch → network → blend → decode → clean is one chain of generators in bounded memory. Every
-forward pass has one fixed shape (the last batch is padded), so on a CPU the result does not depend
-on how the scene is split into supertiles.
+Read → batch → network → blend → decode → clean is one chain of generators in bounded memory. Three
+threads work on it: one reads, one runs the network, and the caller's does what follows, while the
+network is at the next chips already, also those of the next supertile. Every forward pass has one
+fixed shape (the last batch is padded), so on a CPU the result does not depend on how the scene is
+split into supertiles.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +27,7 @@ from scdcli.models.device import BatchSize, autocast, is_out_of_memory
 from scdcli.models.engines import Engine
 from scdcli.models.networks import outputs
 from scdcli.polygons.area import central_pixel
+from scdcli.prediction.ahead import ahead
 from scdcli.prediction.chipstore import ChipStore, PredictedChip, chip_store
 from scdcli.prediction.cleaning import Cleaning, clean, reach
 from scdcli.prediction.decode import READOUTS, ClassMaps, Reading, read
@@ -250,54 +255,108 @@ def predict_windows(
         yield window, predicted.maps, predicted.cleaning
 
 
-def predict_supertile(
-    pair: Pair,
-    tile: Supertile,
-    predictor: Predictor,
-    store: ChipStore | None = None,
-    unfinished: UnfinishedSupertile | None = None,
-) -> tuple[ClassMaps, Cleaning]:
-    """Class maps of a supertile core, and what cleaning has changed; see `read_supertile`."""
-    predicted = read_supertile(pair, tile, predictor, store, unfinished)
-    return predicted.maps, predicted.cleaning
-
-
 def read_windows(pair: Pair, predictor: Predictor) -> Iterator[tuple[Window, Predicted]]:
     """As `predict_windows`, with change probabilities and classes before any threshold."""
     require_bands(predictor.loaded, pair)
     tiles = list(find_supertiles(pair, predictor))
-    with chip_store(tiles) as store:
-        for tile in tiles:
-            yield tile.core, read_supertile(pair, tile, predictor, store)
+    with (
+        chip_store(tiles) as store,
+        closing(read_supertiles(pair, tiles, predictor, store)) as read,
+    ):
+        for tile, predicted in zip(tiles, read, strict=True):
+            yield tile.core, predicted
 
 
-def read_supertile(
+def read_supertiles(
     pair: Pair,
-    tile: Supertile,
+    tiles: Sequence[Supertile],
     predictor: Predictor,
     store: ChipStore | None = None,
-    unfinished: UnfinishedSupertile | None = None,
-) -> Predicted:
-    """All that is predicted of a supertile core.
+    unfinished: Iterable[UnfinishedSupertile] | None = None,
+) -> Generator[Predicted, None, None]:
+    """All that is predicted of supertile cores, one after the other.
 
-    The result depends on nothing but the pixels under the supertile's chips: it is the same in the
-    whole of a scene and in any part.
+    The result of each depends on nothing but the pixels under its chips: it is the same in the
+    whole of a scene and in any part. What has not been used up is to be closed: threads are at work
+    on the supertiles that follow.
 
     Args:
         pair: The two scenes.
-        tile: The supertile.
+        tiles: The supertiles.
         predictor: Model and how to run it.
         store: Chips that other supertiles have predicted, and gets those that others want.
-        unfinished: What an earlier run left of it; is offered the sums after every chip.
+        unfinished: What an earlier run left of each; is asked for when one is begun, and offered
+            the sums after every chip.
 
     Raises:
         InputError: An image cannot be read.
         ModelError: The network gives values that are not numbers.
     """
-    blended, measured = _blend(pair, tile, predictor, store, unfinished)
+    profile = predictor.profile
+    seen: set[Window] = set()
+    # While a supertile is decoded and cleaned, as many chips of the next wait as that takes.
+    most = max(2, predictor.tiling.supertile**2 // 3)
+    with closing(ahead(_predict_supertiles(pair, tiles, predictor, store, unfinished), most)) as it:
+        for sums, chip in it:
+            if chip is not None:
+                with profile.timing("blend"):
+                    sums.add(chip)
+                seen.update(sums.tile.chips[: sums.done])
+                profile.reach(len(seen))
+            else:
+                seen.update(sums.tile.chips)
+                profile.reach(len(seen))
+                predicted = _decode(pair, sums, predictor)
+                del sums  # the next has its own, and one is as much as may be in memory
+                yield predicted
+
+
+class Sums:
+    """What the chips of a supertile have added up to.
+
+    Attributes:
+        tile: The supertile.
+        done: How many of its chips, in their order, are added or have nothing to add.
+        valid: Where both dates are measured, (H, W) bool of its reach.
+    """
+
+    def __init__(
+        self, tile: Supertile, predictor: Predictor, unfinished: UnfinishedSupertile | None
+    ) -> None:
+        """Start with what an earlier run left, or nothing."""
+        channels = READOUTS[predictor.output].channels(predictor.classes)
+        self.tile, self.done = tile, 0
+        self.valid = np.zeros((tile.reach.height, tile.reach.width), dtype=bool)
+        self._blend = Blend(tile.reach, channels, taper(tile.shape, predictor.tiling))
+        self._places = {window: number for number, window in enumerate(tile.chips, start=1)}
+        self._unfinished = unfinished
+        if unfinished and (layers := unfinished.load()):
+            self._blend.restore(layers)
+            self.valid[:] = layers["valid"]
+            self.done = int(layers["chips"])
+
+    def add(self, chip: PredictedChip) -> None:
+        """Add the next chip, and offer the sums to be kept."""
+        self._blend.add(chip.window, chip.probabilities)
+        valid_part, chip_part = overlap(self.tile.reach, chip.window, chip.valid.shape)
+        self.valid[valid_part] = chip.valid[chip_part]
+        self.done = self._places[chip.window]
+        if self._unfinished:
+            number = np.array(self.done)
+            self._unfinished.offer({**self._blend.state(), "valid": self.valid, "chips": number})
+
+    def mean(self) -> NDArray[np.float32]:
+        """Blended probabilities (P, H, W) of the reach. Ends the sums."""
+        return self._blend.mean()
+
+
+def _decode(pair: Pair, sums: Sums, predictor: Predictor) -> Predicted:
+    """What the sums say of a supertile core."""
+    tile, measured = sums.tile, sums.valid
     legend, threshold = predictor.loaded.header.legend, predictor.threshold
     replaceable = legend.replaceable_indices()
     with predictor.profile.timing("blend"):
+        blended = sums.mean()
         reading = read(
             blended,
             predictor.output,
@@ -328,36 +387,6 @@ def read_supertile(
     return Predicted(maps, reading, valid, cleaning)
 
 
-def _blend(
-    pair: Pair,
-    tile: Supertile,
-    predictor: Predictor,
-    store: ChipStore | None,
-    unfinished: UnfinishedSupertile | None,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Blended probabilities (P, H, W) of a supertile's reach, and where both dates are measured."""
-    channels = READOUTS[predictor.output].channels(predictor.classes)
-    blend = Blend(tile.reach, channels, taper(tile.shape, predictor.tiling))
-    valid = np.zeros((tile.reach.height, tile.reach.width), dtype=bool)
-    done = 0
-    if unfinished and (layers := unfinished.load()):
-        blend.restore(layers)
-        valid[:] = layers["valid"]
-        done = int(layers["chips"])
-    places = {window: number for number, window in enumerate(tile.chips, start=1)}
-    left = replace(tile, chips=tile.chips[done:])
-    for chip in _predict_chips(_find_chips(pair, left, predictor, store), predictor, store):
-        with predictor.profile.timing("blend"):
-            blend.add(chip.window, chip.probabilities)
-        valid_part, chip_part = overlap(tile.reach, chip.window, chip.valid.shape)
-        valid[valid_part] = chip.valid[chip_part]
-        if unfinished:
-            number = np.array(places[chip.window])
-            unfinished.offer({**blend.state(), "valid": valid, "chips": number})
-    with predictor.profile.timing("blend"):
-        return blend.mean(), valid
-
-
 @torch.inference_mode()
 def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor:
     """Class and change probabilities of chips, averaged over the views.
@@ -385,18 +414,41 @@ def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor
     return total / len(predictor.views)
 
 
+def _predict_supertiles(
+    pair: Pair,
+    tiles: Sequence[Supertile],
+    predictor: Predictor,
+    store: ChipStore | None,
+    unfinished: Iterable[UnfinishedSupertile] | None,
+) -> Generator[tuple[Sums, PredictedChip | None], None, None]:
+    """The chips of each supertile with its sums, to which they are not added; None at its end."""
+    for tile, part in zip(tiles, repeat(None) if unfinished is None else unfinished, strict=False):
+        sums = Sums(tile, predictor, part)
+        left = replace(tile, chips=tile.chips[sums.done :])
+        # Begun only when all before are predicted, so that the store has what it can have.
+        chips = ahead(_find_chips(pair, left, predictor, store), predictor.batch + 1)
+        with closing(chips):
+            for chip in _predict_chips(chips, predictor, store):
+                yield sums, chip
+        yield sums, None
+
+
 def _find_chips(
     pair: Pair, tile: Supertile, predictor: Predictor, store: ChipStore | None
-) -> Iterator[Chip | PredictedChip]:
+) -> Generator[Chip | PredictedChip, None, None]:
     """The chips of a supertile, in order: from the store, or read."""
     mean = predictor.loaded.model.mean.cpu().numpy()
     around = reach(unit_pixels(pair, predictor))
-    for window in tile.chips:
-        known = store.take(window) if store else None
-        if known:
-            yield known
-        else:
-            yield from read_chips(pair, replace(tile, chips=(window,)), mean, around)
+
+    def found() -> Iterator[Chip | PredictedChip]:
+        for window in tile.chips:
+            known = store.take(window) if store else None
+            if known:
+                yield known
+            else:
+                yield from read_chips(pair, replace(tile, chips=(window,)), mean, around)
+
+    yield from predictor.profile.timing_each("read", found())
 
 
 def _predict_chips(
@@ -405,9 +457,8 @@ def _predict_chips(
     """All chips with their probabilities, in order; all-nodata chips are passed over."""
     waiting: list[Chip | PredictedChip] = []
     unknown: list[Chip] = []
-    for chip in predictor.profile.timing_each("read", chips):
+    for chip in chips:
         if not chip.valid.any():
-            predictor.profile.pass_chip()
             continue
         waiting.append(chip)
         if isinstance(chip, Chip):

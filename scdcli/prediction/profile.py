@@ -8,7 +8,9 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 STAGES = ("read", "network", "blend", "clean", "write", "polygons")
-AFTERWARDS = 2.0  # what cleaning, writing and polygons take, times the blending of all chips
+BEHIND = ("read", "network")  # each in a thread of its own, while the others go on
+MEANWHILE = 6.0  # what is done to maps while others are predicted, times the adding of their chips
+AFTERWARDS = 2.0  # what is done when all are predicted, times the same
 MEASURED = 3  # chips that a forecast rests on, at least
 WORTH_SAYING = 60.0  # seconds
 
@@ -16,9 +18,11 @@ WORTH_SAYING = 60.0  # seconds
 class Profile:
     """Seconds by stage, how much is done, and a forecast from the first chips.
 
+    Stages work side by side, so that their seconds may add up to more than passes.
+
     Attributes:
         seconds: By the names in `STAGES`.
-        stage: The one under way; empty between them.
+        stage: The one under way that is not one of `BEHIND`; empty between them.
     """
 
     def __init__(self) -> None:
@@ -41,19 +45,23 @@ class Profile:
         self.seconds = dict.fromkeys(STAGES, 0.0)
         self.stage = ""
         self._chips, self._say, self._tell = chips, say, tell
-        self._passed = self._measured = 0
-        self._since: float | None = None
+        self._added = 0
+        self._first: tuple[int, float] | None = None  # chips of the first batch, and its seconds
+        self._predicted = (0, 0.0)  # of all batches so far
+        self._told = False
 
     @contextmanager
     def timing(self, stage: str) -> Iterator[None]:
         """Add the time that what is inside takes to a stage."""
         begun, around = time.perf_counter(), self.stage
-        self.stage = stage
+        if stage not in BEHIND:
+            self.stage = stage
         try:
             yield
         finally:
             self.seconds[stage] += time.perf_counter() - begun
-            self.stage = around
+            if stage not in BEHIND:
+                self.stage = around
 
     def timing_each(self, stage: str, items: Iterator[Item]) -> Iterator[Item]:
         """The items, with the time that it takes to come by them added to a stage."""
@@ -64,31 +72,32 @@ class Profile:
                 return
             yield item
 
-    def pass_chip(self) -> None:
-        """Count a chip without a measurement, which takes no time."""
-        self._pass(1)
-
     def count_chips(self, number: int) -> None:
-        """Count a batch of chips that is done, and say after the first how long all will take."""
-        self._pass(number)
-        now = time.perf_counter()
-        if self._since is None:  # the first batch also warms up
-            self._since = now
-            return
-        before, self._measured = self._measured, self._measured + number
-        if before < MEASURED <= self._measured:
-            each = (now - self._since) / self._measured
-            blended = self.seconds["blend"] / (self._passed - number)  # of this batch none is yet
-            left = (self._chips - self._passed) * each + AFTERWARDS * blended * self._chips
-            if left > WORTH_SAYING:
-                self._say(
-                    f"About {spoken_time(left)} to go: {self._chips} chips, {each:.2g} seconds "
-                    "each."
-                )
+        """Count a batch of chips that the network has just predicted."""
+        self._predicted = (self._predicted[0] + number, self.seconds["network"])
+        if self._first is None:  # the first batch also warms up
+            self._first = self._predicted
 
-    def _pass(self, number: int) -> None:
-        self._passed += number
-        self._tell(min(1.0, self._passed / max(1, self._chips)))
+    def reach(self, number: int) -> None:
+        """Tell that so many chips are done, and, once it can be known, how long all will take."""
+        self._tell(min(1.0, number / max(1, self._chips)))
+        self._added += 1
+        if self._told or self._first is None:
+            return
+        measured, seconds = (
+            now - first for now, first in zip(self._predicted, self._first, strict=True)
+        )
+        if measured < MEASURED:
+            return
+        self._told = True
+        added = self.seconds["blend"] / self._added
+        # Of what goes on side by side, the slowest sets the pace.
+        each = max(seconds / measured, self.seconds["read"] / self._predicted[0], MEANWHILE * added)
+        left = (self._chips - number) * each + AFTERWARDS * added * self._chips
+        if left > WORTH_SAYING:
+            self._say(
+                f"About {spoken_time(left)} to go: {self._chips} chips, {each:.2g} seconds each."
+            )
 
     def to_dict(self, pixels: int) -> dict[str, dict[str, float | None]]:
         """Seconds and million pixels per second by stage, JSON-ready.

@@ -130,9 +130,11 @@ def compute(task: Task, number: int) -> Layers:
 def _compute(task: Task, number: int) -> Layers:
     try:
         opened = _open(task)
-        return compute_layers(
-            opened.pair, opened.tiles[number], opened.predictor, land_cover=task.land_cover
+        tile = opened.tiles[number]
+        (layers,) = compute_layers(
+            opened.pair, [tile], opened.predictor, land_cover=task.land_cover
         )
+        return layers
     except ScdError as error:
         # Of a kind that travels: not all take a sentence alone.
         raise InputError(f"{error} (on {platform.node()})") from None

@@ -126,7 +126,8 @@ def write_prediction(
         journal = open_journal(folder, _identity(record, predictor), resume=settings.resume)
         tell = _onward(progress)
         layered = _predict(pair, predictor, folder, journal, settings, cluster, tell)
-        codes, cleaning = _write_rasters(pair, predictor, folder, settings, layered, tell)
+        with closing(layered):  # before the folder is cleared after an error: threads write there
+            codes, cleaning = _write_rasters(pair, predictor, folder, settings, layered, tell)
         changes = Changes()
         styles = polygon_styles(legend, _pairs_of(codes), pair.grid)
         with predictor.profile.timing("polygons"):
@@ -234,7 +235,7 @@ def _predict(
     settings: OutputSettings,
     cluster: Cluster | None,
     tell: Callable[[float], None],
-) -> Iterator[tuple[Window, Layers]]:
+) -> Generator[tuple[Window, Layers], None, None]:
     """The layers of every supertile: from the journal, or predicted and then kept there."""
     require_bands(predictor.loaded, pair)
     tiles = list(find_supertiles(pair, predictor))
@@ -256,7 +257,9 @@ def _predict(
                 if number in wanted:
                     layers = next(computed)
                 else:  # what was kept of it does not read back
-                    layers = compute_layers(pair, tile, predictor, land_cover=settings.land_cover)
+                    (layers,) = compute_layers(
+                        pair, [tile], predictor, land_cover=settings.land_cover
+                    )
                 with predictor.profile.timing("write"):
                     journal.store(number, layers)
             layers["transition"] = transition_code(layers["from"], layers["to"])
@@ -275,16 +278,16 @@ def _compute(
     """The layers of supertiles, by number, predicted in this process."""
     chips = {chip for tile in wanted.values() for chip in tile.chips}
     predictor.profile.begin(len(chips), predictor.say, tell)
-    with chip_store(wanted.values(), folder / CHIPS) as store:
-        for number, tile in wanted.items():
-            yield compute_layers(
-                pair,
-                tile,
-                predictor,
-                land_cover=settings.land_cover,
-                store=store,
-                unfinished=journal.part(number),
-            )
+    tiles = list(wanted.values())
+    with chip_store(tiles, folder / CHIPS) as store:
+        yield from compute_layers(
+            pair,
+            tiles,
+            predictor,
+            land_cover=settings.land_cover,
+            store=store,
+            unfinished=map(journal.part, wanted),
+        )
 
 
 def _onward(progress: Callable[[float], None] | None) -> Callable[[float], None]:

@@ -63,7 +63,7 @@ def test_before_anything_is_kept_that_is_said(scd, tmp_path, stop):
     for seed, name in enumerate(("a.tif", "b.tif")):
         write_scene(tmp_path / name, noise((3, 60, 60), seed=seed))
     tiny_model(tmp_path / "model.safetensors")
-    stop("scdcli.prediction.layers.predict_supertile")
+    stop("scdcli.prediction.write.compute_layers")
     images = (tmp_path / "a.tif", tmp_path / "b.tif")
     options = ("-m", tmp_path / "model.safetensors", "-o", tmp_path / "out", "--chip", "64")
     result = scd("predict", *images, *options)

@@ -53,32 +53,45 @@ def test_a_long_run_is_announced_once_from_the_chips_after_the_first(clock, chip
     kept = Profile()
     kept.begin(chips, lines.append)
     clock[0] += 50  # what is done once
-    for _ in range(0, min(chips, 32), batch):
+    for done in range(0, min(chips, 32), batch):
+        with kept.timing("network"):
+            clock[0] += 2 * batch
         kept.count_chips(batch)
-        clock[0] += 2 * batch
+        for number in range(batch):
+            kept.reach(done + number + 1)
     assert lines == said
 
 
-def test_what_comes_after_the_chips_is_expected_from_their_blending(clock):
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        # each of 96 chips as long as the network takes, and twice the adding of each of all
+        ({"read": 1, "network": 4, "blend": 0.5}, "About 8 minutes to go: 100 chips, 4 seconds"),
+        ({"read": 8, "network": 4, "blend": 0.5}, "About 14 minutes to go: 100 chips, 8 seconds"),
+        # six times the adding is what is done with a chip's maps
+        ({"read": 1, "network": 4, "blend": 2}, "About 26 minutes to go: 100 chips, 12 seconds"),
+    ],
+)
+def test_the_slowest_of_what_works_side_by_side_sets_the_pace(clock, seconds, said):
     lines = []
     kept = Profile()
     kept.begin(100, lines.append)
-    for _ in range(6):
-        clock[0] += 1
-        kept.count_chips(1)
-        with kept.timing("blend"):
-            clock[0] += 2
-    # 96 chips of 3 seconds, and twice 2 seconds for each of all
-    assert lines == ["About 11 minutes to go: 100 chips, 3 seconds each."]
+    for number in range(6):
+        for stage, took in seconds.items():
+            with kept.timing(stage):
+                clock[0] += took
+            if stage == "network":
+                kept.count_chips(1)
+        kept.reach(number + 1)
+    assert lines == [f"{said} each."]
 
 
-def test_every_chip_moves_the_progress_on_also_one_without_a_measurement():
+def test_chips_that_are_reached_move_the_progress_on():
     shares = []
     kept = Profile()
     kept.begin(4, tell=shares.append)
-    kept.count_chips(2)
-    kept.pass_chip()
-    kept.count_chips(2)  # one more than there are: seen from two supertiles
+    for number in (2, 3, 4):
+        kept.reach(number)
     assert shares == [0.5, 0.75, 1.0]
 
 
@@ -86,7 +99,7 @@ def test_the_stage_under_way_is_known():
     kept = Profile()
     assert kept.stage == ""
     with kept.timing("write"):
-        with kept.timing("clean"):
-            assert kept.stage == "clean"
+        with kept.timing("clean"), kept.timing("network"):
+            assert kept.stage == "clean"  # the network is run elsewhere
         assert kept.stage == "write"
     assert kept.stage == ""

@@ -20,7 +20,7 @@ from standins import loaded, tiny_model
 import scdcli.prediction.layers
 import scdcli.prediction.write
 from scdcli.polygons.strips import read_strips
-from scdcli.prediction.chain import Predictor, find_supertiles, predict_supertile
+from scdcli.prediction.chain import Predicted, Predictor, find_supertiles, read_supertiles
 from scdcli.prediction.cleaning import Cleaning
 from scdcli.prediction.decode import ClassMaps
 from scdcli.prediction.settings import MappingUnit, OutputSettings
@@ -125,9 +125,9 @@ def test_supertiles_may_come_in_any_order(scenes, model, usual):
     maps = pixels(usual)
     with open_pair(*scenes) as pair:
         tiles = list(find_supertiles(pair, used))
-        for number in np.random.default_rng(1).permutation(len(tiles)):
-            core = tiles[number].core
-            decoded, _ = predict_supertile(pair, tiles[number], used)
+        np.random.default_rng(1).shuffle(tiles)
+        for tile, predicted in zip(tiles, read_supertiles(pair, tiles, used), strict=True):
+            decoded, core = predicted.maps, tile.core
             rows, cols = (slice(*limits) for limits in core.toranges())
             assert (decoded.from_class == maps["from"][rows, cols]).all(), core
             assert (decoded.probability == maps["probability"][rows, cols]).all(), core
@@ -160,11 +160,13 @@ def test_every_height_of_strip_gives_the_same_polygons_and_tables(
     summed = json.loads((usual / "summary.json").read_text())["cleaning"]
     cleaned = iter([Cleaning(*(summed[f"{name}_pixels"] for name in Cleaning._fields))])
 
-    def look_up(pair, tile, predictor, store, unfinished):
-        rows, cols = (slice(*limits) for limits in tile.core.toranges())
-        return ClassMaps(*(maps[name][rows, cols] for name in LAYERS)), next(cleaned, Cleaning())
+    def look_up(pair, tiles, predictor, store, unfinished):
+        for tile in tiles:
+            rows, cols = (slice(*limits) for limits in tile.core.toranges())
+            found = ClassMaps(*(maps[name][rows, cols] for name in LAYERS))
+            yield Predicted(found, None, None, next(cleaned, Cleaning()))
 
-    monkeypatch.setattr(scdcli.prediction.layers, "predict_supertile", look_up)
+    monkeypatch.setattr(scdcli.prediction.layers, "read_supertiles", look_up)
     out = predict(scenes, tmp_path / "out", predictor(loaded()), land_cover=True)
     assert unlike(out, usual) == []
 

@@ -1,6 +1,8 @@
 """`write_prediction` with ``resume``: what it takes up, leaves alone and refuses."""
 
 import os
+import pkgutil
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +13,7 @@ from standins import Thresholds, loaded
 
 from scdcli.errors import OutputError
 from scdcli.prediction.chain import Predictor
-from scdcli.prediction.settings import OutputSettings
+from scdcli.prediction.settings import MappingUnit, OutputSettings
 from scdcli.prediction.tiling import Tiling
 from scdcli.prediction.write import write_prediction
 from scdcli.rasters.pair.open import open_pair
@@ -52,13 +54,14 @@ def same_time(monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
 
 
-def run(scenes, out, network=None, threshold=0.5, supertile=1, batch=1, **settings):
+def run(scenes, out, network=None, threshold=0.5, supertile=1, batch=1, mmu="0", **settings):
     predictor = Predictor(
         loaded(network or Thresholds()),
         torch.device("cpu"),
         threshold,
         tiling=Tiling(64, 16, supertile),
         batch=batch,
+        unit=MappingUnit.parse(mmu),
     )
     with open_pair(*scenes) as pair:
         return write_prediction(pair, predictor, out, OutputSettings(**settings))
@@ -134,6 +137,43 @@ def test_a_damaged_part_of_a_supertile_is_done_again(scenes, tmp_path, monkeypat
     part = tmp_path / ".out.partial/journal/000000.part"
     part.write_bytes(part.read_bytes()[:-1000])
     run(scenes, tmp_path / "out", resume=True, supertile=100)
+    assert rasters(tmp_path / "out") == rasters(tmp_path / "whole")
+
+
+STAGES = {  # where it fails, with what, and what of that reaches the caller
+    "reading": ("scdcli.prediction.chain.read_chips", RuntimeError("gone"), RuntimeError),
+    "network": ("scdcli.prediction.chain._forward", RuntimeError("shapes"), RuntimeError),
+    "adding": ("scdcli.prediction.tiling.Blend.add", KeyboardInterrupt(), KeyboardInterrupt),
+    "cleaning": ("scdcli.prediction.chain.clean", KeyboardInterrupt(), KeyboardInterrupt),
+    "keeping": ("scdcli.prediction.journal.Journal.store", OSError(28, "full"), OutputError),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_fails_in_one_thread_ends_all_and_what_is_done_is_kept(
+    scenes, tmp_path, monkeypatch, stage
+):
+    name, error, raised = STAGES[stage]
+    run(scenes, tmp_path / "whole", mmu="2px")
+    calls = []
+    with monkeypatch.context() as patch:
+        whole = pkgutil.resolve_name(name)
+
+        def failing(*arguments, **named):
+            calls.append(threading.current_thread() is threading.main_thread())
+            if len(calls) == 4:  # in the third supertile at the latest
+                raise error
+            return whole(*arguments, **named)
+
+        patch.setattr(name, failing)
+        threads = threading.active_count()
+        with pytest.raises(raised):
+            run(scenes, tmp_path / "out", mmu="2px")
+    assert set(calls) == {stage not in ("reading", "network")}
+    assert threading.active_count() == threads
+    assert [path.name for path in (tmp_path / ".out.partial").iterdir()] == ["journal"]
+    summary = run(scenes, tmp_path / "out", resume=True, mmu="2px")
+    assert summary["supertiles_resumed"] > 0
     assert rasters(tmp_path / "out") == rasters(tmp_path / "whole")
 
 

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ BYTES = (0.0, 255.0)
 
 @dataclass(frozen=True)
 class Pair:
-    """Two scenes on one grid, open for reading; not to be shared between threads.
+    """Two scenes on one grid, open for reading; of several threads one reads at a time.
 
     Attributes:
         settings: What it was opened with.
@@ -72,6 +73,7 @@ class Pair:
         read_after: The same of AFTER.
         normalization: What maps values after the stretch; None where nothing does.
         coregister: Whether AFTER was to be moved over BEFORE by the shift between them.
+        turn: Is held while either is read: GDAL's datasets are not for two threads at once.
         glances: Both dates for reading them coarsely, to look at.
     """
 
@@ -91,6 +93,7 @@ class Pair:
     glances: tuple[Glanced, Glanced]
     normalization: Normalization | None = None
     coregister: bool = False
+    turn: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @property
     def count(self) -> int:
@@ -141,7 +144,8 @@ class Pair:
 
         The pixels are the same whatever part and area are wanted.
         """
-        before, after = self.read_before(window), self.read_after(window)
+        with self.turn:
+            before, after = self.read_before(window), self.read_after(window)
         valid = np.isfinite(before[0]) & np.isfinite(after[0])
         if self.stretch is not None:
             before, after = self.stretch.apply(before), self.stretch.apply(after)
