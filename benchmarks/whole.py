@@ -6,10 +6,14 @@ Half of the passes that the pair takes, all of them within the command, the othe
 what else the machine does falls on both alike. The passes are those of the engine that the command
 picks, on chips of random pixels, without anything around them; the command is a process of its own,
 from its start to its end. Printed are wall-clock and processor seconds and their ratios, by round
-and as medians. --warped gives AFTER half a pixel off, so that it is warped as it is read.
+and as medians. Beside the processor seconds of the whole command stand those of its path: of all
+threads until the first chip, of the network's from there on, and of all after the last chip. That
+is what the command takes where every thread has a core for itself, also on a machine that has none
+to spare. --warped gives AFTER half a pixel off, so that it is warped as it is read.
 """
 
 import argparse
+import json
 import os
 import resource
 import statistics
@@ -41,17 +45,41 @@ def passes(predictor, count, before, after):
     wall, processor = time.perf_counter(), time.process_time()
     for _ in range(count):
         predictor.engine.forward(before, after)
-    return time.perf_counter() - wall, time.process_time() - processor
+    processor = time.process_time() - processor
+    return time.perf_counter() - wall, processor, processor
 
 
 def command(*arguments):
-    """Wall-clock and processor seconds of `scd predict` with these arguments."""
+    """Wall-clock and processor seconds of `scd predict` with these arguments, and of its path."""
     with tempfile.TemporaryDirectory() as folder:
-        call = [sys.executable, "-m", "scdcli", "predict", *arguments, "-q"]
+        call = [sys.executable, __file__, "--child", folder, *arguments]
         before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        subprocess.run([*call, "-o", f"{folder}/out"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(call, check=True, stdout=subprocess.DEVNULL)
         wall, after = time.perf_counter() - wall, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        path = json.loads(Path(folder, "path.json").read_text())
+    print("path: {:.2f} to the first chip, {:.2f}, {:.2f} after the last".format(*path))
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, sum(path)
+
+
+def predict(before, after, folder):
+    """The command in this process; leaves the processor seconds of its path in a file."""
+    from scdcli.cli import main as scd
+    from scdcli.prediction import chain
+
+    marks = []
+    attempt = chain._attempt
+
+    def marking(*given):
+        marks.append((time.process_time(), time.thread_time()))
+        found = attempt(*given)
+        marks.append((time.process_time(), time.thread_time()))
+        return found
+
+    chain._attempt = marking
+    scd(["predict", before, after, "-q", "-o", f"{folder}/out"], standalone_mode=False)
+    (begun, own), (done, last) = marks[0], marks[-1]
+    path = begun, last - own, time.process_time() - done
+    Path(folder, "path.json").write_text(json.dumps(path))
 
 
 def move(path, folder):
@@ -69,7 +97,11 @@ def main():
     parser.add_argument("after", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--warped", action="store_true", help="AFTER half a pixel off")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.child:
+        predict(str(options.before), str(options.after), options.child)
+        return
     predictor = make_predictor()
     with rasterio.open(options.before) as dataset:
         count, *chips = pair_of_chips(predictor, dataset.shape)
@@ -94,7 +126,8 @@ def main():
 
 
 def show(name, values):
-    print(f"{name:<8}{values[0]:8.2f} wall{values[1]:8.2f} processor", flush=True)
+    wall, processor, path = values
+    print(f"{name:<8}{wall:8.2f} wall{processor:8.2f} processor{path:8.2f} path", flush=True)
 
 
 if __name__ == "__main__":
