@@ -131,11 +131,6 @@ def check_set(
 def set_legend(sample: Sample, name: str | None, *, binary: bool = False) -> Legend:
     """The legend asked for, or the one that the labels carry or have the colors of.
 
-    Args:
-        sample: The first pair.
-        name: A built-in legend or a file.
-        binary: Whether labels are masks of change; those of some layouts are anyway.
-
     Raises:
         UnknownName: No such legend.
         DatasetError: The labels do not say what their numbers mean, or hold no classes.

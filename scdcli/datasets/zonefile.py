@@ -69,10 +69,6 @@ def read_zones(given: str, name_field: str | None = None) -> ZoneFile:
     Polygons of one name are one zone. Names stand in ``name_field``; without one in the field
     ``name``, else in the first field of texts that are all different, else zones are numbered.
 
-    Args:
-        given: ``FILE`` or ``FILE:LAYER``.
-        name_field: Where the names stand.
-
     Raises:
         InputError: There is no such file, layer or field, or there are no polygons.
     """

@@ -54,12 +54,6 @@ def require_readable(
 ) -> None:
     """Refuse two images by what their metadata and the model's show, before either is loaded.
 
-    Args:
-        before: The earlier image.
-        after: The later image.
-        settings: How they are to be read.
-        needs: What the model expects, if its file says it.
-
     Raises:
         InputError: A file cannot be opened, or is of a kind that cannot be compared.
         PairError: The two cannot be compared.

@@ -18,22 +18,14 @@ from scdcli.models.requirements import read_requirements
 from scdcli.polygons.area import measure_ground
 from scdcli.polygons.strips import STRIP_PIXELS, Strip, find_runs
 from scdcli.polygons.table import TransitionTally
-from scdcli.prediction.chain import (
-    Predictor,
-    predict_windows,
-)
+from scdcli.prediction.chain import Predictor, predict_windows
 from scdcli.prediction.cleaning import Cleaning
 from scdcli.prediction.fit import require_readable
 from scdcli.prediction.likeness import judge_model
 from scdcli.prediction.outputfolder import require_usable
 from scdcli.prediction.predictor import make_predictor
 from scdcli.prediction.provenance import describe_cleaning, describe_prediction
-from scdcli.prediction.settings import (
-    INFERENCE,
-    OUTPUT,
-    InferenceSettings,
-    OutputSettings,
-)
+from scdcli.prediction.settings import INFERENCE, OUTPUT, InferenceSettings, OutputSettings
 from scdcli.prediction.write import write_prediction
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.arrays import pair_of_arrays

@@ -7,12 +7,7 @@ from scdcli.models import DEFAULT_MODEL
 from scdcli.models.checkpoint import LoadedModel, load_model
 from scdcli.models.device import pick_device, pick_precision
 from scdcli.models.engines import pick_engine
-from scdcli.prediction.chain import (
-    Predictor,
-    default_chip,
-    default_overlap,
-    default_supertile,
-)
+from scdcli.prediction.chain import Predictor, default_chip, default_overlap, default_supertile
 from scdcli.prediction.settings import INFERENCE, InferenceSettings, MappingUnit
 from scdcli.prediction.tiling import Tiling
 from scdcli.prediction.tta import find_tta

@@ -100,11 +100,7 @@ class Profile:
             )
 
     def to_dict(self, pixels: int) -> dict[str, dict[str, float | None]]:
-        """Seconds and million pixels per second by stage, JSON-ready.
-
-        Args:
-            pixels: Of the map.
-        """
+        """Seconds and million pixels per second by stage, JSON-ready."""
         return {
             stage: {
                 "seconds": round(seconds, 3),

@@ -22,12 +22,7 @@ from scdcli.polygons.strips import find_runs, read_strips
 from scdcli.polygons.table import TransitionTally, write_transitions
 from scdcli.polygons.trace.trace import trace
 from scdcli.polygons.zones import ZONE_TABLE, Zones, ZoneTally, write_zones
-from scdcli.prediction.chain import (
-    Predictor,
-    find_supertiles,
-    require_bands,
-    unit_pixels,
-)
+from scdcli.prediction.chain import Predictor, find_supertiles, require_bands, unit_pixels
 from scdcli.prediction.chipstore import chip_store
 from scdcli.prediction.cleaning import LONGEST, Cleaning
 from scdcli.prediction.cluster import Cluster

@@ -33,10 +33,6 @@ NAMED = 5  # of the pairs that a note lists
 def require_batch_folder(folder: Path, outputs: Iterable[Path]) -> None:
     """Refuse, before any work, a folder in which the files of a batch would replace others.
 
-    Args:
-        folder: Where they go.
-        outputs: The folders of its pairs.
-
     Raises:
         OutputError: It is a prediction or is to become one, or holds files of such names.
     """

@@ -40,11 +40,6 @@ ANY_VALUES = (0.0, 255.0)  # pictures find their own range; none has to be sampl
 def write_report(folder: Path, changes: Changes, pair: Pair) -> None:
     """Write the page and the preview of a prediction that has just been made.
 
-    Args:
-        folder: Where everything else of it lies.
-        changes: Its changes, as they were written.
-        pair: The two images, open.
-
     Raises:
         InputError: A map or an image cannot be read.
         OutputError: The files cannot be written.
@@ -109,10 +104,6 @@ def shows_images(page: Path) -> bool:
 
 def add_zones(folder: Path, zones: Zones) -> list[str]:
     """Give the areas of a finished prediction by zone: in ``zones.csv`` and its summary.
-
-    Args:
-        folder: The prediction; zones that it was given by before are replaced.
-        zones: On its grid.
 
     Returns:
         What is to be known of the zones, as sentences.

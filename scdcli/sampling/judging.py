@@ -40,12 +40,6 @@ def build_judging_page(
 ) -> str:
     """The page.
 
-    Args:
-        points: The file of `scd sample`.
-        change_map: The map it was drawn from.
-        pair: The two images, open, on the grid of the map.
-        show_map: Whether to show what the map says, which makes judges agree with it.
-
     Raises:
         InputError: The file is no such sample, or an image cannot be read.
     """

@@ -57,10 +57,6 @@ class LabelSet:
 def find_truth(root: Path, *, binary: bool = False) -> LabelSet:
     """The labels of a folder: of its ``test`` split if it has splits, of ``truth`` in a demo.
 
-    Args:
-        root: The folder.
-        binary: Whether they are masks of change, whatever the layout.
-
     Raises:
         DatasetError: The folder has none of the known shapes, or maps without their other date.
     """

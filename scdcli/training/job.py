@@ -136,10 +136,6 @@ def _network(job: TrainingJob, start: LoadedModel | None) -> NetworkSettings:
 def require_change_branch(name: str, start: LoadedModel | None) -> None:
     """Refuse a network that cannot learn from masks of change.
 
-    Args:
-        name: Of the network.
-        start: The model it starts from; one of several classes has to have a branch for change.
-
     Raises:
         ModelError: It has none.
     """
