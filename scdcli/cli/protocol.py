@@ -149,6 +149,7 @@ PROTOCOL = (
     ),
     click.option(
         "--cover/--no-cover",
+        default=None,  # which click would take for no
         show_default="where the set has cover1/ and cover2/",
         help="Train the classes on the land cover of every pixel, not only of changed ones.",
     ),
