@@ -156,28 +156,15 @@ PROTOCOL = (
     click.option(
         "--class-weights",
         default=TrainingSettings.class_weights,
-        metavar="none|inverse|sqrt|semantic|change",
+        metavar="none|inverse|sqrt|semantic",
         help="Weigh labels in the loss by one over their frequency (inverse), or its root (sqrt); "
-        "semantic weighs classes, but not change, and change the other way round.",
+        "semantic weighs classes, but not change.",
     ),
     click.option(
         "--atl-class-weights",
         default=SECOND_STAGE.class_weights,
-        metavar="none|inverse|sqrt|semantic|change",
+        metavar="none|inverse|sqrt|semantic",
         help="The same in the second stage of asn-atl.",
-    ),
-    click.option(
-        "--change-loss",
-        default=TrainingSettings.change_loss,
-        metavar="cross-entropy|dice|lovasz",
-        help="Add a loss of the overlap of change to its cross-entropy.",
-    ),
-    click.option(
-        "--consistency",
-        type=click.FloatRange(min=0),
-        default=TrainingSettings.consistency,
-        help="Weight of a term that wants classes to be alike at both dates where nothing changed, "
-        "and unlike where a class became another; 0 for none.",
     ),
 )
 

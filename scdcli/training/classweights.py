@@ -10,13 +10,7 @@ from scdcli.models.networks.losses import ClassWeights, inverse_frequency
 
 # Weights go with (1 / share of the pixels) to these powers: of the classes, and of unchanged and
 # changed.
-SCHEMES = {
-    "none": (0.0, 0.0),
-    "inverse": (1.0, 1.0),
-    "sqrt": (0.5, 0.5),
-    "semantic": (1.0, 0.0),
-    "change": (0.0, 1.0),
-}
+SCHEMES = {"none": (0.0, 0.0), "inverse": (1.0, 1.0), "sqrt": (0.5, 0.5), "semantic": (1.0, 0.0)}
 
 
 def class_weights(
@@ -32,7 +26,7 @@ def class_weights(
         UnknownName: No such scheme.
     """
     of_classes, of_change = look_up("class weights", scheme, SCHEMES)
-    if of_classes == of_change == 0:
+    if of_classes == 0:
         return None
     covered = [sample for sample in samples if cover and sample.from_cover]
     others = [sample for sample in samples if not (cover and sample.from_cover)]

@@ -32,7 +32,6 @@ from scdcli.training.confidence import CalibratedModel, fit_models
 from scdcli.training.data import TrainingSet
 from scdcli.training.finetuning import with_classes
 from scdcli.training.looks import keep_looks
-from scdcli.training.lossterms import added_terms
 from scdcli.training.optimization import (
     gradient_norm,
     optimize,
@@ -135,8 +134,8 @@ def train(training: Training) -> Iterator[Event]:
     Raises:
         ModelError: ``start`` does not fit the network, or is missing.
         OutputError: ``out`` holds a run and ``resume`` is off.
-        TrainingError: The loss is no longer a number or cannot be of this network and these
-            labels, a resumed run has other settings, or there is patience without validation pairs.
+        TrainingError: The loss is no longer a number, a resumed run has other settings, or there
+            is patience without validation pairs.
         UnknownName: No such network, blocks, optimizer or class weights.
     """
     data, out, start = training.data, training.out, training.start
@@ -167,7 +166,6 @@ def train(training: Training) -> Iterator[Event]:
     exchange_gradients(trainer, hardware)
     weights = ranks.by_first(lambda: _weights(data, settings, network.classes))
     trainer.weights = weights.to(hardware.device) if weights else None
-    trainer.added = added_terms(settings, trainer.model.output, masks=masks)
     trainer.masks = masks
     with ranks.together():
         if earlier:
@@ -209,7 +207,6 @@ def train(training: Training) -> Iterator[Event]:
             validate,
             trainer.result,
             *(validation, legend, hardware, trainer.weights, mean_std),
-            added=trainer.added,
             land_cover=header.land_cover and not masks,
         )
         started = time.perf_counter()

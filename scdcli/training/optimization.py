@@ -38,9 +38,8 @@ def optimize(trainer: Trainer, parts: Sequence[Batch], hardware: Hardware) -> fl
     """
     parts = [_moved(part, hardware.device) for part in parts]
     trainer.optimizer.zero_grad(set_to_none=True)
-    output = trainer.model.output
     own = [
-        loss_totals(output, trainer.classes, _labels(part), trainer.weights, trainer.added)
+        loss_totals(trainer.model.output, trainer.classes, _labels(part), trainer.weights)
         for part in parts
     ]
     totals = hardware.ranks.sum(torch.stack(own).sum(dim=0))
@@ -78,7 +77,6 @@ def _loss(trainer: Trainer, part: Batch, hardware: Hardware, totals: Tensor) -> 
         alpha=semantic,
         beta=semantic,
         weights=trainer.weights,
-        added=trainer.added,
         totals=totals,
     )
 

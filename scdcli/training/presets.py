@@ -31,8 +31,6 @@ PRESETS: Mapping[str, Mapping[str, Value]] = MappingProxyType(
             "cover": False,
             "class-weights": "none",
             "atl-class-weights": "inverse",
-            "change-loss": "cross-entropy",
-            "consistency": 0.0,
             "val-share": 0.0,
             "calibrate": False,
         },

@@ -26,8 +26,6 @@ class TrainingSettings:
     ema: float = 0.0  # decay of the weight average, 0 for none
     cover: bool = False  # semantic terms on every pixel of known land cover
     class_weights: str = "none"  # a scheme of `scdcli.training.classweights.SCHEMES`
-    change_loss: str = "cross-entropy"  # of `scdcli.models.networks.addedterms.CHANGE_LOSSES`
-    consistency: float = 0.0  # weight of the term that compares the classes of the dates
     freeze: str = "none"  # what stays as it is, of `scdcli.models.networks.FREEZABLE`
     seed: int = 0
     standardize: str = "none"  # "per-date": every image is brought to one mean and spread

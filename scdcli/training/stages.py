@@ -17,7 +17,6 @@ from scdcli.models.networks import NetworkSettings, build, freeze
 from scdcli.models.networks.own import allowed, is_own
 from scdcli.training.classweights import SCHEMES
 from scdcli.training.loop import Event, Training, train
-from scdcli.training.lossterms import added_terms
 from scdcli.training.runfolder import BEST, holds_run, planned_epochs, refuse_run
 from scdcli.training.settings import TrainingSettings
 from scdcli.training.startweights import REVISES
@@ -37,9 +36,8 @@ def require_names(network: NetworkSettings, *protocols: TrainingSettings) -> Non
     """Refuse names that stand for nothing, before hours go into data or a first stage.
 
     Raises:
-        UnknownName: No such network, blocks, optimizer, class weights, loss of change,
-            standardization or part to freeze.
-        TrainingError: The network has not got what a term of the loss is of.
+        UnknownName: No such network, blocks, optimizer, class weights, standardization or part to
+            freeze.
         ModelError: A network of one's own does not keep to what networks do.
     """
     if is_own(network.name):
@@ -48,7 +46,6 @@ def require_names(network: NetworkSettings, *protocols: TrainingSettings) -> Non
         built = build(network)
     for settings in protocols:
         freeze(built, settings.freeze)
-        added_terms(settings, str(built.output))
         look_up("optimizer", settings.optimizer, OPTIMIZERS)
         look_up("class weights", settings.class_weights, SCHEMES)
         look_up("--standardize", settings.standardize, STANDARDIZATIONS)

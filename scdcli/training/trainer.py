@@ -14,7 +14,6 @@ from scdcli.datasets.samples import Sample
 from scdcli.errors import look_up
 from scdcli.models.checkpoint import FORMAT, LoadedModel, read_tensors, write_tensors
 from scdcli.models.networks import NetworkSettings, encoders, freeze
-from scdcli.models.networks.addedterms import NOTHING, AddedTerms
 from scdcli.models.networks.losses import ClassWeights
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.pretrained import EncoderWeights
@@ -100,7 +99,6 @@ class Trainer:
     average: WeightAverage | None
     scaler: torch.amp.GradScaler
     weights: ClassWeights | None = None  # of the loss, on the device
-    added: AddedTerms = NOTHING  # to the loss
     masks: bool = False  # labels say where something changed, but not what
     logs: list[EpochLog] = field(default_factory=list)
     best: float | None = None

@@ -13,7 +13,6 @@ from scdcli.datasets.classmap import read_label
 from scdcli.datasets.samples import Sample
 from scdcli.legend import Legend
 from scdcli.models.device import autocast
-from scdcli.models.networks.addedterms import NOTHING, AddedTerms
 from scdcli.models.networks.losses import ClassWeights, change_loss, class_count
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.networks.outputs import Output, in_float, probabilities
@@ -56,7 +55,6 @@ def validate(
     weights: ClassWeights | None = None,
     mean_std: MeanStd | None = None,
     *,
-    added: AddedTerms = NOTHING,
     land_cover: bool = False,
 ) -> Validation | None:
     """Loss and scores over whole pairs at τ = 0.5, one pair at a time; None without pairs.
@@ -70,7 +68,6 @@ def validate(
         hardware: Where to compute.
         weights: Class weights of the loss.
         mean_std: The mean and spread that each image is brought to.
-        added: What is added to the loss.
         land_cover: Whether to score the land cover, too, of the pairs that have it.
     """
     if not samples:
@@ -81,9 +78,7 @@ def validate(
     losses, counts, covers = [], JointCounts.empty(), CoverTally(len(legend))
     with ranks.together(), torch.inference_mode():
         for logits, labels, window in score_part(model, chips, hardware, land_cover=land_cover):
-            loss = change_loss(
-                logits, *labels, alpha=semantic, beta=semantic, weights=weights, added=added
-            )
+            loss = change_loss(logits, *labels, alpha=semantic, beta=semantic, weights=weights)
             losses.append(float(loss))
             counts += count_joint((*window.labels, *window.predicted.classes))
             covers.add(window)

@@ -14,7 +14,6 @@ from scdcli.errors import TrainingError
 from scdcli.legend import SECOND
 from scdcli.models.device import deterministic
 from scdcli.models.networks import NETWORKS, NetworkSettings
-from scdcli.models.networks.addedterms import NOTHING, AddedTerms
 from scdcli.models.networks.losses import ClassWeights, change_loss, loss_totals
 from scdcli.models.networks.model import ChangeModel
 from scdcli.models.networks.outputs import CoverLogits, Logits, TypeLogits
@@ -38,13 +37,13 @@ class WithoutNormalization(torch.nn.Module):
         return Logits(*self.heads(torch.cat((before, after), 1)).split((6, 6, 2), dim=1))
 
 
-def trainer(optimizer="sgd", weights=None, added=NOTHING):
+def trainer(optimizer="sgd", weights=None):
     torch.manual_seed(3)
     model = ChangeModel(WithoutNormalization(), [100.0] * 3, [50.0] * 3)
     settings = TrainingSettings(optimizer=optimizer, lr=0.1)
     scaler = torch.amp.GradScaler("cpu", enabled=False)
     made = OPTIMIZERS[optimizer](model, settings)
-    return Trainer(model, model, 6, made, None, scaler, weights=weights, added=added)
+    return Trainer(model, model, 6, made, None, scaler, weights=weights)
 
 
 def batch(pairs=6, size=16):
@@ -82,19 +81,6 @@ def test_a_step_does_not_depend_on_how_its_batch_is_split(optimizer, weights):
     # Not so with a mean of the parts' means: changed pixels are few in some.
     parts = [optimize(trainer(optimizer, weights), [part], CPU) for part in split(whole, 2, 3, 6)]
     assert sum(parts) / 3 != pytest.approx(expected, rel=1e-4)
-
-
-ADDED = [AddedTerms("dice"), AddedTerms("lovasz", consistency=2)]
-
-
-@pytest.mark.parametrize("added", ADDED)
-def test_added_terms_do_not_depend_on_how_a_batch_is_split(added):
-    one, two = trainer(added=added), trainer(added=added)
-    expected = optimize(one, [batch()], CPU)
-    assert optimize(two, split(batch(), 2, 3, 6), CPU) == pytest.approx(expected, rel=1e-6)
-    assert optimize(trainer(), [batch()], CPU) < expected - 0.1
-    for name, tensor in one.model.named_parameters():
-        torch.testing.assert_close(dict(two.model.named_parameters())[name], tensor)
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from scdcli.legend import NODATA, UNCHANGED
-from scdcli.models.networks.addedterms import NOTHING, AddedTerms
 from scdcli.models.networks.outputs import CoverLogits, Logits, Output, TypeLogits
 
 IGNORED = -100
@@ -49,7 +48,6 @@ def change_loss(
     alpha: float = 1.0,
     beta: float = 1.0,
     weights: ClassWeights | None = None,
-    added: AddedTerms = NOTHING,
     totals: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropies of what the network gives, each a mean over the pixels that count.
@@ -66,24 +64,22 @@ def change_loss(
         alpha: Weight of the first date's semantic term.
         beta: Weight of the second date's semantic term.
         weights: Class weights; of a from-to type, that of its change times the mean of its classes.
-        added: What else is added.
         totals: Where the labels are part of a larger batch, the sum of the `loss_totals` of all its
             parts; the losses of the parts then add up to the loss of the batch.
 
     Returns:
         A scalar; a term without any counting pixel is 0.
     """
-    labels = (from_label, to_label, changed)
-    output, classes = KINDS[type(logits)], class_count(logits)
-    terms = _terms(output, classes, labels, weights)
+    terms = _terms(
+        KINDS[type(logits)], class_count(logits), (from_label, to_label, changed), weights
+    )
     if totals is None:
-        totals = loss_totals(output, classes, labels, weights, added)
+        totals = torch.stack([term.total() for term in terms])
     # Summed by hand: the sum inside the operator has no deterministic form on a GPU.
     sums = [
         F.cross_entropy(x, t.target, t.weight, ignore_index=IGNORED, reduction="none").sum()
         for x, t in zip(logits, terms, strict=True)
     ]
-    sums += added.sums(logits, labels)
     # A plain mean is 0/0 for a chip in which nothing changed.
     means = torch.stack(sums) / totals.clamp(min=1e-6)
     if isinstance(logits, TypeLogits):
@@ -96,7 +92,6 @@ def loss_totals(
     classes: int,
     labels: tuple[Tensor, Tensor, Tensor],
     weights: ClassWeights | None = None,
-    added: AddedTerms = NOTHING,
 ) -> Tensor:
     """The divisors of the terms of `change_loss`: the pixels that count, or their weights.
 
@@ -105,13 +100,11 @@ def loss_totals(
         classes: K.
         labels: Class before, class after, changed; (B, H, W) int64.
         weights: Class weights.
-        added: What else is added.
 
     Returns:
         One number per term, (T,) float32.
     """
-    terms = _terms(output, classes, labels, weights)
-    return torch.stack([*(term.total() for term in terms), *added.totals(labels)])
+    return torch.stack([term.total() for term in _terms(output, classes, labels, weights)])
 
 
 class _Term(NamedTuple):

@@ -1,17 +1,13 @@
-"""Terms beside the cross-entropies of Eq. 9; none is of the paper.
-
-Each is a mean over pairs or pixels, so that the terms of the parts of a batch add up.
-"""
+"""Terms that later papers add to the cross-entropies of Eq. 9, for `shortruns.py`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from scdcli.legend import NODATA, UNCHANGED
-from scdcli.models.networks.outputs import Logits, Output, TypeLogits
+from scdcli.models.networks.outputs import Logits
 
 Labels = tuple[Tensor, Tensor, Tensor]
 """Class before, class after, changed; (B, H, W) int64 each."""
@@ -93,53 +89,26 @@ def _comparable(labels: Labels) -> tuple[Tensor, Tensor]:
     return changed == 0, (changed == 1) & known[0] & known[1] & (from_label != to_label)
 
 
-# What is added to the cross-entropy of change.
-CHANGE_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor] | None] = {
-    "cross-entropy": None,
-    "dice": dice_loss,
-    "lovasz": lovasz_loss,
-}
+def dice(logits: Logits, labels: Labels) -> Tensor:
+    """`dice_loss`, of all pairs alike."""
+    return _of_pairs(dice_loss, logits, labels)
 
 
-@dataclass(frozen=True)
-class AddedTerms:
-    """What a loss has beside its cross-entropies.
-
-    Attributes:
-        change: A name in `CHANGE_LOSSES`, for networks with a change branch.
-        consistency: λ, the weight of `inconsistency`, for networks that map both dates.
-    """
-
-    change: str = "cross-entropy"
-    consistency: float = 0.0
-
-    def totals(self, labels: Labels) -> list[Tensor]:
-        """The divisor of each term: the pairs, or the pixels, that count."""
-        totals = []
-        if CHANGE_LOSSES[self.change]:
-            totals.append((labels[2] != NODATA).flatten(1).any(dim=1).sum())
-        if self.consistency:
-            unchanged, other = _comparable(labels)
-            totals.append((unchanged | other).sum())
-        return [total.float() for total in totals]
-
-    def sums(self, logits: Output, labels: Labels) -> list[Tensor]:
-        """What each divisor divides.
-
-        Args:
-            logits: Of a network that has what the terms are of, float32.
-            labels: Of the same pixels.
-        """
-        sums = []
-        if change := CHANGE_LOSSES[self.change]:
-            assert isinstance(logits, Logits)
-            likely = logits.change.softmax(dim=1)[:, 1]
-            sums.append(change(likely.flatten(1), labels[2].flatten(1)).sum())
-        if self.consistency:
-            assert not isinstance(logits, TypeLogits)
-            dates = (logits.from_class.softmax(dim=1), logits.to_class.softmax(dim=1))
-            sums.append(self.consistency * inconsistency(*dates, labels).sum())
-        return sums
+def lovasz(logits: Logits, labels: Labels) -> Tensor:
+    """`lovasz_loss`, of all pairs alike."""
+    return _of_pairs(lovasz_loss, logits, labels)
 
 
-NOTHING = AddedTerms()
+def consistency(logits: Logits, labels: Labels) -> Tensor:
+    """`inconsistency`, of all pixels alike that count."""
+    dates = (logits.from_class.softmax(dim=1), logits.to_class.softmax(dim=1))
+    unchanged, other = _comparable(labels)
+    return inconsistency(*dates, labels).sum() / (unchanged | other).sum().clamp(min=1)
+
+
+def _of_pairs(loss: Callable[[Tensor, Tensor], Tensor], logits: Logits, labels: Labels) -> Tensor:
+    likely = logits.change.softmax(dim=1)[:, 1].flatten(1)
+    return loss(likely, labels[2].flatten(1)).mean()
+
+
+TERMS = {"dice": dice, "lovasz": lovasz, "consistency": consistency}

@@ -1,21 +1,18 @@
-"""Terms beside the cross-entropies: their formulas by hand, what does not count, gradients."""
+"""Terms added to the cross-entropies: their formulas by hand, what does not count, gradients."""
 
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scdcli.models.networks.addedterms import (
-    CHANGE_LOSSES,
-    AddedTerms,
-    dice_loss,
-    inconsistency,
-    lovasz_loss,
-)
-from scdcli.models.networks.losses import change_loss
-from scdcli.models.networks.outputs import CoverLogits, Logits
+from scdcli.models.networks.outputs import Logits
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from addedterms import TERMS, consistency, dice_loss, inconsistency, lovasz_loss
 
 pixels = st.lists(
     st.tuples(st.integers(0, 100), st.sampled_from([0, 1, 255])), min_size=1, max_size=12
@@ -90,42 +87,28 @@ def test_consistency_by_hand():
     beyond = inconsistency(before, after, labels, margin=0.7).flatten()
     torch.testing.assert_close(beyond, torch.tensor([1 - cosine, cosine - 0.7, 0, 0, 0, 0]))
     assert (inconsistency(before, after, labels, margin=0.99)[0, 0, 1:] == 0).all()
-    logits = CoverLogits(before.log(), after.log())
-    apart = change_loss(logits, *labels, added=AddedTerms(consistency=3))
-    apart -= change_loss(logits, *labels)
-    torch.testing.assert_close(apart, torch.tensor(3 * (1 - cosine + cosine) / 2))
+    logits = Logits(before.log(), after.log(), torch.zeros(1, 2, 1, 6))
+    mean = consistency(logits, labels)
+    torch.testing.assert_close(mean, torch.tensor((1 - cosine + cosine) / 2))
 
 
-def test_of_lovasz_and_dice_every_pair_counts_alike():
-    logits = Logits(*torch.zeros(2, 3, 4, 2, 2), torch.randn(3, 2, 2, 2))
-    changed = torch.tensor([[0, 1, 1, 0], [0, 0, 0, 0], [255] * 4]).reshape(3, 2, 2)
-    labels = (torch.ones_like(changed), torch.ones_like(changed), changed)
-    likely = logits.change.softmax(dim=1)[:, 1].flatten(1)
-    for name, loss in CHANGE_LOSSES.items():
-        added = change_loss(logits, *labels, added=AddedTerms(name)) - change_loss(logits, *labels)
-        expected = loss(likely, changed.flatten(1))[:2].mean() if loss else torch.zeros(())
-        torch.testing.assert_close(added, expected)
-
-
-@pytest.mark.parametrize("added", [*map(AddedTerms, CHANGE_LOSSES), AddedTerms(consistency=1)])
-@pytest.mark.parametrize("label", [0, 1, 255])
+@pytest.mark.parametrize("name", TERMS)
+@pytest.mark.parametrize("label", [0, 1])
 @pytest.mark.parametrize("size", [0.0, 1.0, 200.0])
-def test_gradients_are_finite_whatever_the_labels_and_logits(added, label, size):
+def test_gradients_are_finite_whatever_the_labels_and_logits(name, label, size):
     torch.manual_seed(0)
     parts = [torch.full((2, c, 4, 4), 0.5, requires_grad=True) for c in (3, 3, 2)]
     logits = Logits(*(part * size * torch.randn(part.shape).sign() for part in parts))
-    classes = torch.randint(1, 4, (2, 2, 4, 4)) * (label == 1)
-    loss = change_loss(logits, *classes, torch.full((2, 4, 4), label), added=added)
+    classes = torch.randint(1, 4, (2, 2, 4, 4)) * label
+    loss = TERMS[name](logits, (*classes, torch.full((2, 4, 4), label)))
     loss.backward()
     assert torch.isfinite(loss)
-    assert all(torch.isfinite(part.grad).all() for part in parts)
-    if label == 255:
-        assert loss == 0
+    assert all(torch.isfinite(part.grad).all() for part in parts if part.grad is not None)
 
 
-@pytest.mark.parametrize("name", ["dice", "lovasz"])
+@pytest.mark.parametrize("loss", [dice_loss, lovasz_loss])
 @pytest.mark.parametrize("label", [0, 1])
-def test_pairs_of_one_kind_are_drawn_to_it(name, label):
+def test_pairs_of_one_kind_are_drawn_to_it(loss, label):
     likely = torch.full((1, 16), 0.5, requires_grad=True)
-    CHANGE_LOSSES[name](likely, torch.full((1, 16), label)).backward()
+    loss(likely, torch.full((1, 16), label)).backward()
     assert (likely.grad * (1 - 2 * label) > 0).all()
