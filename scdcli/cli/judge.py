@@ -14,7 +14,6 @@ from scdcli.cli.options.shared import (
 from scdcli.cli.terminal import Terminal, open_console
 from scdcli.errors import InputError
 
-ENDING = "-points"
 MOST_SHOWN = 20
 
 
@@ -25,7 +24,7 @@ MOST_SHOWN = 20
     "folder",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    show_default="DIR of DIR-points.gpkg",
+    show_default="found by what POINTS says of it",
     help="The prediction that was sampled.",
 )
 @output_option("FILE.html", "The page; POINTS with .html if not given.")
@@ -62,7 +61,7 @@ def judge(
 
     \b
     scd judge changes-points.gpkg
-    scd judge points.gpkg --map changes -o judge.html
+    scd judge points.gpkg --map maps/changes -o judge.html
     scd judge ann.csv --compare ben.csv
     """
     if compare:
@@ -73,10 +72,11 @@ def judge(
     from scdcli.reporting.report import opened_images
     from scdcli.sampling.changemap import open_map
     from scdcli.sampling.judging import build_judging_page
+    from scdcli.sampling.sampledmap import find_sampled_map
 
     out = output or points.with_suffix(".html")
     require_free_file(out, overwrite=overwrite)
-    folder = folder or _sampled(points)
+    folder = folder or find_sampled_map(points)
     change_map = open_map(folder)
     with opened_images(read_finished(folder), before, after) as (pair, missing):
         if pair is None:
@@ -85,13 +85,6 @@ def judge(
     write_whole(out, page.encode())
     Terminal(quiet).note(f"{len(page) / 1e6:.1f} MB; open it in a browser.")
     click.echo(out)
-
-
-def _sampled(points: Path) -> Path:
-    folder = points.with_name(points.stem.removesuffix(ENDING))
-    if not points.stem.endswith(ENDING) or not folder.is_dir():
-        raise click.UsageError(f"Name the prediction that {points} was drawn from with --map.")
-    return folder
 
 
 def _compare(files: tuple[Path, ...]) -> None:

@@ -4,6 +4,7 @@ Every row says itself of which stratum it is and how many units that has, so tha
 the file, in whatever program, is enough to estimate from.
 """
 
+import os
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +30,8 @@ from scdcli.sampling.design import Sample
 from scdcli.sampling.units import BLOCK
 
 POINTS, UNITS = "points", "units"
+MAP_PLACE = "MAP"
+"""Metadata of the layer `POINTS`: the folder of the map, as seen from the file's."""
 GEOMETRY = "geometry"
 ROW = "fid"  # GDAL's own number of a row
 REFERENCES = ("reference_from", "reference_to")
@@ -80,6 +83,7 @@ def write_points(path: Path, sample: Sample, *, overwrite: bool = False) -> None
                         encoding="UTF-8",
                         append=draft.exists(),
                         dataset_options=None if draft.exists() else CREATION["GPKG"],
+                        layer_metadata=_metadata(path, sample) if layer == POINTS else None,
                     )
             geopackage.finish(draft, POINTS, {"judging": point_qml(legend)})
             geopackage.finish(draft, UNITS, {"outline": _outline_qml()})
@@ -89,6 +93,15 @@ def write_points(path: Path, sample: Sample, *, overwrite: bool = False) -> None
             f"{path} cannot be written ({error}); see that its folder exists, may be written to "
             "and has room."
         ) from error
+
+
+def _metadata(path: Path, sample: Sample) -> dict[str, str] | None:
+    folder = sample.change_map.path.parent.resolve()
+    try:
+        place = os.path.relpath(folder, path.parent.resolve())
+    except ValueError:  # on another drive of Windows
+        return None
+    return {MAP_PLACE: Path(place).as_posix()}
 
 
 def sample_tables(sample: Sample) -> tuple[pa.Table, pa.Table]:

@@ -1,5 +1,7 @@
 """``scd judge``."""
 
+import shutil
+
 import numpy as np
 import pytest
 from finished import draw_classes, predict_images, write_images
@@ -26,10 +28,41 @@ def test_the_page_of_a_sample_finds_map_and_images(scd, folder):
 def test_missing_map_or_images_are_said(scd, folder, tmp_path):
     drawn = tmp_path / "drawn.gpkg"
     scd("sample", folder / "out", "--size", 8, "--strata", "change", "-o", drawn)
-    assert "with --map" in " ".join(scd("judge", drawn).stderr.split())
     done = scd("judge", drawn, "--map", folder / "out", "--before", tmp_path / "gone.tif")
     assert done.exit_code == 1
     assert "gone.tif does not exist" in done.stderr
+
+
+def said(done):
+    return " ".join(done.stderr.split())
+
+
+def test_the_map_is_found_where_it_was_or_beside_the_sample(scd, folder, tmp_path, monkeypatch):
+    drawn = tmp_path / "samples" / "points.gpkg"
+    drawn.parent.mkdir()
+    scd("sample", folder / "out", "--size", 8, "--strata", "change", "-o", drawn)
+    images = ("--before", folder / "before.tif", "--after", folder / "after.tif", "--overwrite")
+    assert scd("judge", drawn, *images).exit_code == 0  # where it was
+    moved = tmp_path / "moved" / "far" / "points.gpkg"
+    moved.parent.mkdir(parents=True)
+    drawn.rename(moved)
+    lost = scd("judge", moved, *images)
+    assert lost.exit_code == 1
+    assert "is not where it was, beside the file or in the working folder" in said(lost)
+    shutil.copytree(folder / "out", moved.parent / "other name")
+    (moved.parent / "other").mkdir()
+    (moved.parent / "other" / "transition.tif").write_text("no raster")
+    assert scd("judge", moved, *images).exit_code == 0  # beside it
+    (moved.parent / "other name").rename(tmp_path / "here")
+    monkeypatch.chdir(tmp_path)
+    assert scd("judge", moved, *images).exit_code == 0  # in the working folder
+    shutil.copytree("here", moved.parent / "copy")
+    assert "are both the map" in said(scd("judge", moved, *images))
+
+
+def test_what_is_no_sample_is_said(scd, tmp_path):
+    (tmp_path / "points.gpkg").write_text("no sample")
+    assert "cannot be read as a sample" in said(scd("judge", tmp_path / "points.gpkg"))
 
 
 def test_judges_are_compared(scd, tmp_path):
