@@ -24,7 +24,7 @@ sweep_options = together(
         type=click.Path(path_type=Path),
         metavar="DIR",
         help="Score the models at every threshold, and see how reliable their probabilities are: "
-        "sweep.csv, reliability.csv and sweep.png.",
+        "sweep.csv, reliability.csv and sweep.png. Pixels are judged one by one, as with --mmu 0.",
     ),
     click.option(
         "--calibrate",
@@ -32,7 +32,7 @@ sweep_options = together(
         metavar="FILE.safetensors",
         help="Write a copy of the model with the temperature and the threshold that suit these "
         "labels best, or with --threshold as given; one model, with the --tta it will be used "
-        "with.",
+        "with. Pixels are judged one by one, as with --mmu 0.",
     ),
 )
 """What `find_sweeping` takes."""
