@@ -43,7 +43,7 @@ def ask(script, home, **arguments):
         capture_output=True,
         text=True,
         env=environment(home),
-        timeout=120,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

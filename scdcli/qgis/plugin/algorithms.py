@@ -20,6 +20,7 @@ from qgis.core import (
     QgsProcessingOutputVectorLayer,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
+    QgsProcessingParameterField,
     QgsProcessingParameterFile,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterFolderDestination,
@@ -28,6 +29,7 @@ from qgis.core import (
     QgsProcessingParameterString,
     QgsProcessingParameterVectorLayer,
     QgsProviderRegistry,
+    QgsVectorLayer,
 )
 from scd_changes.program import ProgramError, find_command, run
 
@@ -143,6 +145,18 @@ class Predict(Algorithm):
             ),
             "Map only inside these polygons.",
         )
+        self.add(
+            QgsProcessingParameterVectorLayer(
+                "ZONES", "Zones", [QgsProcessing.TypeVectorPolygon], optional=True
+            ),
+            "Polygons such as districts: report and zones.csv then give the areas in each, too.",
+        )
+        self.add(
+            QgsProcessingParameterField(
+                "ZONE_NAMES", "Field with the names of zones", None, "ZONES", optional=True
+            ),
+            "If empty the field 'name', or the first of texts that differ.",
+        )
         number = QgsProcessingParameterNumber
         self.add(
             number("THRESHOLD", "Threshold", number.Double, None, True, 0, 1),
@@ -231,11 +245,12 @@ class Predict(Algorithm):
         for name in ("COREGISTER", "LAND_COVER", "RESUME", "OVERWRITE"):
             if self.parameterAsBool(parameters, name, context):
                 words.append(f"--{name.lower().replace('_', '-')}")
-        area = self.parameterAsVectorLayer(parameters, "AOI", context)
-        if area is not None:
-            parts = QgsProviderRegistry.instance().decodeUri(area.providerType(), area.source())
-            layer = parts.get("layerName")
-            words += ["--aoi", f"{parts['path']}:{layer}" if layer else parts["path"]]
+        for name in ("AOI", "ZONES"):
+            polygons = self.parameterAsVectorLayer(parameters, name, context)
+            if polygons is not None:
+                words += [f"--{name.lower()}", _file_of(polygons)]
+        for field in self.parameterAsFields(parameters, "ZONE_NAMES", context):
+            words += ["--zone-names", field]
         return words
 
 
@@ -318,8 +333,16 @@ class Style(QgsProcessingLayerPostProcessorInterface):
         layer.triggerRepaint()
 
 
+def _file_of(layer: QgsVectorLayer) -> str:
+    """The file of a layer of polygons and its layer there, as options of scd name them."""
+    parts = QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source())
+    name = parts.get("layerName")
+    return f"{parts['path']}:{name}" if name else str(parts["path"])
+
+
 def _show(context: QgsProcessingContext, name: str, label: str, path: Path) -> None:
     """Have a file loaded as a styled layer once the algorithm is done."""
     details = QgsProcessingContext.LayerDetails(label, context.project(), name)
+    details.forceName = True  # or files outside the folder for temporary ones name their layers
     details.setPostProcessor(Style(path.with_suffix(".qml")))
     context.addLayerToLoadOnCompletion(str(path), details)

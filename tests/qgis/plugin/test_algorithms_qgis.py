@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import layers
 import numpy as np
 import pytest
 from realqgis import ask, needs_qgis
@@ -54,7 +55,15 @@ feedback = Feedback()
 percent = []
 feedback.progressChanged.connect(percent.append)
 results = processing.runAndLoadResults(
-    "scd:predict", {**pair, **common, "OUTPUT": arguments["out"]}, feedback=feedback
+    "scd:predict",
+    {
+        **pair,
+        **common,
+        "ZONES": arguments["zones"] + "|layername=parishes",
+        "ZONE_NAMES": "code",
+        "OUTPUT": arguments["out"],
+    },
+    feedback=feedback,
 )
 found["results"] = results
 found["percent"] = percent
@@ -88,9 +97,13 @@ def seen(tmp_path_factory):
     images = {"before": noise((3, 60, 80), seed=1), "after": noise((3, 60, 80), seed=2)}
     paths = {name: write_scene(home / f"{name}.tif", image) for name, image in images.items()}
     bare = write_scene(home / "bare.tif", np.ones((3, 60, 80), np.uint8), crs=None)
+    zones = home / "plans.gpkg"
+    layers.write(zones, layer="roads")
+    layers.write(zones, layer="parishes", code=["west"])
     model = tiny_model(home / "model.safetensors")
     out = home / "out"
-    return ask(RUN, home, plugins=plugin.parent, model=model, bare=bare, out=out, **paths), out
+    files = {**paths, "bare": bare, "zones": zones, "model": model, "out": out}
+    return ask(RUN, home, plugins=plugin.parent, **files), out
 
 
 @needs_qgis
@@ -110,6 +123,12 @@ def test_predict_makes_the_folder_and_its_layers_come_styled(seen):
         "probability of change (%)": [True, "singlebandpseudocolor"],
     }
     assert 100 in found["percent"]
+
+
+@needs_qgis
+def test_areas_are_given_by_zone(seen):
+    table = (seen[1] / "zones.csv").read_text(encoding="utf-8")
+    assert {line.split(",")[0] for line in table.splitlines()[1:]} == {"west", "outside all zones"}
 
 
 @needs_qgis
