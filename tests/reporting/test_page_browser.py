@@ -207,6 +207,21 @@ def test_narrow_or_dark_it_fits(browser, page, width, dark):
     assert browser.log("browser") == []
 
 
+CUT = """
+return [...document.querySelectorAll(".scroll")]
+  .filter((each) => each.scrollWidth > each.clientWidth)
+  .map((each) => each.firstElementChild.id || each.innerText)
+"""
+
+
+def test_on_a_phone_tables_are_not_cut(browser, page):
+    index, *_ = write_index(page.parent.parent)
+    for file in (page, index):
+        browser.open(file, width=360, height=800)
+        assert browser.run("return document.documentElement.scrollWidth") <= 360
+        assert browser.run(CUT) == []
+
+
 def test_the_page_of_a_batch_sorts_and_leads_to_the_others(browser, page):
     shutil.copytree(page.parent, page.parent.parent / "another", dirs_exist_ok=True)
     index, *_ = write_index(page.parent.parent)
