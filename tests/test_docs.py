@@ -9,15 +9,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-import textwrap
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 from xml.etree import ElementTree
 
 import click
 import numpy as np
 import pytest
+from pages import DOCS, FENCE, PAGES, ROOT, calls_in, page_id, read_blocks
 
 import scdcli
 from scdcli import __version__, errors
@@ -33,9 +32,6 @@ from scdcli.scoring.counting import count_joint
 from scdcli.scoring.metrics import known, scores
 from scdcli.training.trainer import OPTIMIZERS
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 NAMES = {
     "network": NETWORKS,
     "blocks": BLOCKS,
@@ -48,12 +44,7 @@ NAMES = {
     "layout": LAYOUTS,
 }
 FOREIGN = {"import arcpy"}  # which nothing here brings
-FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|<(?:img|a)\s[^>]*?(?:src|href)=\"([^\"]+)\"")
-
-
-def page_id(path):
-    return path.relative_to(ROOT).as_posix()
 
 
 def command_named(name):
@@ -81,12 +72,9 @@ def prose(path):
 def shown_commands():
     """Every call of scd in a code block: (page, words)."""
     for page in PAGES:
-        for _, code in FENCE.findall(page.read_text(encoding="utf-8")):
-            for line in re.sub(r"[\\`^]\n", " ", code).splitlines():
-                call = line.strip().removeprefix("$ ")
-                if call.startswith("scd ") and page.name != "cli.md":  # which scd itself says
-                    # An explanation is set off by spaces; pipes and redirections end a call, too.
-                    call = re.split(r"\s{3,}(?![\s-])|\s\|\|?\s|\s>|;", call)[0]
+        if page.name != "cli.md":  # which scd itself says
+            for block in read_blocks(page):
+                for call in calls_in(block.code):
                     yield page, shlex.split(call, comments=True)[1:]
 
 
@@ -131,9 +119,9 @@ def wrong_in_call(words, whole):
 def python_blocks():
     """Every block of Python: (page, code)."""
     for page in PAGES:
-        for language, code in FENCE.findall(page.read_text(encoding="utf-8")):
-            if language == "python":
-                yield page, textwrap.dedent(code)
+        for block in read_blocks(page):
+            if block.language == "python":
+                yield page, block.code
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -204,6 +192,28 @@ def test_the_seks_worked_by_hand_are_those_that_scd_computes():
     for name, values in (("from-to", found.from_to), ("stacked", found.stacked)):
         printed = re.search(rf"\*\*SeK {name}\*\* = .+ = \*\*(.+)\*\*", text)[1]
         assert printed == f"{known(values.sek):.3f}"
+
+
+def test_the_tables_of_the_figure_to_publish_agree():
+    text = (DOCS / "tutorials/a-figure-to-publish.md").read_text(encoding="utf-8")
+    printed = {
+        name: tuple(map(float, numbers.split()[:3]))
+        for name, numbers in re.findall(r"^(\w+(?: after)?) {3,}(\d.+)$", text, re.MULTILINE)
+    }
+    concluded = re.findall(
+        r"^\| (?:became )?(\w+) \| ([\d.]+) \| ([\d.]+) \(([\d.]+) – ([\d.]+)\) \| ([\d.]+) \|$",
+        text,
+        re.MULTILINE,
+    )
+    assert len(concluded) == 6
+    for name, *numbers in concluded:
+        counted, adjusted, low, high, true = map(float, numbers)
+        row = printed[name if name == "changed" else f"{name} after"]
+        assert (counted, adjusted) == row[:2]
+        assert (low, high) == pytest.approx((adjusted - row[2], adjusted + row[2]), abs=0.011)
+        assert low <= true <= high + 0.005  # "only just"
+    low, high = concluded[0][3:5]
+    assert f"*{concluded[0][2]} ha changed, with a 95 % interval of {low} to {high} ha.*" in text
 
 
 def test_every_error_has_a_row():
@@ -317,11 +327,7 @@ def test_python_shown_compiles_and_names_what_exists(page):
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_bash_shown_can_be_read_by_bash(page):
-    blocks = [
-        textwrap.dedent(code)
-        for language, code in FENCE.findall(page.read_text(encoding="utf-8"))
-        if language == "bash"
-    ]
+    blocks = [block.code for block in read_blocks(page) if block.language == "bash"]
     if blocks:
         text = "\n".join(blocks)
         read = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True)
