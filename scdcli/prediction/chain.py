@@ -405,10 +405,10 @@ def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor
     # One context for all views: at its end the weights that it rounded are forgotten.
     with autocast(predictor.device, predictor.precision):
         for view, *seen in zip(predictor.views, heights, widths, strict=True):
-            images = (_resize(x, seen).flip(view.axes) for x in (before, after))
+            images = (_mirror(_resize(x, seen), view) for x in (before, after))
             logits = predictor.engine.forward(*images)
             mirrored = outputs.probabilities(outputs.in_float(logits))
-            upright = _resize(mirrored.flip(view.axes), shape)
+            upright = _resize(_mirror(mirrored, view), shape)
             total = upright if total is None else total + upright
     assert total is not None
     return total / len(predictor.views)
@@ -527,6 +527,10 @@ def _forward(chips: list[Chip], size: int, predictor: Predictor) -> NDArray[np.f
     stacks = (np.stack([getattr(chip, date) for chip in padded]) for date in ("before", "after"))
     images = (torch.from_numpy(stack).to(predictor.device) for stack in stacks)
     return probabilities(predictor, *images).cpu().numpy()[: len(chips)]
+
+
+def _mirror(x: Tensor, view: View) -> Tensor:
+    return x.flip(view.axes) if view.axes else x  # flipped along no axis it would be copied
 
 
 def _resize(x: Tensor, shape: Sequence[int]) -> Tensor:
