@@ -15,7 +15,7 @@ from scdcli.legend import Legend
 from scdcli.rasters.grid import Grid
 from scdcli.reporting import charts, wording
 from scdcli.reporting.changes import BINS, Change, Changes
-from scdcli.reporting.encoding import deflated, jpeg_uri
+from scdcli.reporting.encoding import deflated, fitting_jpeg_uri, jpeg_uri
 from scdcli.reporting.finished import Finished, read_adjusted
 from scdcli.reporting.outlines import in_pixels, outline_path
 from scdcli.reporting.overview import Overview
@@ -183,7 +183,7 @@ def _map_data(prediction: Finished, overview: Overview, photos: Photos | None) -
     area = valid["area_m2"] / valid["pixels"] if valid["area_m2"] and valid["pixels"] else None
     pictures: list[str | None] = [None, None]
     if photos:
-        pictures = [jpeg_uri(photo.whole, MOST_IMAGE) for photo in photos]
+        pictures = [fitting_jpeg_uri(photo.whole, MOST_IMAGE) for photo in photos]
     classes = [
         {key: each[key] for key in ("index", "name", "color", "safe")}
         for each in _classes(prediction)
