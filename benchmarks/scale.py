@@ -35,7 +35,7 @@ from affine import Affine
 
 from scdcli.prediction import write as writing
 from scdcli.prediction.chain import MOST_STRIDES
-from scdcli.prediction.profile import STAGES, Profile
+from scdcli.prediction.profile import PAGE, STAGES, Profile
 from scdcli.prediction.tiling import Tiling
 
 PERIOD = Tiling().stride * MOST_STRIDES
@@ -48,7 +48,7 @@ CLASSES = 6
 STEP = 40  # of brightness, from one class to the next
 PLACE = {"crs": "EPSG:32650", "transform": Affine(0.5, 0, 500_000, 0, -0.5, 4_000_000)}
 BY_SUPERTILE = ("read", "network", "blend", "clean")
-SHOWN = (*STAGES, "report", "all")
+SHOWN = (*STAGES, PAGE, "all")
 
 
 def texture(seed, scales):
@@ -146,20 +146,22 @@ def stand_in():
 
 
 class ProcessorProfile(Profile):
-    """Processor seconds by stage, and the peak of memory before, in and after the polygons."""
+    """Processor seconds by stage, and the peak of memory before, in and after the polygons.
+
+    Of the thread that a stage runs in: several run side by side.
+    """
 
     def __init__(self):
         super().__init__()
-        self.peaks, self.until = [], time.process_time()
+        self.peaks = []
 
     @contextmanager
     def timing(self, stage):
         if stage == "polygons":
             self.peaks.append(peak_bytes(forget=True))
-        begun = time.process_time()
+        begun = time.thread_time()
         yield
-        self.until = time.process_time()
-        self.seconds[stage] += self.until - begun
+        self.seconds[stage] += time.thread_time() - begun
         if stage == "polygons":
             self.peaks.append(peak_bytes(forget=True))
 
@@ -219,7 +221,7 @@ def predict(folder, side, options):
     with open_pair(folder / "before.tif", folder / "after.tif", reading) as pair:
         summary = writing.write_prediction(pair, predictor, folder / "out", settings)
     now = time.process_time()
-    stages = profile.seconds | {"report": now - profile.until}
+    stages = dict(profile.seconds)
     if side >= options.alike_from:
         stages = {name: seconds for name, seconds in stages.items() if name not in BY_SUPERTILE}
     else:
@@ -329,7 +331,7 @@ def main():
     print(
         f"{'':6}{'s/Mpx':>{9 * len(SHOWN)}}{'':18}{'peak, MB':>27}{'':29}{'polygons alone':>18}"
         f"{'scd report':>36}\n{'side':>6}{''.join(f'{name:>9}' for name in SHOWN)}{'s':>9}"
-        f"{'wall s':>9}{'maps':>9}{'polygons':>9}{'report':>9}{'out, MB':>9}{'chan. %':>9}"
+        f"{'wall s':>9}{'maps':>9}{'polygons':>9}{'page':>9}{'out, MB':>9}{'chan. %':>9}"
         f"{'polygons':>11}{'Mpx/s':>9}{'MB':>9}{'s':>9}{'wall s':>9}{'MB':>9}{'page, MB':>9}",
         flush=True,
     )

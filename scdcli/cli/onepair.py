@@ -27,6 +27,7 @@ class Stage:
         "clean": "cleaning",
         "write": "writing maps",
         "polygons": "tracing polygons",
+        "page": "writing the page",
     }
 
     def __init__(self, predictor: "Predictor") -> None:
@@ -96,7 +97,7 @@ def predict_pair(
                 progress=tell,
             )
     if terminal.stages:
-        for line in _stages(summary):
+        for line in _stages(summary, predictor.profile.seconds["page"]):
             terminal.problem(line)
     if summary["valid"]["pixels"] == 0:
         terminal.note(
@@ -106,14 +107,15 @@ def predict_pair(
     return summary
 
 
-def _stages(summary: dict[str, Any]) -> Iterator[str]:
-    """The time of each stage, some of which work side by side, and of the whole, a line each."""
+def _stages(summary: dict[str, Any], page: float) -> Iterator[str]:
+    """The time of each stage, some of which work side by side, of the whole, and of the page."""
     stages: dict[str, dict[str, Any]] = summary.get("stages", {})
     for name, stage in stages.items():
         speed = stage["megapixels_per_second"]
         pace = "" if speed is None else f"  {speed:9.2f} Mpx/s"
         yield f"{name:<9}{stage['seconds']:9.2f} s{pace}"
     yield f"{'whole':<9}{summary['seconds']:9.2f} s"
+    yield f"{'page':<9}{page:9.2f} s"
 
 
 def require_usable_output(out: Path, before: str, after: str, job: PredictionJob) -> None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 STAGES = ("read", "network", "blend", "clean", "write", "polygons")
+PAGE = "page"  # comes after the summary, which has the other stages
 BEHIND = ("read", "network")  # each in a thread of its own, while the others go on
 MEANWHILE = 6.0  # what is done to maps while others are predicted, times the adding of their chips
 AFTERWARDS = 2.0  # what is done when all are predicted, times the same
@@ -21,7 +22,7 @@ class Profile:
     Stages work side by side, so that their seconds may add up to more than passes.
 
     Attributes:
-        seconds: By the names in `STAGES`.
+        seconds: By the names in `STAGES`, and `PAGE`.
         stage: The one under way that is not one of `BEHIND`; empty between them.
     """
 
@@ -42,7 +43,7 @@ class Profile:
             say: Called with a sentence on how long that takes, where it is more than a minute.
             tell: Called with the share of the chips that is done, 0 to 1, after each batch.
         """
-        self.seconds = dict.fromkeys(STAGES, 0.0)
+        self.seconds = dict.fromkeys((*STAGES, PAGE), 0.0)
         self.stage = ""
         self._chips, self._say, self._tell = chips, say, tell
         self._added = 0
@@ -100,13 +101,14 @@ class Profile:
             )
 
     def to_dict(self, pixels: int) -> dict[str, dict[str, float | None]]:
-        """Seconds and million pixels per second by stage, JSON-ready."""
+        """Seconds and million pixels per second by stage, the page left out, JSON-ready."""
         return {
             stage: {
                 "seconds": round(seconds, 3),
                 "megapixels_per_second": round(pixels / 1e6 / seconds, 3) if seconds else None,
             }
             for stage, seconds in self.seconds.items()
+            if stage != PAGE
         }
 
 

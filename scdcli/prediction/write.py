@@ -30,6 +30,7 @@ from scdcli.prediction.journal import JOURNAL, Journal, Layers, differences, ope
 from scdcli.prediction.layers import COVERS, compute_layers
 from scdcli.prediction.likeness import judge_model
 from scdcli.prediction.outputfolder import SUMMARY
+from scdcli.prediction.profile import PAGE
 from scdcli.prediction.provenance import describe_cleaning, describe_prediction, tags
 from scdcli.prediction.settings import OUTPUT, OutputSettings
 from scdcli.prediction.task import describe_task
@@ -151,7 +152,8 @@ def write_prediction(
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
         if settings.report:
-            _write_report(folder, changes, pair, predictor)
+            with predictor.profile.timing(PAGE):
+                _write_report(folder, changes, pair, predictor)
     return json.loads(text)  # type: ignore[no-any-return]  # as a reader of the file sees it
 
 

@@ -328,7 +328,8 @@ def test_the_time_of_every_stage_is_shown_and_kept(scd, here):
     result = scd("predict", *asked)
     assert result.exit_code == 0, result.output
     shown = [line.split()[0] for line in result.stderr.splitlines()]
-    assert shown == [*STAGES, "whole"]
+    assert shown == [*STAGES, "whole", "page"]
+    assert "   0.00 s" not in result.stderr.splitlines()[-1]
     summary = json.loads((here / "before__after/summary.json").read_text())
     seconds = [stage["seconds"] for stage in summary["stages"].values()]
     assert len(seconds) == len(STAGES)
