@@ -49,8 +49,8 @@ from scdcli.prediction.tta import TTA, View, sides
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import Pair
 
-MOST_STRIDES = 5  # along a side of a supertile
-CHANNELS_AT_MOST = 16  # that so large a supertile holds in about 350 MB
+MOST_STRIDES = 4  # along a side of a supertile
+CHANNELS_AT_MOST = 21  # that so large a supertile holds in about 320 MB
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Chips on the border of two supertiles, predicted once and kept on disk for the second.
 
-Without it a large scene costs 1.4 times the forward passes: a supertile of five strides takes six
+Without it a large scene costs 1.6 times the forward passes: a supertile of four strides takes five
 chips a side. What is kept is what was computed, to the bit, so results do not depend on it.
 """
 

@@ -29,7 +29,7 @@ class Tiling:
 
     chip: int = 512
     overlap: int = 64
-    supertile: int = 5
+    supertile: int = 4
 
     def __post_init__(self) -> None:
         """Refuse an overlap that would never advance."""

@@ -109,7 +109,7 @@ def test_every_kind_of_output_becomes_the_same_maps(scenes, network):
     assert (layers[1] == to_class).all()
 
 
-@pytest.mark.parametrize(("network", "strides"), [(Thresholds, 5), (TypesByBand, 3)])
+@pytest.mark.parametrize(("network", "strides"), [(Thresholds, 4), (TypesByBand, 3)])
 def test_many_channels_are_blended_in_smaller_supertiles(network, strides):
     assert default_supertile(loaded(network())) == strides
 
