@@ -37,7 +37,7 @@ from scdcli.models.device import autocast, deterministic, pick_precision
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.losses import change_loss
 from scdcli.models.networks.outputs import in_float
-from scdcli.prediction.chain import Predictor, probabilities
+from scdcli.prediction.chain import Predictor, look_at
 from scdcli.prediction.tiling import Tiling
 from scdcli.training.data import TrainingSet
 from scdcli.training.loop import Training
@@ -128,7 +128,7 @@ def same(bench: Bench) -> dict[str, Any]:
         predictor = Predictor(
             load_model("urban", device), device, 0.5, precision, tiling=Tiling(bench.size, 0, 6)
         )
-        return probabilities(predictor, before.to(device), after.to(device)).cpu()
+        return look_at(predictor, before.to(device), after.to(device)).probabilities.cpu()
 
     expected = predict(torch.device("cpu"), torch.float32)
     found = predict(bench.device, torch.float32)
@@ -238,9 +238,10 @@ def throughput(bench: Bench) -> dict[str, Any]:
                     pick_precision(precision, bench.device),
                     tta,
                     Tiling(bench.size, 0, 6),
+                    batch,
                 )
                 images = bench.images(batch)
-                seconds, peak = timed(bench, lambda p=predictor, i=images: probabilities(p, *i))
+                seconds, peak = timed(bench, lambda p=predictor, i=images: look_at(p, *i))
                 rate = batch * bench.size**2 / 1e6 / seconds
                 found[f"{precision} {tta} {batch}"] = [round(rate, 2), round(peak, 2)]
     return {"Mpx/s, GiB": found}

@@ -96,10 +96,10 @@ def _file_option(name: str, metavar: str, help: str) -> Callable[[Command], Comm
     "--tta",
     type=CommaList(str, "names with commas between"),
     default=InferenceSettings.tta,
-    metavar="auto|none|flip|ms|ms+flip",
+    metavar="auto|none|flip|ms|ms+flip|adaptive",
     help="Test-time augmentation of the models: average over mirrored copies (flip) and six "
-    "scales (ms); auto is none on a CPU and ms+flip on a GPU. Several with commas between, for "
-    "example none,ms,ms+flip.",
+    "scales (ms); adaptive is ms+flip where one look sees change, and none elsewhere; auto is none "
+    "on a CPU and ms+flip on a GPU. Several with commas between, for example none,ms,ms+flip.",
 )
 @grouped("inference", InferenceSettings, RUNNING_OPTIONS)
 @bands_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from scdcli.cli.terminal import Terminal, resuming_call
 from scdcli.prediction.settings import PredictionJob
+from scdcli.prediction.tta import ADAPTIVE, spoken_looks
 
 if TYPE_CHECKING:
     from scdcli.prediction.chain import Predictor
@@ -96,6 +97,10 @@ def predict_pair(
                 cluster=cluster,
                 progress=tell,
             )
+    if predictor.tta == ADAPTIVE:
+        # What the times depend on stands above them, also with --quiet.
+        show = terminal.problem if terminal.stages else terminal.note
+        show(f"{spoken_looks(summary['chips'])}.")
     if terminal.stages:
         for line in _stages(summary, predictor.profile.seconds["page"]):
             terminal.problem(line)

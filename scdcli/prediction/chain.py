@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window
@@ -25,14 +24,15 @@ from scdcli.errors import ModelError
 from scdcli.models.checkpoint import LoadedModel
 from scdcli.models.device import BatchSize, autocast, is_out_of_memory
 from scdcli.models.engines import Engine
-from scdcli.models.networks import outputs
 from scdcli.polygons.area import central_pixel
 from scdcli.prediction.ahead import ahead
 from scdcli.prediction.chipstore import ChipStore, PredictedChip, chip_store
 from scdcli.prediction.cleaning import Cleaning, clean, reach
 from scdcli.prediction.decode import READOUTS, ClassMaps, Reading, read
+from scdcli.prediction.doubt import is_doubtful
 from scdcli.prediction.fit import wrong_bands
 from scdcli.prediction.journal import UnfinishedSupertile
+from scdcli.prediction.looks import Looks, looks_from, looks_of
 from scdcli.prediction.profile import Profile
 from scdcli.prediction.settings import KEEP_ALL, MappingUnit
 from scdcli.prediction.tiling import (
@@ -45,7 +45,8 @@ from scdcli.prediction.tiling import (
     supertiles,
     taper,
 )
-from scdcli.prediction.tta import TTA, View, sides
+from scdcli.prediction.tta import ADAPTIVE, PLAIN, TTA, View
+from scdcli.prediction.views import sum_views
 from scdcli.rasters.grid import Grid
 from scdcli.rasters.pair.open import Pair
 
@@ -210,12 +211,14 @@ class Predicted(NamedTuple):
         reading: Change probability and classes of each pixel by itself, before any threshold.
         valid: Where both dates are measured and a result is wanted.
         cleaning: How many pixels cleaning has changed.
+        looks: What was looked at how often.
     """
 
     maps: ClassMaps
     reading: Reading
     valid: NDArray[np.bool_]
     cleaning: Cleaning
+    looks: Looks
 
 
 def unit_pixels(pair: Pair, predictor: Predictor) -> int:
@@ -318,6 +321,7 @@ class Sums:
         tile: The supertile.
         done: How many of its chips, in their order, are added or have nothing to add.
         valid: Where both dates are measured, (H, W) bool of its reach.
+        looks: The chips that are added.
     """
 
     def __init__(
@@ -325,7 +329,7 @@ class Sums:
     ) -> None:
         """Start with what an earlier run left, or nothing."""
         channels = READOUTS[predictor.output].channels(predictor.classes)
-        self.tile, self.done = tile, 0
+        self.tile, self.done, self.looks = tile, 0, Looks()
         self.valid = np.zeros((tile.reach.height, tile.reach.width), dtype=bool)
         self._blend = Blend(tile.reach, channels, taper(tile.shape, predictor.tiling))
         self._places = {window: number for number, window in enumerate(tile.chips, start=1)}
@@ -333,7 +337,7 @@ class Sums:
         if unfinished and (layers := unfinished.load()):
             self._blend.restore(layers)
             self.valid[:] = layers["valid"]
-            self.done = int(layers["chips"])
+            self.done, self.looks = int(layers["chips"]), looks_from(layers["looks"])
 
     def add(self, chip: PredictedChip) -> None:
         """Add the next chip, and offer the sums to be kept."""
@@ -341,9 +345,10 @@ class Sums:
         valid_part, chip_part = overlap(self.tile.reach, chip.window, chip.valid.shape)
         self.valid[valid_part] = chip.valid[chip_part]
         self.done = self._places[chip.window]
+        self.looks[chip.window.row_off, chip.window.col_off] = chip.again
         if self._unfinished:
-            number = np.array(self.done)
-            self._unfinished.offer({**self._blend.state(), "valid": self.valid, "chips": number})
+            counted = {"chips": np.array(self.done), "looks": looks_of(self.looks)}
+            self._unfinished.offer({**self._blend.state(), "valid": self.valid, **counted})
 
     def mean(self) -> NDArray[np.float32]:
         """Blended probabilities (P, H, W) of the reach. Ends the sums."""
@@ -384,34 +389,76 @@ def _decode(pair: Pair, sums: Sums, predictor: Predictor) -> Predicted:
     maps = ClassMaps._make(layer[core] for layer in maps).with_nodata(valid)
     # Copied: behind a view all of its reach would stay in memory.
     reading = Reading._make(layer[core].copy() for layer in reading)
-    return Predicted(maps, reading, valid, cleaning)
+    return Predicted(maps, reading, valid, cleaning, sums.looks)
+
+
+class Look(NamedTuple):
+    """What a network says of chips.
+
+    Attributes:
+        probabilities: (B, P, H, W) float32, the mean over the views; P as
+            `scdcli.models.networks.outputs.probabilities` gives it.
+        again: Numbers of the chips that were looked at again, in other views than the plain one.
+    """
+
+    probabilities: Tensor
+    again: list[int]
 
 
 @torch.inference_mode()
-def probabilities(predictor: Predictor, before: Tensor, after: Tensor) -> Tensor:
-    """Class and change probabilities of chips, averaged over the views.
+def look_at(
+    predictor: Predictor,
+    before: Tensor,
+    after: Tensor,
+    valid: Sequence[NDArray[np.bool_]] | None = None,
+) -> Look:
+    """Class and change probabilities of chips, in one view or the mean over several.
+
+    The plain view comes first; with the adaptive augmentation it decides, of each chip by itself,
+    whether the others follow. Otherwise they do, if there are any.
 
     Args:
         predictor: Model, views and device.
         before: (B, C, H, W) float32 in the units of the images.
         after: The same at the later date.
-
-    Returns:
-        (B, P, H, W) float32, what `scdcli.models.networks.outputs.probabilities` gives.
+        valid: Where both dates of each chip have measurements, (h, w) of its first rows and
+            columns; everywhere if not given.
     """
-    shape = (before.shape[-2], before.shape[-1])
-    heights, widths = (sides(predictor.views, length) for length in shape)
-    total: Tensor | None = None
+    others = tuple(view for view in predictor.views if view != PLAIN)
+    # On a CPU the result must not depend on the split, so every pass has one shape; a GPU rounds
+    # differently from card to card in any case, and would compute the filling for nothing.
+    fill = predictor.device.type == "cpu"
+    forward, size = predictor.engine.forward, predictor.fitting.size
     # One context for all views: at its end the weights that it rounded are forgotten.
     with autocast(predictor.device, predictor.precision):
-        for view, *seen in zip(predictor.views, heights, widths, strict=True):
-            images = (_mirror(_resize(x, seen), view) for x in (before, after))
-            logits = predictor.engine.forward(*images)
-            mirrored = outputs.probabilities(outputs.in_float(logits))
-            upright = _resize(_mirror(mirrored, view), shape)
-            total = upright if total is None else total + upright
-    assert total is not None
-    return total / len(predictor.views)
+        total = sum_views(forward, before, after, (PLAIN,), size, fill=fill)
+        again = list(range(len(before))) if others else []
+        if predictor.tta == ADAPTIVE:
+            again = [
+                chip
+                for chip in again
+                if _is_doubtful(predictor, total[chip], None if valid is None else valid[chip])
+            ]
+        if again:
+            left = sum_views(forward, before[again], after[again], others, size, fill=fill)
+            total[again] = (total[again] + left) / len(predictor.views)
+    return Look(total, again)
+
+
+def _is_doubtful(
+    predictor: Predictor, probabilities: Tensor, valid: NDArray[np.bool_] | None
+) -> bool:
+    """Whether the plain view of a chip, (P, H, W), leaves doubt where it has measurements."""
+    reading = read(
+        probabilities.cpu().numpy(),
+        predictor.output,
+        predictor.classes,
+        temperature=predictor.temperature,
+    )
+    change = reading.change
+    if valid is not None:
+        change = change[: valid.shape[0], : valid.shape[1]][valid]
+    return is_doubtful(change, predictor.threshold)
 
 
 def _predict_supertiles(
@@ -476,64 +523,56 @@ def _in_order(
     store: ChipStore | None,
 ) -> Iterator[PredictedChip]:
     """Chips that wait, after those of them that are unknown have been predicted as one batch."""
-    fresh = _run(unknown, predictor) if unknown else iter(())
+    fresh = iter(_run(unknown, predictor) if unknown else ())
     for chip in waiting:
         if isinstance(chip, PredictedChip):
             yield chip
             continue
-        predicted = PredictedChip(chip.window, chip.valid, next(fresh))
+        predicted = next(fresh)
         if store:
             store.keep(predicted)
         yield predicted
 
 
-def _run(batch: list[Chip], predictor: Predictor) -> Iterator[NDArray[np.float32]]:
-    """The probabilities of each chip of a batch."""
-    while (values := _attempt(batch, predictor)) is None:
+def _run(batch: list[Chip], predictor: Predictor) -> list[PredictedChip]:
+    """A batch with its probabilities."""
+    while (predicted := _attempt(batch, predictor)) is None:
         predictor.fitting.halve(predictor.tiling.chip)
-    if not np.isfinite(values).all():
-        raise ModelError(
-            f"the model {predictor.loaded.name} gives values that are not numbers at "
-            f"{batch[0].window}; use another model, or --precision fp32."
-        )
+    for chip in predicted:
+        if not np.isfinite(chip.probabilities).all():
+            raise ModelError(
+                f"the model {predictor.loaded.name} gives values that are not numbers at "
+                f"{chip.window}; use another model, or --precision fp32."
+            )
     predictor.profile.count_chips(len(batch))
-    yield from values
+    return predicted
 
 
-def _attempt(batch: list[Chip], predictor: Predictor) -> NDArray[np.float32] | None:
-    """Probabilities of the chips, (B, P, height, width); None where the memory is too small.
+def _attempt(batch: list[Chip], predictor: Predictor) -> list[PredictedChip] | None:
+    """The chips with their probabilities; None where the memory is too small.
 
     The exception holds the tensors of the failed pass: they are only released by returning.
     """
     size = predictor.fitting.size
     try:
         with predictor.profile.timing("network"):
-            parts = [
-                _forward(batch[start : start + size], size, predictor)
+            return [
+                predicted
                 for start in range(0, len(batch), size)
+                for predicted in _forward(batch[start : start + size], predictor)
             ]
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
         return None
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _forward(chips: list[Chip], size: int, predictor: Predictor) -> NDArray[np.float32]:
-    # On a CPU the result must not depend on the split, so every pass has one shape; a GPU rounds
-    # differently from card to card in any case, and would compute the filling for nothing.
-    filling = size - len(chips) if predictor.device.type == "cpu" else 0
-    padded = chips + [chips[0]] * filling
-    stacks = (np.stack([getattr(chip, date) for chip in padded]) for date in ("before", "after"))
-    images = (torch.from_numpy(stack).to(predictor.device) for stack in stacks)
-    return probabilities(predictor, *images).cpu().numpy()[: len(chips)]
-
-
-def _mirror(x: Tensor, view: View) -> Tensor:
-    return x.flip(view.axes) if view.axes else x  # flipped along no axis it would be copied
-
-
-def _resize(x: Tensor, shape: Sequence[int]) -> Tensor:
-    if tuple(x.shape[-2:]) == tuple(shape):
-        return x
-    return F.interpolate(x, size=list(shape), mode="bilinear", align_corners=False)
+def _forward(chips: list[Chip], predictor: Predictor) -> list[PredictedChip]:
+    stacks = (np.stack([getattr(chip, date) for chip in chips]) for date in ("before", "after"))
+    before, after = (torch.from_numpy(stack).to(predictor.device) for stack in stacks)
+    look = look_at(predictor, before, after, [chip.valid for chip in chips])
+    values = look.probabilities.cpu().numpy()
+    return [
+        PredictedChip(chip.window, chip.valid, values[number], number in look.again)
+        for number, chip in enumerate(chips)
+    ]

@@ -26,11 +26,13 @@ class PredictedChip(NamedTuple):
         window: Where it lies; may reach beyond the scene.
         valid: Where both dates have measurements, (h, w) bool of the part inside the scene.
         probabilities: (P, height, width) float32.
+        again: Whether it was looked at again, in other views than the plain one.
     """
 
     window: Window
     valid: NDArray[np.bool_]
     probabilities: NDArray[np.float32]
+    again: bool = False
 
 
 class ChipStore:
@@ -46,13 +48,13 @@ class ChipStore:
         path = self._path(window)
         try:
             with path.open("rb") as stream:
-                valid, values = (np.load(stream, allow_pickle=False) for _ in range(2))
+                valid, values, again = (np.load(stream, allow_pickle=False) for _ in range(3))
         except (OSError, ValueError, EOFError):  # not there, or cut off by a full disk
             return None
         if self._wanted[path.stem] <= 1:
             path.unlink(missing_ok=True)
         self._wanted[path.stem] -= 1
-        return PredictedChip(window, valid, values)
+        return PredictedChip(window, valid, values, bool(again))
 
     def keep(self, chip: PredictedChip) -> None:
         """Keep a chip, if another supertile wants it and there is room."""
@@ -64,6 +66,7 @@ class ChipStore:
                 with path.open("wb") as stream:
                     np.save(stream, chip.valid)
                     np.save(stream, chip.probabilities)
+                    np.save(stream, chip.again)
 
     def _path(self, window: Window) -> Path:
         return self._folder / f"{_name(window)}.npy"

@@ -8,6 +8,7 @@ import numpy as np
 from scdcli.prediction.chain import Predictor, read_supertiles
 from scdcli.prediction.chipstore import ChipStore
 from scdcli.prediction.journal import Layers, UnfinishedSupertile
+from scdcli.prediction.looks import looks_of
 from scdcli.prediction.tiling import Supertile
 from scdcli.rasters.pair.open import Pair
 
@@ -34,8 +35,8 @@ def compute_layers(
         unfinished: What an earlier run left of each.
 
     Yields:
-        Maps of a core, (H, W) uint8 by the names of their rasters, and ``cleaning``, how many
-        pixels cleaning has changed.
+        Maps of a core, (H, W) uint8 by the names of their rasters; ``cleaning``, how many
+        pixels cleaning has changed; and ``looks``, the chips as `looks_of` gives them.
 
     Raises:
         InputError: An image cannot be read.
@@ -47,4 +48,5 @@ def compute_layers(
             layers = {"from": maps.from_class, "to": maps.to_class, "probability": maps.probability}
             if land_cover:
                 layers |= dict(zip(COVERS, (maps.before_cover, maps.after_cover), strict=True))
-            yield layers | {"cleaning": np.array(predicted.cleaning)}
+            counted = {"cleaning": np.array(predicted.cleaning), "looks": looks_of(predicted.looks)}
+            yield layers | counted

@@ -18,10 +18,11 @@ from scdcli.models.requirements import read_requirements
 from scdcli.polygons.area import measure_ground
 from scdcli.polygons.strips import STRIP_PIXELS, Strip, find_runs
 from scdcli.polygons.table import TransitionTally
-from scdcli.prediction.chain import Predictor, predict_windows
+from scdcli.prediction.chain import Predictor, read_windows
 from scdcli.prediction.cleaning import Cleaning
 from scdcli.prediction.fit import require_readable
 from scdcli.prediction.likeness import judge_model
+from scdcli.prediction.looks import Looks, describe_looks
 from scdcli.prediction.outputfolder import require_usable
 from scdcli.prediction.predictor import make_predictor
 from scdcli.prediction.provenance import describe_cleaning, describe_prediction
@@ -202,10 +203,11 @@ def predict_in_memory(
     for line in fit.lines:
         predictor.say(line)
     layers = np.full((5, *grid.shape), NODATA, dtype=np.uint8)
-    done, cleaning = 0, Cleaning()
-    for window, decoded, cleaned in predict_windows(pair, predictor):
-        cleaning = cleaning.and_of(cleaned)
-        layers[(slice(None), *window.toslices())] = decoded
+    done, cleaning, looks = 0, Cleaning(), Looks()
+    for window, predicted in read_windows(pair, predictor):
+        cleaning = cleaning.and_of(predicted.cleaning)
+        looks |= predicted.looks
+        layers[(slice(None), *window.toslices())] = predicted.maps
         done += int(window.height * window.width)
         if progress:
             progress(done / pixels)
@@ -218,6 +220,7 @@ def predict_in_memory(
         "notes": [*pair.notes, *fit.notes, *fit.warnings],
         "warnings": [*pair.warnings, *fit.warnings],
         "cleaning": describe_cleaning(pair, predictor, cleaning),
+        "chips": describe_looks(looks),
         **tally.to_dict(legend),
     }
     return Prediction(

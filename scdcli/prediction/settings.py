@@ -68,7 +68,8 @@ class InferenceSettings:
         engine: What runs the network: ``auto`` or a name in `scdcli.models.engines.ENGINES`; auto
             is onnxruntime for fp32 on a CPU, where it can run the network, and else torch.
         tta: Test-time augmentation, ``auto`` or a name in `scdcli.prediction.tta.TTA`; auto is none
-            on a CPU and ms+flip on a GPU.
+            on a CPU and ms+flip on a GPU; adaptive is ms+flip for chips in which one view sees
+            change, and none for the others.
         threshold: Change probability, 0 to 1, from which a pixel counts as changed; None for the
             threshold in the model file.
         mmu: Minimum mapping unit, square metres as ``20`` or pixels as ``4px``; what is smaller

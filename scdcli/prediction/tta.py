@@ -3,7 +3,7 @@
 The paper tests with scales 0.5 to 1.75 (MS) and with mirrored copies (Flip), Section VI-A.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from scdcli.errors import UnknownName
@@ -25,11 +25,14 @@ def _views(scales: tuple[float, ...], mirrors: tuple[tuple[int, ...], ...]) -> t
     return tuple(View(scale, axes) for scale in scales for axes in mirrors)
 
 
+PLAIN = View()
+ADAPTIVE = "adaptive"  # all views only of chips that are doubtful in the plain one
 TTA: dict[str, tuple[View, ...]] = {
     "none": _views((1.0,), ((),)),
     "flip": _views((1.0,), MIRRORS),
     "ms": _views(SCALES, ((),)),
     "ms+flip": _views(SCALES, MIRRORS),
+    ADAPTIVE: _views(SCALES, MIRRORS),
 }
 
 
@@ -46,6 +49,19 @@ def find_tta(name: str, *, gpu: bool) -> str:
     return name
 
 
-def sides(views: tuple[View, ...], side: int) -> Iterator[int]:
-    """What each view makes of a side of a chip, in pixels."""
-    return (max(32, round(side * view.scale)) for view in views)
+def spoken_looks(chips: Mapping[str, int]) -> str:
+    """How many chips were looked at again, as `scdcli.prediction.looks` counts them, in words."""
+    return f"{chips['looked_at_again']:,} of {chips['predicted']:,} chips were looked at again"
+
+
+def by_scale(views: Iterable[View]) -> dict[float, list[tuple[int, ...]]]:
+    """The mirrored copies at each scale, both in the order of the views."""
+    found: dict[float, list[tuple[int, ...]]] = {}
+    for view in views:
+        found.setdefault(view.scale, []).append(view.axes)
+    return found
+
+
+def side_at(side: int, scale: float) -> int:
+    """What a scale makes of a side of a chip, in pixels."""
+    return max(32, round(side * scale))

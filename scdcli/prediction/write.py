@@ -29,6 +29,7 @@ from scdcli.prediction.cluster import Cluster
 from scdcli.prediction.journal import JOURNAL, Journal, Layers, differences, open_journal
 from scdcli.prediction.layers import COVERS, compute_layers
 from scdcli.prediction.likeness import judge_model
+from scdcli.prediction.looks import Looks, describe_looks, looks_from
 from scdcli.prediction.outputfolder import SUMMARY
 from scdcli.prediction.profile import PAGE
 from scdcli.prediction.provenance import describe_cleaning, describe_prediction, tags
@@ -123,7 +124,8 @@ def write_prediction(
         tell = _onward(progress)
         layered = _predict(pair, predictor, folder, journal, settings, cluster, tell)
         with closing(layered):  # before the folder is cleared after an error: threads write there
-            codes, cleaning = _write_rasters(pair, predictor, folder, settings, layered, tell)
+            written = _write_rasters(pair, predictor, folder, settings, layered, tell)
+        codes, cleaning, looks = written
         changes = Changes()
         styles = polygon_styles(legend, _pairs_of(codes), pair.grid)
         with predictor.profile.timing("polygons"):
@@ -140,6 +142,7 @@ def write_prediction(
             "notes": [*pair.notes, *fit.notes, *fit.warnings],
             "warnings": warnings,
             "cleaning": describe_cleaning(pair, predictor, cleaning),
+            "chips": describe_looks(looks),
             **tally.to_dict(legend),
             **found,
             "shapefile_names": changed_names(tally.ground.unit)
@@ -192,16 +195,16 @@ def _write_rasters(
     settings: OutputSettings,
     layered: Iterator[tuple[Window, Layers]],
     tell: Callable[[float], None],
-) -> tuple[set[int], Cleaning]:
+) -> tuple[set[int], Cleaning, Looks]:
     """Write every raster with its sidecars.
 
     Returns:
-        The transition codes that occur, and how many pixels cleaning has changed.
+        The transition codes that occur, how many pixels cleaning has changed, and the chips.
     """
     legend = predictor.loaded.header.legend
     kinds = _kinds(legend, settings)
     codes: set[int] = set()
-    done, cleaning = 0, Cleaning()
+    done, cleaning, looks = 0, Cleaning(), Looks()
     with ExitStack() as stack:
         metadata = tags(pair, predictor)
         writers: dict[str, Write] = {
@@ -210,6 +213,7 @@ def _write_rasters(
         }
         for window, layers in layered:
             cleaning = cleaning.and_of(Cleaning(*layers.pop("cleaning").tolist()))
+            looks |= looks_from(layers.pop("looks"))
             with predictor.profile.timing("write"):
                 codes.update(np.unique(layers["transition"]).tolist())
                 for name, write in writers.items():
@@ -221,7 +225,7 @@ def _write_rasters(
     tell(1.0)
     for name in kinds:
         _write_sidecars(folder / f"{name}.tif", legend, predictor.threshold)
-    return codes - {UNCHANGED, TRANSITION_NODATA}, cleaning
+    return codes - {UNCHANGED, TRANSITION_NODATA}, cleaning, looks
 
 
 def _predict(

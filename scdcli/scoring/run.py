@@ -1,5 +1,6 @@
 """Running the systems that are compared over the labelled pairs."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,8 @@ import numpy as np
 
 from scdcli.datasets.scan import Progress, Watch
 from scdcli.legend import UNCHANGED, Legend
+from scdcli.prediction.looks import Looks, describe_looks
+from scdcli.prediction.tta import ADAPTIVE, spoken_looks
 from scdcli.rasters.pair.bands import BandNames
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
@@ -50,6 +53,7 @@ class Counted(NamedTuple):
     land_cover: LandCover | None  # None for labels without it
     identified: JointCounts | None  # None where not every pixel's class is predicted
     confidence: Histogram | None  # None of maps that exist
+    chips: Counter[str]  # as `describe_looks` counts them; of maps that exist none
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class Scoring:
                 system.tta,
                 score_counts(counted[title].parts, self.legend, classes, counted[title].identified),
                 system.describe()
-                | ({"sweep": self.sweeps[title].to_dict()} if self.sweeps else {}),
+                | ({"sweep": self.sweeps[title].to_dict()} if self.sweeps else {})
+                | ({"chips": dict(counted[title].chips)} if system.predictor else {}),
                 counted[title].land_cover,
                 counted[title].confidence,
             )
@@ -114,7 +119,8 @@ class Scoring:
             )
             if system.predictor.engine.note:
                 self.note(system.predictor.engine.note)
-        pairs, unscored = self._pairs(system, covers)
+        chips: Counter[str] = Counter()
+        pairs, unscored = self._pairs(system, covers, chips)
         cover_tally = CoverTally(len(self.legend or ()))
         identified = IdentifiedTally()
         tallies: list[WindowTally] = [cover_tally, identified]
@@ -139,12 +145,16 @@ class Scoring:
         elif covers:
             land_cover = cover_tally.score(self.truth.maps)
         counted = confidence.histogram if system.predictor else None
-        return Counted(parts, land_cover, identified.result(), counted)
+        self._note_chips(title, system, chips)
+        return Counted(parts, land_cover, identified.result(), counted, chips)
 
     def _pairs(
-        self, system: System, covers: dict[str, Files]
+        self, system: System, covers: dict[str, Files], chips: Counter[str]
     ) -> tuple[Iterator[ScoredPair], Undefined | None]:
-        """The pairs with the maps of a system, and why its land cover is not scored if so."""
+        """The pairs with the maps of a system, and why its land cover is not scored if so.
+
+        The chips of a model are counted while the pairs are gone through.
+        """
         if system.maps:
             maps = {name: files for name, (_, files) in match(self.truth, system.maps).items()}
             predicted = find_covers(maps) if self.legend and not self.truth.masks else {}
@@ -162,10 +172,15 @@ class Scoring:
             system.bands,
             normalize=system.normalize,
             change_only=self.truth.masks,
+            chips=chips,
         )
         known = {} if unscored else covers
         pairs = pairs_of_predictor(self.truth, predict, self.legend, known, overrule=self.overrule)
         return pairs, unscored
+
+    def _note_chips(self, title: str, system: System, chips: Counter[str]) -> None:
+        if system.tta == ADAPTIVE:
+            self.note(f"{title}: {spoken_looks(chips)}.")
 
     def _note_choices(self, runs: Sequence[Run], titles: Sequence[str]) -> None:
         first = runs[0].evaluation
@@ -193,8 +208,17 @@ def predict_with(
     *,
     normalize: str = "none",
     change_only: bool = False,
+    chips: Counter[str] | None = None,
 ) -> PredictPair:
-    """A function that predicts a pair for `pairs_of_predictor`; classes as one for change only."""
+    """A function that predicts a pair for `pairs_of_predictor`.
+
+    Args:
+        predictor: The model and how it is run.
+        bands: Those it reads of the images; None for all but alpha.
+        normalize: How AFTER is brought to the values of BEFORE.
+        change_only: Whether all classes are given as one.
+        chips: Counts the chips of every pair, as `describe_looks` names them.
+    """
     from scdcli.prediction.chain import read_windows
 
     header = predictor.loaded.header
@@ -206,11 +230,15 @@ def predict_with(
     )
 
     def predict(before: Path, after: Path) -> Iterator[Prediction]:
+        looks = Looks()
         with open_pair(before, after, settings) as pair:
-            for window, (maps, reading, valid, _) in read_windows(pair, predictor):
+            for window, (maps, reading, valid, _, looked) in read_windows(pair, predictor):
+                looks |= looked
                 if change_only:
                     maps, reading = maps.as_change(), reading.as_change()
                 yield Prediction.with_maps(window, maps, reading, valid)
+        if chips is not None:
+            chips.update(describe_looks(looks))
 
     return predict
 

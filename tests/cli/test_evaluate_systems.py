@@ -15,6 +15,7 @@ from scdcli.legend import SECOND, LandCover, Legend
 from scdcli.models.checkpoint import ModelHeader, save_model
 from scdcli.models.networks import NetworkSettings, build
 from scdcli.models.networks.model import ChangeModel
+from scdcli.prediction.tta import TTA
 
 SHAPE = (64, 64)
 NAMES = ("a", "b", "c")
@@ -111,6 +112,20 @@ def test_models_come_first_once_per_augmentation_then_folders(scd, truth, maps, 
     assert first["settings"]["tta"] == "none"
     assert first["stacked_matrix"] != flipped["stacked_matrix"]
     assert found["systems"][4]["predictions"] == str(maps["good"])
+
+
+def test_chips_that_were_looked_at_again_are_counted_over_all_pairs(scd, truth, model, monkeypatch):
+    monkeypatch.setitem(TTA, "adaptive", TTA["flip"])  # quicker
+    options = ("--tta", "none,adaptive", "--threshold", 0, "--chip", 64, "--overlap", 0, "--json")
+    result = scd("evaluate", truth, "-m", model("one"), "--device", "cpu", *options)
+    chips = [each["chips"] for each in document(result)["systems"]]
+    assert chips == [
+        {"predicted": len(TRUTH), "looked_at_again": 0},
+        {"predicted": len(TRUTH), "looked_at_again": len(TRUTH)},
+    ]
+    told = f"one, adaptive: {len(TRUTH)} of {len(TRUTH)} chips were looked at again.\n"
+    assert told in result.stderr
+    assert result.stderr.count("looked at again") == 1
 
 
 def test_one_model_with_several_augmentations_is_a_comparison(scd, truth, model):

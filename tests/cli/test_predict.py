@@ -14,6 +14,7 @@ from standins import tiny_model
 
 from scdcli.cli.predict import show_summary
 from scdcli.prediction.profile import STAGES
+from scdcli.prediction.tta import TTA
 
 SMALL = ("-m", "model.safetensors", "--chip", "64", "--overlap", "0", "--vector", "none")
 
@@ -70,6 +71,18 @@ def test_options_reach_the_result(scd, here):
     with rasterio.open(here / "before__after/from.tif") as dataset:
         assert (dataset.read(1) > 0).all()  # at threshold 0 everything has changed
         assert dataset.tags(ns="SCD")["TTA"] == "flip"
+
+
+@pytest.mark.parametrize("quiet", [(), ("--profile", "-q")])
+def test_adaptive_says_how_many_chips_were_looked_at_again(scd, here, quiet, monkeypatch):
+    monkeypatch.setitem(TTA, "adaptive", TTA["flip"])  # quicker
+    options = ("--tta", "adaptive", "--threshold", 0, "--no-report", *quiet)
+    result = scd("predict", "before.tif", "after.tif", *SMALL, *options)
+    assert result.exit_code == 0, result.output
+    assert "2 of 2 chips were looked at again.\n" in result.stderr
+    summary = json.loads((here / "before__after/summary.json").read_text())
+    assert summary["settings"]["tta"] == "adaptive"
+    assert summary["chips"] == {"predicted": 2, "looked_at_again": 2}
 
 
 def test_options_without_effect_are_said(scd, here):

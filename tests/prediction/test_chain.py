@@ -1,27 +1,25 @@
 """The chain from pair to class maps: fixed result whatever the split, third state nodata."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from rasterio.windows import Window
 from scenes import write_scene
 from standins import Thresholds, loaded, predictor
 
 from scdcli.errors import ModelError
 from scdcli.legend import NODATA
+from scdcli.models.engines import Engine
 from scdcli.models.networks.outputs import CoverLogits, Logits, TypeLogits
 from scdcli.prediction import chain
 from scdcli.prediction.chain import (
-    Chip,
     Predictor,
-    _forward,
     default_overlap,
     default_supertile,
+    look_at,
     predict_windows,
-    probabilities,
 )
 from scdcli.prediction.tiling import Tiling
 from scdcli.rasters.pair.open import open_pair
@@ -143,8 +141,8 @@ def test_flip_averages_over_mirrored_copies():
             return Logits(zero, zero, half)
 
     image = torch.zeros(1, 3, 32, 32)
-    plain = probabilities(predictor(Left()), image, image)[0, -1]
-    flipped = probabilities(predictor(Left(), tta="flip"), image, image)[0, -1]
+    plain = look_at(predictor(Left()), image, image).probabilities[0, -1]
+    flipped = look_at(predictor(Left(), tta="flip"), image, image).probabilities[0, -1]
     assert plain[0, 0] == 1
     assert plain[0, 31] < 1e-9
     torch.testing.assert_close(flipped, torch.full((32, 32), 0.5))
@@ -163,7 +161,7 @@ def test_one_low_precision_context_holds_all_views(monkeypatch):
     monkeypatch.setattr(chain, "autocast", counted)
     image = torch.rand(1, 3, 64, 64) * 255
     for tta in ("none", "ms+flip"):
-        found = probabilities(predictor(tta=tta, precision=torch.bfloat16), image, image)
+        found = look_at(predictor(tta=tta, precision=torch.bfloat16), image, image).probabilities
         assert found.dtype is torch.float32
     assert entered == [torch.bfloat16] * 2
 
@@ -264,20 +262,24 @@ def test_a_batch_too_large_for_the_memory_is_halved_once_said_and_changes_nothin
     assert "8 chips" in said[0]
 
 
-@pytest.mark.parametrize(("kind", "passes"), [("cpu", 8), ("meta", 1)])
-def test_only_a_cpu_computes_batches_that_are_filled_up(monkeypatch, kind, passes):
-    images = np.zeros((2, 3, 64, 64), np.float32)
-    chips = [Chip(Window(0, 0, 64, 64), *images, np.ones((64, 64), bool))]
-    sizes = []
+@pytest.mark.parametrize(("kind", "sizes"), [("cpu", [8, 8, 8]), ("meta", [3, 8, 1])])
+def test_copies_of_all_chips_share_passes_that_only_a_cpu_fills_up(monkeypatch, kind, sizes):
+    found = []
 
-    def noting(_, before, after):
-        sizes.append((len(before), len(after)))
-        return torch.zeros(len(before), 1, 64, 64)
+    def noting(before, after):
+        found.append(len(before))
+        assert len(after) == len(before)
+        return Logits(*(torch.zeros(len(before), 2, 64, 64) for _ in range(3)))
 
-    monkeypatch.setattr(chain, "probabilities", noting)
-    running = replace(predictor(Thresholds(), batch=8), device=torch.device(kind))
-    assert len(_forward(chips, 8, running)) == 1
-    assert sizes == [(passes, passes)]
+    monkeypatch.setattr(chain, "autocast", lambda *_: nullcontext())
+    running = replace(
+        predictor(tta="flip", batch=8),
+        engine=Engine("torch", noting),
+        device=torch.device(kind),
+    )
+    images = torch.zeros(3, 3, 64, 64)
+    assert look_at(running, images, images).probabilities.shape == (3, 5, 64, 64)
+    assert found == sizes
 
 
 def test_not_even_one_chip_fits(scenes):

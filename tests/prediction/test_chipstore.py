@@ -8,7 +8,8 @@ from scdcli.prediction.tiling import Tiling, supertiles
 
 
 def predicted(window, value=0.0):
-    return PredictedChip(window, np.ones((4, 4), bool), np.full((2, 4, 4), value, np.float32))
+    values = np.full((2, 4, 4), value, np.float32)
+    return PredictedChip(window, np.ones((4, 4), bool), values, again=value % 2 == 1)
 
 
 def test_chips_are_kept_for_as_long_as_a_supertile_wants_them(tmp_path):
@@ -27,6 +28,7 @@ def test_chips_are_kept_for_as_long_as_a_supertile_wants_them(tmp_path):
                 else:
                     assert (known.probabilities == fresh[window]).all()
                     assert known.valid.all()
+                    assert known.again == (fresh[window] % 2 == 1)
         assert len(fresh) < len(windows)
         assert list((tmp_path / "chips").iterdir()) == []  # none is wanted any more
     assert not (tmp_path / "chips").exists()

@@ -23,6 +23,7 @@ from scdcli.prediction.predictor import make_predictor
 from scdcli.prediction.settings import InferenceSettings
 from scdcli.prediction.task import compute, describe_task
 from scdcli.prediction.tiling import Tiling
+from scdcli.prediction.tta import TTA
 from scdcli.rasters.pair.arrays import pair_of_arrays
 from scdcli.rasters.pair.open import open_pair
 from scdcli.rasters.pair.settings import PairSettings
@@ -64,6 +65,19 @@ def test_a_task_gives_the_bits_of_this_process(scenes, predictor, settings):
             assert here.keys() == there.keys()
             assert "before_cover" in there
             assert all((here[name] == there[name]).all() for name in here)
+
+
+def test_a_worker_looks_again_at_the_chips_that_this_process_does(scenes, predictor, monkeypatch):
+    monkeypatch.setitem(TTA, "adaptive", TTA["flip"])  # quicker
+    used = replace(predictor, tta="adaptive", tiling=Tiling(64, 16, 1))
+    with open_pair(*scenes) as pair:
+        task = describe_task(pair, used, land_cover=False)
+        first = next(find_supertiles(pair, used))
+        (here,) = compute_layers(pair, [first], used, land_cover=False)
+    there = compute(task, 0)
+    assert here["looks"][:, 2].any()
+    assert here.keys() == there.keys()
+    assert all((here[name] == there[name]).all() for name in here)
 
 
 def test_the_path_of_an_image_does_not_depend_on_the_folder(scenes, predictor, monkeypatch):

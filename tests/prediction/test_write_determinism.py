@@ -157,14 +157,16 @@ def test_every_height_of_strip_gives_the_same_polygons_and_tables(
     cut = partial(read_strips, strip_pixels=pixels_per_strip)
     monkeypatch.setattr(scdcli.prediction.write, "read_strips", cut)
     maps = pixels(usual)
-    summed = json.loads((usual / "summary.json").read_text())["cleaning"]
-    cleaned = iter([Cleaning(*(summed[f"{name}_pixels"] for name in Cleaning._fields))])
+    summary = json.loads((usual / "summary.json").read_text())
+    summed = Cleaning(*(summary["cleaning"][f"{name}_pixels"] for name in Cleaning._fields))
+    looks = {(number, 0): False for number in range(summary["chips"]["predicted"])}
+    counted = iter([(summed, looks)])
 
     def look_up(pair, tiles, predictor, store, unfinished):
         for tile in tiles:
             rows, cols = (slice(*limits) for limits in tile.core.toranges())
             found = ClassMaps(*(maps[name][rows, cols] for name in LAYERS))
-            yield Predicted(found, None, None, next(cleaned, Cleaning()))
+            yield Predicted(found, None, None, *next(counted, (Cleaning(), {})))
 
     monkeypatch.setattr(scdcli.prediction.layers, "read_supertiles", look_up)
     out = predict(scenes, tmp_path / "out", predictor(loaded()), land_cover=True)

@@ -151,9 +151,10 @@ device_option = click.option(
 tta_option = click.option(
     "--tta",
     default=InferenceSettings.tta,
-    metavar="auto|none|flip|ms|ms+flip",
+    metavar="auto|none|flip|ms|ms+flip|adaptive",
     help="Test-time augmentation: average over mirrored copies (flip) and six scales (ms); "
-    "auto is none on a CPU and ms+flip on a GPU.",
+    "adaptive is ms+flip where one look sees change, and none elsewhere; auto is none on a CPU and "
+    "ms+flip on a GPU.",
 )
 model_option = click.option(
     "-m",
