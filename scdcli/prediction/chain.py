@@ -180,7 +180,7 @@ def default_overlap(chip: int) -> int:
 
 
 def default_supertile(loaded: LoadedModel) -> int:
-    """Side of a supertile in strides: 5, or fewer where many channels would fill the memory."""
+    """Side of a supertile in strides: 4, or fewer where many channels would fill the memory."""
     channels = READOUTS[loaded.model.output].channels(len(loaded.header.legend))
     fitting = int(MOST_STRIDES * (CHANNELS_AT_MOST / channels) ** 0.5)
     return max(1, min(MOST_STRIDES, fitting))
