@@ -231,7 +231,7 @@ def draw_images(folder):
 def write_tables(folder):
     """Tables of pairs, and places judged by persons and in another program."""
     rows = [f"2009/{name}.tif,2018/{name}.tif,{name}" for name in ("north", "south")]
-    for name in ("pairs.csv", "tiles.csv"):
+    for name in ("pairs.csv", "tiles.csv", "sheets.csv"):
         (folder / name).write_text("\n".join(["before,after,output", *rows]))
 
 
